@@ -1,0 +1,82 @@
+# Every command of this project. `make help` lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+CHECKOV := .local/checkov
+AIRFLOW ?=
+FAIL ?=
+VERSIONS ?= 2.9.2,2.10.3,2.11.0,3.0.6,3.2.1,3.3.1
+
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help demo up down test unit lint faults deploy-local iam test-versions bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  AIRFLOW=2.10.3 chooses the Airflow of demo and up; FAIL=<group> makes a group fail once in demo."
+
+demo: .venv/ready ## export a real Airflow's metadata through the whole pipeline on this machine
+	@$(BIN)/python -m local demo $(if $(AIRFLOW),--airflow $(AIRFLOW)) $(if $(FAIL),--fail $(FAIL))
+
+up: .venv/ready ## start the same stack and keep it running
+	@$(BIN)/python -m local up $(if $(AIRFLOW),--airflow $(AIRFLOW))
+
+down: .venv/ready ## stop what `make up` started
+	@$(BIN)/python -m local down
+
+test: lint ## everything: lint, types, unit, state machine, integration, end to end
+	$(BIN)/python -m pytest -n 3 --no-loadscope-reorder -m "(representative or not fault) and not iam" tests
+
+unit: .venv/ready ## the tests that need no server
+	$(BIN)/python -m pytest -n 2 tests/unit
+
+lint: .venv/ready $(CHECKOV)/ready ## style, types, template and flow
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cfn-lint template.yaml
+	$(BIN)/sam validate --lint --template template.yaml --region us-east-1
+	$(CHECKOV)/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
+
+deploy-local: .venv/ready ## deploy, change every parameter, fail, roll back and delete on the emulated AWS (PARAMETERS="FreshHours" for some)
+	@$(BIN)/python -m local.rehearsal $(PARAMETERS)
+
+faults: .venv/ready ## inject every fault into the running stack and print the matrix (FAULTS="-k corrupted" for some)
+	@$(BIN)/python -m local.faults $(FAULTS)
+
+iam: .venv/ready ## remove each statement and action of each policy, and see that a path fails without it
+	$(BIN)/python -m pytest tests/iam
+
+test-versions: .venv/ready ## the export end to end in every Airflow version (VERSIONS=...)
+	AIRFLOW_VERSIONS=$(VERSIONS) $(BIN)/python -m pytest -n 2 tests/end_to_end tests/integration/airflow tests/integration/completeness
+
+bench: .venv/ready ## measure the engine against pg_dump, Spark and the original's way (BENCH=--rows=200000 for less)
+	$(BIN)/python -m local.bench $(BENCH)
+
+lock: .venv/ready ## renew requirements.lock from requirements.in, and that of checkov
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal requirements.in -o requirements.lock
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal requirements-checkov.in -o requirements-checkov.lock
+
+clean: ## remove what the commands made (environments, caches, local stack)
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local down; fi
+	rm -rf .venv .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# The environment: uv first (its own entry of the lock), then the lock, nothing else.
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python >= 3.11 is needed, but $(PYTHON) is {v.major}.{v.minor}. Say which: make PYTHON=python3.12 ...")'
+	@echo "Preparing the environment .venv (about a minute the first time) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements.lock > .venv/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# checkov pins other versions of what the environment has, so it gets one of its own.
+$(CHECKOV)/ready: requirements-checkov.lock | .venv/ready
+	@echo "Preparing the environment of checkov ..."
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(CHECKOV)
+	@$(BIN)/uv pip sync --quiet --python $(CHECKOV)/bin/python --require-hashes requirements-checkov.lock
+	@touch $@
