@@ -1,0 +1,1 @@
+"""What the functions share: contracts, S3 layout, errors, AWS calls and observability."""

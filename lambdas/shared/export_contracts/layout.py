@@ -1,0 +1,90 @@
+"""S3 layout of an export. Times are UTC; every key derives from the start of the execution.
+
+The layout is described in docs/contracts/README.md; the Glue job derives the same table keys.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+EXPORT_ID_FORMAT = "%Y%m%dT%H%M%SZ"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Keys of the exports of one MWAA environment."""
+
+    bucket: str
+    base_prefix: str
+    environment: str
+
+    @property
+    def root(self) -> str:
+        """Prefix of everything that belongs to this environment, without a slash at its end."""
+        return f"{self.base_prefix}/{self.environment}-backups"
+
+    @property
+    def latest_key(self) -> str:
+        """Pointer to the newest COMPLETE summary."""
+        return f"{self.root}/latest.json"
+
+    @property
+    def lock_key(self) -> str:
+        """Who is exporting."""
+        return f"{self.root}/_runs/_current.json"
+
+    def day_prefix(self, started: datetime) -> str:
+        """Prefix of the tables and the summary of an export that started then, with a slash at its end."""
+        return day_prefix(self.root, started)
+
+    def summary_key(self, started: datetime) -> str:
+        """Key of the summary of an export that started then."""
+        return f"{summary_prefix(self.root, started)}{started:%H%M%S}.json.gz"
+
+    def manifest_key(self, started: datetime, group: str) -> str:
+        """Key of the manifest of one table group."""
+        return f"{self.root}/_runs/{export_id(started)}/{group}.json"
+
+
+def export_id(started: datetime) -> str:
+    """Return the id of an export that started then."""
+    return started.strftime(EXPORT_ID_FORMAT)
+
+
+def started_at(identifier: str) -> datetime:
+    """Return when the export with this id started."""
+    return datetime.strptime(identifier, EXPORT_ID_FORMAT).replace(tzinfo=UTC)
+
+
+def day_prefix(root: str, started: datetime) -> str:
+    """Return the prefix of what was exported on that day, with a slash at its end.
+
+    Args:
+        root: prefix of the environment's exports, without a slash at its end.
+        started: UTC.
+    """
+    return f"{root}/{started:%Y/%m/%d}/"
+
+
+def summary_prefix(root: str, started: datetime) -> str:
+    """Return what the keys of a day's summaries begin with; ``root`` and ``started`` as for ``day_prefix``."""
+    return f"{day_prefix(root, started)}export_summary_"
+
+
+def report_key(summary_key: str) -> str:
+    """Return the key of the report for people; it lies beside the summary."""
+    folder, _, name = summary_key.rpartition("/")
+    return f"{folder}/{name.replace('export_summary_', 'export_report_').replace('.json.gz', '.html')}"
+
+
+def table_key(day_prefix: str, identifier: str, table: str) -> str:
+    """Return the key of a table's object.
+
+    Args:
+        day_prefix: where the export's tables go, with a slash at its end.
+        identifier: export id.
+        table: any name that PostgreSQL allows; characters outside A-Za-z0-9_.- are percent-encoded.
+    """
+    # quote() leaves the tilde alone (RFC 3986), the layout does not.
+    encoded = quote(table, safe="").replace("~", "%7E")
+    return f"{day_prefix}{encoded}_{started_at(identifier):%H%M%S}.csv.gz"
