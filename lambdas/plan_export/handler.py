@@ -1,0 +1,36 @@
+"""Entry point of the function Plan Export."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from export_contracts import clients
+from export_contracts.executions import Executions
+from export_contracts.layout import export_id
+from export_contracts.observability import observed, publish
+from export_contracts.store import ObjectStore
+
+from plan_export.plan import Plan, decide, draft_plan, execution_start, parse_request
+from plan_export.settings import read_settings
+
+logger = Logger()
+tracer = Tracer(patch_modules=["botocore"])
+metrics = Metrics()
+
+
+def _export_id(event: dict[str, Any]) -> str:
+    return export_id(execution_start(event))
+
+
+@observed(logger, tracer, _export_id)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Return the plan of this execution (docs/contracts/README.md). Calls AWS only when the input is valid."""
+    request = parse_request(event)
+    settings = read_settings(os.environ)
+    export, groups = draft_plan(request, settings)
+    store = ObjectStore(clients.s3(), export.bucket)
+    decision = decide(request.input, export, settings, store, Executions(clients.step_functions()))
+    logger.info("planned", due=decision.due, reason=decision.reason, winner=decision.winner, trigger=export.trigger)
+    publish(metrics, export.environment, {"ExportsDue": int(decision.due)})
+    return Plan(decision, export, groups).to_json()

@@ -1,0 +1,61 @@
+"""At most one export per environment: an S3 object, written conditionally, names the execution at work.
+
+Nobody has to release it. It is stale once the execution that it names has ended, however it ended.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from export_contracts.plan import Export
+from export_contracts.store import ObjectStore, StoredObject
+
+from plan_export.errors import LockContentionError
+
+_ATTEMPTS = 5
+
+
+def take_lock(store: ObjectStore, key: str, export: Export, is_running: Callable[[str], bool]) -> str | None:
+    """Make this execution the one that exports.
+
+    Args:
+        store: export bucket.
+        key: of the lock.
+        export: this execution's.
+        is_running: whether the execution with an ARN has not ended.
+
+    Returns:
+        None when this execution has the lock (also when it had it before: a retry of this function), else the ARN of
+        the running execution that holds it.
+
+    Raises:
+        LockContentionError: others kept changing the lock.
+    """
+    body = json.dumps({"execution_arn": export.execution_arn, "export_id": export.export_id}).encode()
+    for _ in range(_ATTEMPTS):
+        seen = store.read(key)
+        holder = _holder(seen)
+        if holder == export.execution_arn:
+            return None
+        if holder is not None and is_running(holder):
+            return holder
+        if store.write_if_unchanged(key, body, seen):
+            return None
+    raise LockContentionError(f"{store.uri(key)} was changed {_ATTEMPTS} times by others. It may pass: try again.")
+
+
+def release_lock(store: ObjectStore, key: str, export: Export) -> None:
+    """Let others export although this execution has not ended yet; does nothing when it has lost the lock."""
+    seen = store.read(key)
+    if _holder(seen) == export.execution_arn:
+        store.write_if_unchanged(key, json.dumps({"released_by": export.execution_arn}).encode(), seen)
+
+
+def _holder(seen: StoredObject | None) -> str | None:
+    # What is not the JSON that this module writes (somebody's hand, a foreign tool) holds nothing and is replaced.
+    try:
+        content: Any = json.loads(seen.body) if seen else None
+    except ValueError:
+        return None
+    arn = content.get("execution_arn") if isinstance(content, dict) else None
+    return arn if isinstance(arn, str) else None

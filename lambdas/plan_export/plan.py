@@ -1,0 +1,138 @@
+"""Decides whether an export is due and fixes what it consists of."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from export_contracts.errors import InvalidEventError
+from export_contracts.executions import Executions
+from export_contracts.layout import export_id
+from export_contracts.plan import Export, TableGroup
+from export_contracts.store import ObjectStore
+from export_contracts.text import shown
+
+from plan_export.execution_input import ExecutionInput, parse_input
+from plan_export.fresh_export import find_fresh_export
+from plan_export.lock import release_lock, take_lock
+from plan_export.selection import excluded_tables, select, table_groups
+from plan_export.settings import Settings
+
+
+@dataclass(frozen=True)
+class Request:
+    """An execution and its valid input."""
+
+    input: ExecutionInput
+    execution_arn: str
+    started: datetime
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether to export, why, and who makes this export superfluous."""
+
+    due: bool
+    reason: str
+    winner: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What Plan Export answers (docs/contracts/plan.schema.json)."""
+
+    decision: Decision
+    export: Export
+    groups: tuple[TableGroup, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as the contract has it; when not due without groups, so that nothing starts by mistake."""
+        return {
+            "due": self.decision.due,
+            "reason": self.decision.reason,
+            "winner": self.decision.winner,
+            "export": self.export.to_json(),
+            "groups": [group.to_json() for group in self.groups] if self.decision.due else [],
+        }
+
+
+def parse_request(event: dict[str, Any]) -> Request:
+    """Return the request that the state machine passed.
+
+    Raises:
+        InvalidExportInputError: the execution input is not valid.
+        InvalidEventError: the execution is not described as the contract says.
+    """
+    execution_input = parse_input(event.get("input"))
+    try:
+        return Request(execution_input, str(event["execution"]["id"]), execution_start(event))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidEventError(
+            f"Plan Export needs execution.id and execution.start_time, not {shown(event)}."
+        ) from error
+
+
+def execution_start(event: dict[str, Any]) -> datetime:
+    """Return when the execution started, in UTC and whole seconds."""
+    return datetime.fromisoformat(event["execution"]["start_time"]).astimezone(UTC).replace(microsecond=0)
+
+
+def draft_plan(request: Request, settings: Settings) -> tuple[Export, tuple[TableGroup, ...]]:
+    """Return what the export consists of, whether or not it is due.
+
+    Raises:
+        InvalidExportInputError: nothing would be left to export.
+    """
+    selection = select(request.input, settings)
+    layout, started = settings.layout, request.started
+    days = request.input.max_age_in_days if "max_age_in_days" in request.input.given else settings.max_age_in_days
+    export = Export(
+        export_id=export_id(started),
+        environment=layout.environment,
+        trigger=request.input.trigger,
+        execution_arn=request.execution_arn,
+        bucket=layout.bucket,
+        output_path=f"s3://{layout.bucket}/{layout.day_prefix(started)}",
+        summary_key=layout.summary_key(started),
+        latest_key=layout.latest_key,
+        max_age_in_days=days,
+        cutoff=None if days is None else f"{started - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}",
+        include_tables=selection.include_tables,
+        exclude_tables=selection.exclude_tables,
+        excluded_tables=excluded_tables(selection),
+    )
+    return export, table_groups(selection, layout, started)
+
+
+def decide(
+    request: ExecutionInput, export: Export, settings: Settings, store: ObjectStore, executions: Executions
+) -> Decision:
+    """Decide whether to export, and take the lock if so.
+
+    Only a scheduled run yields to an export that is there, and not when forced. Every run yields to one at work.
+
+    Raises:
+        LockContentionError: others kept changing the lock.
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
+    """
+    yields = request.trigger == "schedule" and not request.force
+    if yields and (key := find_fresh_export(store, export, settings.fresh_hours)):
+        return _already_exported(store.uri(key), settings.fresh_hours)
+    lock_key = settings.layout.lock_key
+    winner = take_lock(store, lock_key, export, executions.is_running)
+    if winner is not None:
+        return Decision(False, "Another execution is exporting this environment; at most one runs at a time.", winner)
+    # Whoever held the lock a moment ago may have finished in between.
+    if yields and (key := find_fresh_export(store, export, settings.fresh_hours)):
+        release_lock(store, lock_key, export)
+        return _already_exported(store.uri(key), settings.fresh_hours)
+    return Decision(True, _why_due(request, settings.fresh_hours))
+
+
+def _already_exported(uri: str, fresh_hours: int) -> Decision:
+    return Decision(False, f"A COMPLETE export of the same tables is less than {fresh_hours} hours old.", uri)
+
+
+def _why_due(request: ExecutionInput, fresh_hours: int) -> str:
+    if request.trigger == "schedule" and not request.force:
+        return f"No COMPLETE export of the same tables is less than {fresh_hours} hours old."
+    return f"Trigger {request.trigger}{' with force' if request.force else ''} exports although one may be there."

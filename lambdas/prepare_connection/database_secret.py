@@ -1,0 +1,144 @@
+"""The secret that the DAG publishes: the usual RDS JSON, plus sslmode and, for an IAM token, expires_at."""
+
+import ipaddress
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from botocore.exceptions import ClientError
+from export_contracts.aws import aws_call, error_code
+from export_contracts.text import shown
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+REMEDY = "trigger the DAG mwaa_metadata_export, it publishes the credentials"
+_REQUIRED = ("host", "port", "dbname", "username", "password")
+_WITHOUT_TLS = ("disable", "allow", "prefer")
+# https://www.postgresql.org/docs/current/libpq-ssl.html
+_SSLMODES = (*_WITHOUT_TLS, "require", "verify-ca", "verify-full")
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+
+
+@dataclass(frozen=True)
+class DatabaseAddress:
+    """Where the database is. The credentials themselves are only looked at, never kept."""
+
+    host: str
+    port: int
+    name: str
+    enforce_tls: bool
+
+    @property
+    def jdbc_url(self) -> str:
+        """URL without credentials; an IPv6 address in brackets, the database name percent-encoded."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"jdbc:postgresql://{host}:{self.port}/{quote(self.name, safe='')}"
+
+
+def read_secret(client: "SecretsManagerClient", secret_arn: str) -> str | None:
+    """Return the secret's text, or None when the secret or its value does not exist.
+
+    Raises:
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
+    """
+    advice = (
+        "Check that the function's role may read the secret and use its KMS key, and that the secret is not "
+        "scheduled for deletion (then restore it)."
+    )
+    with aws_call(f"read secret {secret_arn}", advice):
+        try:
+            return client.get_secret_value(SecretId=secret_arn).get("SecretString")
+        except ClientError as error:
+            if error_code(error) == "ResourceNotFoundException":
+                return None
+            raise
+
+
+def parse_secret(text: str | None, now: datetime) -> tuple[DatabaseAddress | None, list[str]]:
+    """Return the database's address, or None and what is wrong. Problems never quote the secret's values.
+
+    Args:
+        text: as ``read_secret`` returns it.
+        now: to tell whether an IAM token has expired.
+    """
+    if not text:
+        return None, [f"the secret has no value yet: {REMEDY}, and says so when the secret itself is missing"]
+    try:
+        content = json.loads(text)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        return None, [f"the secret is not a JSON object: {REMEDY}"]
+    problems = [*_missing(content), *_malformed(content), *_expired(content, now)]
+    return (None, problems) if problems else (_address(content), [])
+
+
+def _address(content: dict[str, Any]) -> DatabaseAddress:
+    return DatabaseAddress(
+        host=str(content["host"]).strip("[]"),
+        port=int(content["port"]),
+        name=content["dbname"],
+        enforce_tls=content.get("sslmode", "require") not in _WITHOUT_TLS,
+    )
+
+
+def _missing(content: dict[str, Any]) -> list[str]:
+    missing = [name for name in _REQUIRED if _is_missing(content, name)]
+    # No colon here: after "password:" it would be taken for a password, and be hidden.
+    return [f"the secret lacks {', '.join(missing)} - {REMEDY}"] if missing else []
+
+
+def _malformed(content: dict[str, Any]) -> list[str]:
+    checks = {"engine": _is_postgres, "host": _is_host, "port": _is_port, "dbname": _is_text}
+    checks |= {"username": _is_text, "password": _is_text, "sslmode": _is_sslmode}
+    given = {name: check for name, check in checks.items() if not _is_missing(content, name)}
+    wrong = [name for name, check in given.items() if not check(content[name])]
+    return [f"the secret's {', '.join(wrong)} cannot be used: {REMEDY}"] if wrong else []
+
+
+def _expired(content: dict[str, Any], now: datetime) -> list[str]:
+    expires_at = content.get("expires_at")
+    if expires_at is None:
+        return []
+    try:
+        moment = datetime.fromisoformat(str(expires_at))
+    except ValueError:
+        return [f"the secret's expires_at is {shown(expires_at)}, not a time in ISO 8601: {REMEDY}"]
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return [f"the secret's IAM token expired at {moment:%Y-%m-%dT%H:%M:%SZ}: {REMEDY}"] if moment <= now else []
+
+
+def _is_missing(content: dict[str, Any], name: str) -> bool:
+    return content.get(name) in (None, "")
+
+
+def _is_postgres(engine: object) -> bool:
+    return engine in ("postgres", "postgresql")
+
+
+def _is_sslmode(mode: object) -> bool:
+    return mode in _SSLMODES
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_host(host: object) -> bool:
+    if not isinstance(host, str):
+        return False
+    if _HOST_NAME.fullmatch(host):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).version == 6
+    except ValueError:
+        return False
+
+
+def _is_port(port: object) -> bool:
+    text = str(port)
+    return not isinstance(port, bool) and text.isascii() and text.isdigit() and 0 < int(text) < 65536
