@@ -1,0 +1,1 @@
+"""Aggregate Results: verifies every exported object and writes the summary."""

@@ -1,0 +1,146 @@
+"""What people are told, written for somebody who reads it in a mail at night."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from export_contracts.console import execution_url
+from export_contracts.notice import notice
+from export_contracts.text import one_line
+
+from aggregate_results.summary import COMPLETE
+
+_NAMES_SHOWN = 12
+_FALLS_SHOWN = 40
+
+
+def write_alert(summary: dict[str, Any], summary_uri: str, is_retry: bool) -> dict[str, str]:
+    """Return subject and message for a summary.
+
+    Args:
+        summary: as ``build_summary`` returns it. Text in it that others wrote stays within its line.
+        summary_uri: where the summary is.
+        is_retry: whether the failed groups have been tried a second time. An INCOMPLETE retry fails the execution, and
+            people are told of that instead.
+    """
+    if summary["status"] == COMPLETE:
+        return _complete(summary, summary_uri, is_retry)
+    return _incomplete(summary, summary_uri)
+
+
+def _complete(summary: dict[str, Any], summary_uri: str, is_retry: bool) -> dict[str, str]:
+    verdict = "has recovered: COMPLETE after a retry" if is_retry else "is COMPLETE"
+    fallen = summary["row_falls"]
+    but = f", but {_tables(len(fallen))} lost many rows since the previous one" if fallen else ""
+    lines = [
+        f"The metadata export of MWAA environment {summary['environment']} {verdict}{but}.",
+        "",
+        *_row_falls(summary),
+        *_warnings(summary),
+        "WHAT TO DO",
+        *(_check_the_database() if fallen else ["Nothing."]),
+        "",
+        *_facts(summary, summary_uri),
+    ]
+    about = "recovered" if is_retry else "complete"
+    return notice(f"MWAA export {summary['environment']} {about}{': rows fell' if fallen else ''}", lines)
+
+
+def _incomplete(summary: dict[str, Any], summary_uri: str) -> dict[str, str]:
+    failed = summary["failed_groups"]
+    names = ", ".join(group["group"] for group in failed)
+    lines = [
+        f"The metadata export of MWAA environment {summary['environment']} is INCOMPLETE: {_count(failed)} ({names}).",
+        "",
+        "WHAT FAILED, AND WHY",
+        *(line for group in failed for line in _failed_group(group)),
+        "",
+        *_warnings(summary),
+        *_what_now(),
+        "",
+        *_facts(summary, summary_uri),
+    ]
+    return notice(f"MWAA export {summary['environment']} INCOMPLETE: {names} failed", lines)
+
+
+def _failed_group(group: dict[str, Any]) -> list[str]:
+    log = (
+        f"  Log: {group['log_url']}" if group["log_url"] else "  Log: none, its Glue run did not start or is not known"
+    )
+    tables = f" ({_names(group['tables'])})" if group["tables"] else ""
+    return [f"- {group['group']}{tables}", f"  Error: {one_line(group['error'], 2000)}", log]
+
+
+def _count(failed: list[dict[str, Any]]) -> str:
+    return "1 table group failed" if len(failed) == 1 else f"{len(failed)} table groups failed"
+
+
+def _what_now() -> list[str]:
+    return [
+        "WHAT HAPPENS NEXT",
+        "The failed groups run once more, now. When they succeed you get a recovery notice.",
+        "When they do not, the execution fails and you get another alert.",
+        "",
+        "WHAT TO DO",
+        "Nothing until then. If the execution fails: read the log, correct the cause, open the execution and choose",
+        "Redrive. It reruns exactly the failed groups (up to 14 days later).",
+    ]
+
+
+def _row_falls(summary: dict[str, Any]) -> list[str]:
+    fallen = summary["row_falls"]
+    if not fallen:
+        return []
+    return [
+        "WHAT FELL",
+        *(
+            f"- {one_line(fall['table'], 80)}: {fall['previous_rows']} -> {fall['rows']} rows (-{fall['percent']} %)"
+            for fall in fallen[:_FALLS_SHOWN]
+        ),
+        *(
+            [f"- and {len(fallen) - _FALLS_SHOWN} more: see row_falls in the summary"]
+            if len(fallen) > _FALLS_SHOWN
+            else []
+        ),
+        f"Previous summary: {summary['compared_with']}",
+        "",
+    ]
+
+
+def _check_the_database() -> list[str]:
+    return [
+        "Check whether somebody meant it: `airflow db clean`, a DAG deleted or paused, another Airflow version.",
+        "If nobody did, the database has lost data: keep the previous export (copy it away before it expires), and",
+        "compare the two. If such falls are usual here, deploy the stack with a higher RowFallPercent.",
+    ]
+
+
+def _tables(number: int) -> str:
+    return "1 table" if number == 1 else f"{number} tables"
+
+
+def _warnings(summary: dict[str, Any]) -> list[str]:
+    warnings = []
+    if summary["uncatalogued_tables"]:
+        names = _names(summary["uncatalogued_tables"])
+        warnings.append(f"- Tables that this version does not know were exported whole: {names}")
+    if summary["consistency"] == "per-group" and summary["total_tables"]:
+        warnings.append(
+            "- The groups were read from different snapshots: rows of one may refer to rows that another lacks"
+        )
+    return ["WORTH KNOWING", *warnings, ""] if warnings else []
+
+
+def _facts(summary: dict[str, Any], summary_uri: str) -> list[str]:
+    return [
+        f"Delivered: {summary['total_tables']} tables, {summary['total_rows']} rows",
+        f"Export: {summary['export_id']} (trigger {summary['trigger']})",
+        f"Summary: {summary_uri}",
+        f"Report: mwaa-metadata-export show {summary['export_id']} -e {summary['environment']} --open",
+        f"Execution: {execution_url(summary['execution_arn'])}",
+    ]
+
+
+def _names(names: Iterable[str]) -> str:
+    listed = [one_line(name, 80) for name in names]
+    rest = f" and {len(listed) - _NAMES_SHOWN} more" if len(listed) > _NAMES_SHOWN else ""
+    return ", ".join(listed[:_NAMES_SHOWN]) + rest

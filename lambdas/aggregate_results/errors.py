@@ -1,0 +1,15 @@
+"""Errors of Aggregate Results."""
+
+from export_contracts.errors import TerminalError, TransientError
+
+
+class ManifestError(TerminalError):
+    """A group's manifest is missing, unreadable or not this export's. Caught: the group counts as failed."""
+
+
+class ExportIncompleteError(TerminalError):
+    """The export is still incomplete after the retry. The summary is written; the execution fails."""
+
+
+class PointerContentionError(TransientError):
+    """Others kept changing latest.json while it was to be moved."""

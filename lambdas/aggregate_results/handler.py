@@ -1,0 +1,78 @@
+"""Entry point of the function Aggregate Results."""
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from export_contracts import clients
+from export_contracts.console import GLUE_LOG_GROUP
+from export_contracts.environment import whole_number
+from export_contracts.observability import observed, publish
+from export_contracts.store import ObjectStore
+from export_contracts.text import one_line
+
+from aggregate_results.aggregation import Aggregate, aggregate, refuse_incomplete_retry
+from aggregate_results.event import Event, parse_event
+from aggregate_results.report.publication import publish_report
+
+logger = Logger()
+tracer = Tracer(patch_modules=["botocore"])
+metrics = Metrics()
+
+
+@observed(logger, tracer, lambda event: str(event["export"]["export_id"]))
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Return status, summary, report, groups to retry and alert (docs/contracts/README.md).
+
+    Raises:
+        ExportIncompleteError: still incomplete after the retry.
+    """
+    attempt = parse_event(event)
+    export = attempt.export
+    store = ObjectStore(clients.s3(), export.bucket)
+    log_group = os.environ.get("GLUE_LOG_GROUP", GLUE_LOG_GROUP)
+    fall_percent = whole_number(os.environ, "ROW_FALL_PERCENT", 50)
+    found = aggregate(attempt, store, datetime.now(UTC), log_group, fall_percent)
+    _observe(found)
+    report = _write_report(found, attempt, store, context)
+    refuse_incomplete_retry(found, attempt)
+    return found.to_json() | report
+
+
+def _write_report(
+    found: Aggregate, attempt: Event, store: ObjectStore, context: LambdaContext
+) -> dict[str, str | None]:
+    try:
+        uri = publish_report(store, attempt.export, found.summary, context.get_remaining_time_in_millis)
+    except Exception as error:
+        # Whatever it is: a page for people is no reason to lose an export that is there and verified.
+        logger.exception("report not written")
+        return {"report_uri": None, "report_error": one_line(f"{type(error).__name__}: {error}", 500)}
+    return {"report_uri": uri, "report_error": None}
+
+
+def _observe(found: Aggregate) -> None:
+    summary = found.summary
+    for failed in summary["failed_groups"]:
+        logger.error("group failed", group=failed["group"], error=failed["error"], log_url=failed["log_url"])
+    for fall in summary["row_falls"]:
+        logger.warning("rows fell", **fall)
+    if found.comparison.problem:
+        logger.warning("rows not compared with the previous export", detail=found.comparison.problem)
+    logger.info("aggregated", status=summary["status"], tables=summary["total_tables"], rows=summary["total_rows"])
+    values = {
+        "Rows": summary["total_rows"],
+        "Bytes": sum(table["object_bytes"] for table in summary["details"].values()),
+        "Seconds": summary["duration_seconds"],
+        "GroupsFailed": len(summary["failed_groups"]),
+        "ExportsComplete": int(found.complete),
+        "LargestRowFallPercent": found.comparison.largest_percent,
+    }
+    seconds = found.group_seconds
+    # Glue bills each run by the second, and at least a minute: https://aws.amazon.com/glue/pricing/
+    values["BilledSeconds"] = sum(max(60.0, run) for run in seconds.values())
+    publish(metrics, summary["environment"], values)
+    for group, run in seconds.items():
+        publish(metrics, summary["environment"], {"GroupSeconds": run}, group)

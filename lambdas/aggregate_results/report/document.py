@@ -1,0 +1,160 @@
+"""The report as one HTML document: warnings first, then figures with their history, tables, durations, facts."""
+
+import base64
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from export_contracts.figures import duration, short_count, size
+from export_contracts.layout import started_at
+
+from aggregate_results.report.facts import TRIGGERS, facts, moment
+from aggregate_results.report.history import PastExport
+from aggregate_results.report.markup import Html, element, foreign, join
+from aggregate_results.report.notices import notices
+from aggregate_results.report.sparkline import caption, sparkline
+from aggregate_results.report.tables import durations_section, tables_section
+
+# A browser enforces that there is neither script nor anything from outside, whatever a table is called.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+_COLOURS = {True: "#15803d", False: "#c81e1e"}
+
+
+def render_report(summary: Mapping[str, Any], summary_uri: str, history: tuple[PastExport, ...]) -> str:
+    """Return the report.
+
+    Args:
+        summary: as the schema describes it.
+        summary_uri: where it is.
+        history: the last exports, oldest first, this one at the end; empty when they are not known.
+    """
+    complete = summary["status"] == "COMPLETE"
+    body = element(
+        "body",
+        _header(summary, complete),
+        element("main", _notices(summary, complete), *_figures(summary, history), *_details(summary, summary_uri)),
+        _footer(),
+        class_="complete" if complete else "incomplete",
+    )
+    return "<!doctype html>\n" + element("html", _head(summary, complete), body, lang="en") + "\n"
+
+
+def _head(summary: Mapping[str, Any], complete: bool) -> Html:
+    name = foreign(summary["environment"])
+    return element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("meta", name="referrer", content="no-referrer"),  # the address may be a presigned one
+        element("title", f"{summary['status']} - {name} - {started_at(summary['export_id']):%Y-%m-%d %H:%M} UTC"),
+        element("link", rel="icon", href=_icon(_COLOURS[complete])),
+        element("style", Html(_style())),
+    )
+
+
+def _header(summary: Mapping[str, Any], complete: bool) -> Html:
+    trigger = TRIGGERS.get(summary["trigger"], foreign(summary["trigger"]))
+    line = f"{moment(started_at(summary['export_id']))} · Airflow {foreign(summary['airflow_version'] or 'unknown')}"
+    return element(
+        "header",
+        element("p", "MWAA metadata export", class_="over"),
+        element("h1", foreign(summary["environment"])),
+        element("p", element("strong", summary["status"], class_="badge"), " ", _verdict(summary, complete)),
+        element("p", f"{line} · started by {trigger}", class_="quiet"),
+    )
+
+
+def _verdict(summary: Mapping[str, Any], complete: bool) -> str:
+    exported = f"{summary['total_tables']:,} tables exported, each object verified by size and SHA-256."
+    if complete:
+        return exported
+    failed = len(summary["failed_groups"])
+    groups = "1 table group is missing" if failed == 1 else f"{failed} table groups are missing"
+    return f"{groups}. {exported} A retry or a redrive writes this report anew."
+
+
+def _notices(summary: Mapping[str, Any], complete: bool) -> Html:
+    found = notices(summary)
+    calm = Html() if not complete or len(found) > bool(summary["skipped_tables"]) else _all_well()
+    return element("section", calm, *found, aria_label="What to know first", class_="notices")
+
+
+def _all_well() -> Html:
+    return element("article", element("h3", "Nothing to do"), class_="notice good")
+
+
+def _figures(summary: Mapping[str, Any], history: tuple[PastExport, ...]) -> tuple[Html, ...]:
+    stored = sum(entry["object_bytes"] for entry in summary["details"].values())
+    csv = sum(entry["csv_bytes"] for entry in summary["details"].values())
+    tiles = (
+        _tile("Rows", short_count(summary["total_rows"]), "", history, lambda past: past.rows),
+        _tile("Size", size(stored), f"{size(csv)} of CSV", history, lambda past: past.object_bytes),
+        _tile("Duration", duration(summary["duration_seconds"]), "", history, lambda past: past.seconds),
+    )
+    number = f"The last {len(history)} exports" if len(history) > 1 else "This export"
+    return (element("h2", number), element("section", *tiles, aria_label=number, class_="tiles"))
+
+
+_SHOWN: dict[str, Callable[[PastExport], str]] = {
+    "Rows": lambda past: short_count(past.rows),
+    "Size": lambda past: size(past.object_bytes),
+    "Duration": lambda past: duration(past.seconds),
+}
+
+
+def _tile(
+    name: str, figure: str, note: str, history: tuple[PastExport, ...], value: Callable[[PastExport], float]
+) -> Html:
+    drawn = sparkline(name, history, value, _SHOWN[name]) if len(history) > 1 else Html()
+    comparison = caption(history, value)
+    notes = join(*([note, " · "] if note and comparison else [note]), comparison)
+    return element(
+        "div",
+        element("p", name, class_="label"),
+        element("p", figure, class_="figure"),
+        element("p", notes, class_="quiet"),
+        drawn,
+        class_="tile",
+    )
+
+
+def _details(summary: Mapping[str, Any], summary_uri: str) -> tuple[Html, ...]:
+    details = summary["details"]
+    return (
+        element("section", element("h2", "Tables"), tables_section(details)),
+        element(
+            "section",
+            element("h2", "Copying"),
+            element(
+                "p",
+                "Tables are copied at the same time: these durations do not add up to the export's.",
+                class_="quiet",
+            ),
+            element("div", durations_section(details), class_="columns"),
+        )
+        if details
+        else Html(),
+        element("section", element("h2", "Facts"), facts(summary, summary_uri)),
+    )
+
+
+def _footer() -> Html:
+    text = (
+        "Written by MWAA Metadata Export from the summary beside it, which has every table, column, size and checksum."
+    )
+    return element("footer", element("p", text, class_="quiet"))
+
+
+def _icon(colour: str) -> str:
+    circle = f'<circle cx="8" cy="8" r="7" fill="{colour}"/>'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">{circle}</svg>'
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+
+
+@cache
+def _style() -> str:
+    lines = files(__package__).joinpath("style.css").read_text().splitlines()
+    return "".join(line.strip() for line in lines if not line.startswith("/*"))

@@ -1,0 +1,102 @@
+"""What a reader has to know before anything else, the worst first."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from export_contracts.figures import short_count
+
+from aggregate_results.report.markup import Html, element, foreign, join, link
+
+# The report stays light whatever happens; the summary has it all.
+_NAMES_SHOWN = 60
+_PROBLEMS_SHOWN = 20
+_GROUPS_SHOWN = 12
+
+
+def notices(summary: Mapping[str, Any]) -> tuple[Html, ...]:
+    """Return the notices of a summary; none when there is nothing to say."""
+    return (
+        *(_failed_group(group) for group in summary["failed_groups"][:_GROUPS_SHOWN]),
+        *_problems(summary["problems"]),
+        *_row_falls(summary.get("row_falls", ())),
+        *_consistency(summary),
+        *_uncatalogued(summary["uncatalogued_tables"]),
+        *_skipped(summary["skipped_tables"]),
+    )
+
+
+def _notice(kind: str, title: str, *children: str) -> Html:
+    return element("article", element("h3", title), *children, class_=f"notice {kind}")
+
+
+def _failed_group(group: Mapping[str, Any]) -> Html:
+    tables = group["tables"]
+    missing = f"Not in this export: {_listed(tables)}" if tables else "What it would have exported is not known."
+    log = group.get("log_url")
+    return _notice(
+        "bad",
+        f"Group {foreign(group['group'])} failed",
+        element("p", foreign(group["error"], 2000), class_="error"),
+        element("p", missing),
+        element("p", link("Log of its Glue run", log) if log else "Its Glue run did not start, or is not known."),
+    )
+
+
+def _problems(problems: list[str]) -> Iterator[Html]:
+    if not problems:
+        return
+    more = len(problems) - _PROBLEMS_SHOWN
+    items = [
+        *(foreign(problem, 400) for problem in problems[:_PROBLEMS_SHOWN]),
+        *([f"and {more} more"] if more > 0 else []),
+    ]
+    yield _notice("bad", "What the verification found", element("ul", *(element("li", item) for item in items)))
+
+
+def _row_falls(falls: Iterable[Mapping[str, Any]]) -> Iterator[Html]:
+    lines = [element("li", _fall(fall)) for fall in falls]
+    if lines:
+        text = element("p", "Since the previous export. Somebody has cleaned up, or rows are missing.")
+        yield _notice("warn", "Tables with far fewer rows", text, element("ul", *lines[:_NAMES_SHOWN]))
+
+
+def _fall(fall: Mapping[str, Any]) -> str:
+    rows = f"{short_count(fall['previous_rows'])} \N{RIGHTWARDS ARROW} {short_count(fall['rows'])} rows"
+    return f"{foreign(fall['table'], 80)}: {rows} (\N{MINUS SIGN}{fall['percent']:g} %)"
+
+
+def _consistency(summary: Mapping[str, Any]) -> Iterator[Html]:
+    if summary["consistency"] != "snapshot" and summary["details"]:
+        text = "Rows of one group may refer to rows that another lacks. The groups' manifests say why."
+        yield _notice("warn", "The groups were read from different snapshots", element("p", text))
+
+
+def _uncatalogued(tables: list[str]) -> Iterator[Html]:
+    if tables:
+        text = f"Exported whole, whatever the window: {_listed(tables)}"
+        yield _notice("warn", f"{_tables(len(tables))} that this version does not know", element("p", text))
+
+
+def _skipped(tables: Mapping[str, str]) -> Iterator[Html]:
+    if not tables:
+        return
+    names = defaultdict(list)
+    for name, reason in sorted(tables.items()):
+        names[foreign(reason, 200)].append(name)
+    largest_first = sorted(names.items(), key=lambda item: -len(item[1]))
+    items = [
+        join(element("dt", reason), element("dd", _listed(found))) for reason, found in largest_first[:_GROUPS_SHOWN]
+    ]
+    heading = element("summary", f"{_tables(len(tables))} not exported, and why")
+    yield element("details", heading, element("dl", *items), class_="notice note")
+
+
+def _tables(number: int) -> str:
+    return "1 table" if number == 1 else f"{number:,} tables"
+
+
+def _listed(names: Iterable[str]) -> str:
+    listed = [foreign(name, 80) for name in names]
+    rest = f" and {len(listed) - _NAMES_SHOWN:,} more" if len(listed) > _NAMES_SHOWN else ""
+    return ", ".join(listed[:_NAMES_SHOWN]) + rest

@@ -1,0 +1,101 @@
+"""Did a table lose rows since the last COMPLETE export? An export can be complete and still tell of a loss."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from export_contracts.errors import AwsCallError
+from export_contracts.plan import Export
+from export_contracts.store import ObjectStore
+from export_contracts.text import one_line
+
+# Below this a table's rows rise and fall by themselves: 3 of 5 dag runs out of the window are no loss.
+MINIMUM_ROWS = 100
+
+
+@dataclass(frozen=True)
+class RowFall:
+    """A table that has fewer rows than in the previous export; ``percent`` of them are gone."""
+
+    table: str
+    previous_rows: int
+    rows: int
+    percent: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The tables that fell too far, the largest fall of all tables in percent, and the summary compared with.
+
+    ``compared_with`` is None when there is no previous export that can be compared; ``problem`` says why the previous
+    one could not be read.
+    """
+
+    falls: tuple[RowFall, ...] = ()
+    largest_percent: float = 0.0
+    compared_with: str | None = None
+    problem: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the summary says of it."""
+        return {"compared_with": self.compared_with, "row_falls": [asdict(fall) for fall in self.falls]}
+
+
+def compare_rows(store: ObjectStore, export: Export, rows: Mapping[str, int], fall_percent: int) -> Comparison:
+    """Compare a COMPLETE export with the one that latest.json names, if it has the same selection and age.
+
+    A table that the previous export had and this one has not counts as one without rows.
+
+    Args:
+        store: export bucket.
+        export: this execution's.
+        rows: table -> rows of this export.
+        fall_percent: from which fall on a table is named.
+
+    Raises:
+        AwsUnavailableError: see ``aws_call``. What S3 refuses (a summary moved to Glacier) is told as a problem.
+    """
+    try:
+        key, previous = _previous(store, export)
+    except AwsCallError as error:
+        return Comparison(problem=one_line(str(error), 1000))
+    if previous.get("export_id") == export.export_id:
+        return _made_before(previous)
+    if not _comparable(previous, export):
+        return Comparison()
+    falls = sorted(_falls(previous["tables"], rows), key=lambda fall: -fall.percent)
+    return Comparison(
+        falls=tuple(fall for fall in falls if fall.percent >= fall_percent),
+        largest_percent=falls[0].percent if falls else 0.0,
+        compared_with=store.uri(key),
+    )
+
+
+def _previous(store: ObjectStore, export: Export) -> tuple[str, dict[str, Any]]:
+    key = (store.read_json(export.latest_key) or {}).get("summary_key")
+    return (key, store.read_json(key) or {}) if isinstance(key, str) else ("", {})
+
+
+def _made_before(summary: Mapping[str, Any]) -> Comparison:
+    """This function has succeeded before, but its answer was lost: its summary has what there was to say."""
+    falls = tuple(RowFall(**fall) for fall in summary.get("row_falls", ()))
+    return Comparison(falls, max((fall.percent for fall in falls), default=0.0), summary.get("compared_with"))
+
+
+def _comparable(previous: Mapping[str, Any], export: Export) -> bool:
+    return (
+        previous.get("status") == "COMPLETE"
+        and previous.get("environment") == export.environment
+        and previous.get("selection") == export.selection
+        and previous.get("max_age_days") == export.max_age_in_days
+        # The pointer of a redriven, older export names a newer one.
+        and str(previous.get("export_id")) < export.export_id
+        and isinstance(previous.get("tables"), dict)
+    )
+
+
+def _falls(previous: Mapping[str, Any], rows: Mapping[str, int]) -> Iterator[RowFall]:
+    for table, had in previous.items():
+        has = rows.get(table, 0)
+        if isinstance(had, int) and had >= MINIMUM_ROWS and has < had:
+            yield RowFall(table, had, has, round(100 * (had - has) / had, 1))

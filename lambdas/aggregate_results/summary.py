@@ -1,0 +1,147 @@
+"""The export summary (docs/contracts/export_summary.schema.json): without it there is no export."""
+
+import gzip
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from export_contracts.console import log_url
+from export_contracts.layout import started_at
+from export_contracts.plan import Export
+from export_contracts.store import ObjectStore, StoredObject
+from export_contracts.text import one_line
+
+from aggregate_results.errors import PointerContentionError
+from aggregate_results.event import Event
+from aggregate_results.manifest import Manifest
+from aggregate_results.verification import GroupOutcome
+
+COMPLETE = "COMPLETE"
+INCOMPLETE = "INCOMPLETE"
+FORMAT_VERSION = 1
+_ATTEMPTS = 5
+
+
+def build_summary(event: Event, outcomes: tuple[GroupOutcome, ...], now: datetime, log_group: str) -> dict[str, Any]:
+    """Return the summary.
+
+    Args:
+        event: what the state machine passed.
+        outcomes: of every planned group.
+        now: UTC.
+        log_group: where Glue writes what a driver prints.
+    """
+    export = event.export
+    manifests = [outcome.manifest for outcome in outcomes if outcome.manifest]
+    rows = {name: table.rows for manifest in manifests for name, table in manifest.tables.items()}
+    started = started_at(export.export_id)
+    return {
+        **_identity(event),
+        "status": COMPLETE if len(manifests) == len(outcomes) else INCOMPLETE,
+        **_database(manifests),
+        "duration_seconds": round((now - started).total_seconds(), 3),
+        "total_tables": len(rows),
+        "total_rows": sum(rows.values()),
+        "tables": rows,
+        "details": _details(manifests),
+        "skipped_tables": _skipped(export, manifests, rows),
+        "uncatalogued_tables": sorted({name for manifest in manifests for name in manifest.uncatalogued_tables}),
+        "failed_groups": [_failed_group(outcome, export, log_group) for outcome in outcomes if outcome.cause],
+        "problems": [one_line(problem, 1000) for outcome in outcomes for problem in outcome.problems],
+    }
+
+
+def write_summary(store: ObjectStore, export: Export, summary: dict[str, Any]) -> None:
+    """Write the summary under its own key; the same content gives the same bytes.
+
+    Raises:
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
+    """
+    text = json.dumps(summary, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    store.write(export.summary_key, gzip.compress(text.encode(), mtime=0), "application/gzip")
+
+
+def move_latest(store: ObjectStore, export: Export, now: datetime) -> bool:
+    """Let latest.json name this COMPLETE export, unless it names a newer one.
+
+    Returns:
+        Whether it names this export now.
+
+    Raises:
+        PointerContentionError: others kept changing it.
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
+    """
+    pointer = {
+        "export_id": export.export_id,
+        "summary_key": export.summary_key,
+        "finished_at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    for _ in range(_ATTEMPTS):
+        seen = store.read(export.latest_key)
+        # Export ids are start times: they sort as text.
+        if _pointed_to(seen) > export.export_id:
+            return False
+        if store.write_if_unchanged(export.latest_key, json.dumps(pointer).encode(), seen):
+            return True
+    raise PointerContentionError(f"{store.uri(export.latest_key)} was changed {_ATTEMPTS} times by others. Try again.")
+
+
+def _identity(event: Event) -> dict[str, Any]:
+    export = event.export
+    return {
+        "format_version": FORMAT_VERSION,
+        "export_id": export.export_id,
+        "export_timestamp": f"{started_at(export.export_id):%Y-%m-%dT%H:%M:%SZ}",
+        "trigger": export.trigger,
+        "execution_arn": export.execution_arn,
+        "environment": export.environment,
+        "airflow_version": event.airflow_version,
+        "database_name": event.database_name,
+        "cutoff_date": export.cutoff,
+        "max_age_days": export.max_age_in_days,
+        "selection": export.selection,
+    }
+
+
+def _database(manifests: list[Manifest]) -> dict[str, Any]:
+    owners = {manifest.snapshot_owner for manifest in manifests}
+    shared = len(owners) == 1 and all(manifest.consistency == "snapshot" for manifest in manifests)
+    return {
+        "alembic_heads": dict(manifests[0].alembic_heads) if manifests else {},
+        "server_version": manifests[0].server_version if manifests else None,
+        "consistency": "snapshot" if shared else "per-group",
+    }
+
+
+def _details(manifests: Iterable[Manifest]) -> dict[str, Any]:
+    return {
+        name: {"group": manifest.group, **table.content}
+        for manifest in manifests
+        for name, table in manifest.tables.items()
+    }
+
+
+def _skipped(export: Export, manifests: Iterable[Manifest], exported: dict[str, int]) -> dict[str, str]:
+    skipped = dict(export.excluded_tables)
+    for manifest in manifests:
+        skipped.update(manifest.skipped_tables)
+    return {name: one_line(reason, 1000) for name, reason in skipped.items() if name not in exported}
+
+
+def _failed_group(outcome: GroupOutcome, export: Export, log_group: str) -> dict[str, Any]:
+    cause = outcome.cause
+    return {
+        "group": outcome.group.group,
+        "tables": [table.table for table in outcome.group.tables],
+        "error": one_line(cause.text, 2000) if cause else "",
+        "log_url": log_url(export.execution_arn, log_group, cause.job_run_id if cause else None),
+    }
+
+
+def _pointed_to(seen: StoredObject | None) -> str:
+    try:
+        content = json.loads(seen.body) if seen else {}
+    except ValueError:
+        return ""
+    return str(content.get("export_id", "")) if isinstance(content, dict) else ""

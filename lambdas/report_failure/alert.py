@@ -1,0 +1,138 @@
+"""What people are told of an execution that ended without success, for somebody who reads it in a mail at night."""
+
+from collections.abc import Iterator
+
+from export_contracts.cause import Cause, read_cause
+from export_contracts.console import execution_url, log_url
+from export_contracts.notice import notice
+from export_contracts.text import one_line
+
+from report_failure.event import ABORTED, TIMED_OUT, FailedExecution
+from report_failure.objects import Remains
+from report_failure.report import Report
+from report_failure.settings import Settings
+
+CAUSE_LIMIT = 6000
+INVALID_INPUT = "InvalidExportInputError"
+_VERDICTS = {ABORTED: "was ABORTED: a person (or a script) stopped it", TIMED_OUT: "TIMED_OUT: it took too long"}
+
+
+def write_alert(execution: FailedExecution, report: Report, settings: Settings) -> dict[str, str]:
+    """Return subject and message.
+
+    Args:
+        execution: error and cause in it are foreign text and stay within their lines.
+        report: what was found and done.
+        settings: of the environment.
+    """
+    environment = settings.layout.environment
+    cause = read_cause("", execution.cause, CAUSE_LIMIT)
+    error = one_line(execution.error, 200)
+    lines = [
+        f"The metadata export of MWAA environment {environment} {_VERDICTS.get(execution.status, 'FAILED')}.",
+        "",
+        "WHAT FAILED",
+        *_what_failed(execution, report, cause, error),
+        "",
+        "WHY",
+        _why(execution, cause),
+        *_log(execution, settings, cause),
+        "",
+        "WHAT EXISTS IN S3",
+        *_what_exists(report.remains),
+        "",
+        *_tidied(report),
+        "WHAT TO DO",
+        *_what_to_do(execution, report, error),
+        "",
+        f"Export: {execution.export_id}{f' (redriven {execution.redrives} times)' if execution.redrives else ''}",
+        f"Execution: {execution_url(execution.arn)}",
+    ]
+    about = f": {error}" if error and execution.status not in _VERDICTS else ""
+    return notice(f"MWAA export {environment} {execution.status}{about}", lines)
+
+
+def _what_failed(execution: FailedExecution, report: Report, cause: Cause, error: str) -> Iterator[str]:
+    state = one_line(report.last_state or "an unknown state", 100)
+    group = f", table group {cause.group}" if cause.group else ""
+    if execution.status == ABORTED:
+        yield f"Nothing by itself; the last state was {state}{group}"
+    else:
+        yield f"{state}{group}: {error or execution.status}"
+
+
+def _why(execution: FailedExecution, cause: Cause) -> str:
+    if execution.cause:
+        return cause.text
+    if execution.status == TIMED_OUT:
+        return "The execution took longer than its time limit (TimeoutSeconds of the state machine)"
+    return "No reason was given"
+
+
+def _log(execution: FailedExecution, settings: Settings, cause: Cause) -> list[str]:
+    url = log_url(execution.arn, settings.log_group, cause.job_run_id)
+    return [f"Log: {url}"] if url else []
+
+
+def _what_exists(remains: Remains | None) -> Iterator[str]:
+    if remains is None:
+        yield "Unknown: S3 could not be asked (see below)"
+        return
+    if remains.summary is not None:
+        yield (
+            f"A summary with status {one_line(str(remains.summary.get('status')), 20)}: "
+            f"{_number(remains.summary, 'total_tables')} tables, {_number(remains.summary, 'total_rows')} rows verified"
+        )
+        if missing := _missing_groups(remains.summary):
+            yield f"It lacks the table groups: {missing}"
+        yield f"Summary: {remains.summary_uri}"
+    elif remains.tables:
+        yield f"{remains.tables} table objects that nobody has verified, and no summary: do not use them"
+    else:
+        yield "Nothing of this export"
+    newest = remains.latest_export_id
+    yield f"The newest COMPLETE export (latest.json): {one_line(newest, 40) if newest else 'there is none yet'}"
+
+
+def _missing_groups(summary: dict[str, object]) -> str:
+    # The cause of a run that could not even be started is plain text and names no group.
+    failed = summary.get("failed_groups")
+    groups = [item.get("group") for item in failed if isinstance(item, dict)] if isinstance(failed, list) else []
+    return one_line(", ".join(str(group) for group in groups), 1000)
+
+
+def _number(summary: dict[str, object], name: str) -> str:
+    value = summary.get(name)
+    return str(value) if isinstance(value, int) else "an unknown number of"
+
+
+def _tidied(report: Report) -> Iterator[str]:
+    done = [
+        *([f"{len(report.runs.stopped)} Glue runs were stopped"] if report.runs.stopped else []),
+        *([f"{report.uploads} unfinished uploads were aborted"] if report.uploads else []),
+    ]
+    active = [
+        f"NOT ENDED YET: Glue run {one_line(run, 400)}. Look at it in the Glue console and stop it there; "
+        "what it leaves half written, the bucket removes within a day"
+        for run in report.runs.still_active
+    ]
+    failed = [f"COULD NOT BE DONE: {problem}" for problem in report.problems]
+    if done or active or failed:
+        yield "WHAT WAS TIDIED UP"
+        yield from (*done, *active, *failed)
+        yield ""
+
+
+def _what_to_do(execution: FailedExecution, report: Report, error: str) -> Iterator[str]:
+    if report.is_redriven:
+        yield "Nothing for now: somebody has redriven this execution already, and it runs."
+    elif report.remains and report.remains.summary and report.remains.summary.get("status") == "COMPLETE":
+        yield "The export itself is COMPLETE, only what comes after it failed. Open the execution and choose Redrive;"
+        yield "it repeats only that."
+    elif error == INVALID_INPUT:
+        yield "Start a new execution with an input that is allowed. A redrive would have the same input."
+    else:
+        if execution.status == ABORTED:
+            yield "If this was meant, nothing. If not:"
+        yield "Correct the cause, open the execution and choose Redrive (up to 14 days later): it repeats only what"
+        yield "failed, into the same keys. Or start a new execution with the same input: it makes a new export."

@@ -1,0 +1,47 @@
+"""Entry point of the function Report Failure."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from export_contracts import clients
+from export_contracts.aws import aws_call
+from export_contracts.executions import Executions
+from export_contracts.observability import observed, publish
+
+from report_failure.alert import write_alert
+from report_failure.event import parse_event
+from report_failure.glue_runs import GlueRuns
+from report_failure.objects import ExportObjects
+from report_failure.report import tidy_up
+from report_failure.settings import read_settings
+
+logger = Logger()
+tracer = Tracer(patch_modules=["botocore"])
+metrics = Metrics()
+
+
+@observed(logger, tracer, lambda event: parse_event(event).export_id)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Tidy up after a failed execution and publish one alert; invoked by EventBridge, asynchronously.
+
+    Raises:
+        AwsCallError, AwsUnavailableError: the alert could not be published; Lambda tries again, then keeps the event.
+        InvalidEventError, ConfigurationError: likewise.
+    """
+    execution = parse_event(event)
+    settings = read_settings(os.environ)
+    runs = GlueRuns(clients.glue(), settings.glue_job)
+    objects = ExportObjects(clients.s3(), settings.layout)
+    report = tidy_up(execution, Executions(clients.step_functions()), runs, objects)
+    for problem in report.problems:
+        logger.error("not tidied up", detail=problem)
+    alert = write_alert(execution, report, settings)
+    with aws_call(
+        f"publish the alert to {settings.topic_arn}", "Check topic policy, key policy and the function's role."
+    ):
+        clients.sns().publish(TopicArn=settings.topic_arn, Subject=alert["subject"], Message=alert["message"])
+    logger.info("alerted", subject=alert["subject"], runs_stopped=len(report.runs.stopped), uploads=report.uploads)
+    publish(metrics, settings.layout.environment, {"ExecutionsFailed": 1})
+    return {"subject": alert["subject"]}

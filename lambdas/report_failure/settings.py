@@ -1,0 +1,36 @@
+"""What the template configures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from export_contracts.console import GLUE_LOG_GROUP
+from export_contracts.environment import required
+from export_contracts.layout import Layout
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the exports of the environment are, what makes them, and whom to tell."""
+
+    layout: Layout
+    glue_job: str
+    topic_arn: str
+    log_group: str
+
+
+def read_settings(variables: Mapping[str, str]) -> Settings:
+    """Return the settings that the function's environment variables hold.
+
+    Raises:
+        ConfigurationError: a variable is missing.
+    """
+    return Settings(
+        layout=Layout(
+            bucket=required(variables, "EXPORT_BUCKET"),
+            base_prefix=required(variables, "BASE_PREFIX"),
+            environment=required(variables, "ENVIRONMENT_NAME"),
+        ),
+        glue_job=required(variables, "GLUE_JOB_NAME"),
+        topic_arn=required(variables, "ALERT_TOPIC_ARN"),
+        log_group=variables.get("GLUE_LOG_GROUP", GLUE_LOG_GROUP),
+    )
