@@ -1,0 +1,198 @@
+"""The job's arguments, as docs/contracts/README.md fixes them."""
+
+import argparse
+import json
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NoReturn
+from urllib.parse import quote
+
+from metadata_export.errors import ArgumentError
+
+WINDOWS = ("full", "run", "follow", "date", "event")
+REQUIRED = (
+    "S3_OUTPUT_PATH",
+    "DATABASE_NAME",
+    "EXPORT_TABLES",
+    "GLUE_CONNECTION_NAME",
+    "MAX_AGE_IN_DAYS",
+    "CUTOFF",
+    "EXPORT_ID",
+    "EXPORT_GROUP",
+    "EXPORT_GROUPS",
+    "MANIFEST_KEY",
+)
+OPTIONAL = {
+    "CATALOGUED_TABLES": "[]",
+    "EXCLUDE_TABLES": "[]",
+    "SNAPSHOT_HOLD_SECONDS": "900",
+    "MAX_CONNECTIONS": "4",
+    "STATEMENT_TIMEOUT_SECONDS": "3600",
+    "EXECUTION_ARN": "",
+    "JOB_NAME": "",
+    "JOB_RUN_ID": "",
+}
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What one run exports, and where to."""
+
+    bucket: str
+    prefix: str
+    database_name: str
+    tables: dict[str, str]
+    """table -> window rule"""
+    connection_name: str
+    max_age_in_days: int | None
+    cutoff: datetime | None
+    export_id: str
+    group: str
+    groups: tuple[str, ...]
+    manifest_key: str
+    catalogued_tables: frozenset[str]
+    exclude_tables: frozenset[str]
+    snapshot_hold_seconds: int
+    max_connections: int
+    statement_timeout_seconds: int
+    job_run_id: str
+    job_name: str = ""
+    """as Glue passes it; empty outside Glue"""
+    execution_arn: str = ""
+    """of the state machine's execution; empty outside it"""
+
+    def table_key(self, table: str) -> str:
+        """Return the object key of a table; what S3 clients trip over in its name is percent-encoded."""
+        name = quote(table, safe="").replace("~", "%7E")
+        return f"{self.prefix}{name}_{self.export_id[9:15]}.csv.gz"
+
+    @property
+    def runs_prefix(self) -> str:
+        """The folder of the manifest, where the snapshot claim lies too; ends in a slash."""
+        return self.manifest_key.rpartition("/")[0] + "/"
+
+    @property
+    def lock_key(self) -> str:
+        """Who is exporting this environment; beside the folders of all exports' manifests."""
+        return self.runs_prefix.rstrip("/").rpartition("/")[0] + "/_current.json"
+
+
+def parse_arguments(argv: Sequence[str]) -> Arguments:
+    """Read the job's arguments; those that Glue adds for itself are ignored.
+
+    Args:
+        argv: without the program's name.
+
+    Raises:
+        ArgumentError: naming the argument, its value and what is allowed.
+    """
+    parser = _Parser(allow_abbrev=False, add_help=False)
+    for name in REQUIRED:
+        parser.add_argument(f"--{name}", required=True)
+    for name, default in OPTIONAL.items():
+        parser.add_argument(f"--{name}", default=default)
+    values: dict[str, str] = vars(parser.parse_known_args(list(argv))[0])
+    bucket, prefix = _output_path(values["S3_OUTPUT_PATH"])
+    return _in_agreement(
+        Arguments(
+            bucket=bucket,
+            prefix=prefix,
+            database_name=values["DATABASE_NAME"],
+            tables=_tables(values["EXPORT_TABLES"]),
+            connection_name=values["GLUE_CONNECTION_NAME"],
+            max_age_in_days=_number("MAX_AGE_IN_DAYS", values, minimum=1)
+            if values["MAX_AGE_IN_DAYS"] != "null"
+            else None,
+            cutoff=_cutoff(values["CUTOFF"]),
+            export_id=_matching("EXPORT_ID", values, r"[0-9]{8}T[0-9]{6}Z"),
+            group=values["EXPORT_GROUP"],
+            groups=_names("EXPORT_GROUPS", values),
+            manifest_key=_matching("MANIFEST_KEY", values, r"[^/].*/[^/]+\.json"),
+            catalogued_tables=frozenset(_names("CATALOGUED_TABLES", values)),
+            exclude_tables=frozenset(_names("EXCLUDE_TABLES", values)),
+            snapshot_hold_seconds=_number("SNAPSHOT_HOLD_SECONDS", values, minimum=0),
+            max_connections=_number("MAX_CONNECTIONS", values, minimum=2),  # one holds the snapshot, one reads
+            statement_timeout_seconds=_number("STATEMENT_TIMEOUT_SECONDS", values, minimum=1),
+            job_run_id=values["JOB_RUN_ID"] or f"local_{uuid.uuid4().hex}",
+            job_name=values["JOB_NAME"],
+            execution_arn=values["EXECUTION_ARN"],
+        )
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ArgumentError(f"job arguments: {message}")
+
+
+def _in_agreement(arguments: Arguments) -> Arguments:
+    if arguments.group not in arguments.groups:
+        raise ArgumentError(
+            f"--EXPORT_GROUP {arguments.group!r} is not one of --EXPORT_GROUPS {list(arguments.groups)}"
+        )
+    return arguments
+
+
+def _output_path(value: str) -> tuple[str, str]:
+    match = re.fullmatch(r"s3://([^/]+)/(.+/)", value)
+    if match is None:
+        raise ArgumentError(f"--S3_OUTPUT_PATH {value!r}: expected s3://bucket/prefix/ with the slash at the end")
+    return match[1], match[2]
+
+
+def _tables(value: str) -> dict[str, str]:
+    expected = 'expected a list of {"table": name, "window": one of ' + ", ".join(WINDOWS) + "}, each table once"
+    entries = _parsed("EXPORT_TABLES", value, expected)
+    tables: dict[str, str] = {}
+    for entry in entries:
+        well_formed = isinstance(entry, dict) and set(entry) == {"table", "window"} and isinstance(entry["table"], str)
+        if not well_formed or entry["window"] not in WINDOWS or entry["table"] in tables:
+            raise ArgumentError(f"--EXPORT_TABLES has {json.dumps(entry)}: {expected}")
+        tables[entry["table"]] = entry["window"]
+    return tables
+
+
+def _names(name: str, values: dict[str, str]) -> tuple[str, ...]:
+    expected = "expected a list of names, each once"
+    entries = _parsed(name, values[name], expected)
+    if not all(isinstance(entry, str) for entry in entries) or len(set(entries)) != len(entries):
+        raise ArgumentError(f"--{name} {values[name]!r}: {expected}")
+    return tuple(entries)
+
+
+def _parsed(name: str, value: str, expected: str) -> list[Any]:
+    try:
+        entries = json.loads(value)
+    except json.JSONDecodeError as error:
+        raise ArgumentError(f"--{name} {value!r} is not JSON ({error}): {expected}") from error
+    if not isinstance(entries, list):
+        raise ArgumentError(f"--{name} {value!r}: {expected}")
+    return entries
+
+
+def _cutoff(value: str) -> datetime | None:
+    if value == "null":
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise ArgumentError(f"--CUTOFF {value!r}: expected an ISO 8601 time with its zone, or null") from error
+    if moment.tzinfo is None:
+        raise ArgumentError(f"--CUTOFF {value!r} has no time zone: write 2026-11-11T14:30:22Z, or null")
+    return moment
+
+
+def _number(name: str, values: dict[str, str], *, minimum: int) -> int:
+    value = values[name]
+    if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < minimum:
+        raise ArgumentError(f"--{name} {value!r}: expected a whole number of {minimum} or more")
+    return int(value)
+
+
+def _matching(name: str, values: dict[str, str], pattern: str) -> str:
+    if not re.fullmatch(pattern, values[name]):
+        raise ArgumentError(f"--{name} {values[name]!r}: expected {pattern}")
+    return values[name]

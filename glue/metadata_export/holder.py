@@ -1,0 +1,43 @@
+"""Keeps the transaction that holds a snapshot alive, and talking: RDS Proxy drops clients that are silent."""
+
+import threading
+from types import TracebackType
+
+import psycopg
+
+from metadata_export.log import warning
+from metadata_export.source import Connection, release
+
+HEARTBEAT_SECONDS = 5.0
+
+
+class SnapshotHolder:
+    """Talks on a connection until it is left; the connection belongs to it meanwhile, and is closed at the end."""
+
+    def __init__(self, connection: Connection, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> None:
+        self._connection = connection
+        self._seconds = heartbeat_seconds
+        self._released = threading.Event()
+        self._thread = threading.Thread(target=self._talk, name="snapshot-holder", daemon=True)
+        self.lost: str | None = None
+        """why the snapshot can no longer be imported, when it cannot"""
+
+    def __enter__(self) -> "SnapshotHolder":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._released.set()
+        self._thread.join(timeout=60)
+        release(self._connection)
+
+    def _talk(self) -> None:
+        while not self._released.wait(self._seconds):
+            try:
+                self._connection.execute("SELECT 1")
+            except psycopg.Error as error:
+                self.lost = str(error)
+                warning(f"the connection that holds the snapshot is lost: {error}")
+                return

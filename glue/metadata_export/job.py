@@ -1,0 +1,69 @@
+"""From the job's arguments to one call of the export."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+
+from pyspark import SparkContext
+
+from metadata_export import log
+from metadata_export.arguments import Arguments, parse_arguments
+from metadata_export.aws import glue_client, s3_client, secretsmanager_client
+from metadata_export.current_export import hold_lock
+from metadata_export.errors import ExportError, describe
+from metadata_export.export import announcing_failure, export_group
+from metadata_export.secret import read_credentials
+from metadata_export.siblings import ended_groups
+from metadata_export.source import Source
+from metadata_export.spark import ATTEMPTS, SparkRunner, start_spark
+from metadata_export.storage import Store
+from metadata_export.task import Session
+
+
+def main(argv: Sequence[str]) -> None:
+    """Export one group.
+
+    Args:
+        argv: the job's arguments, without the program's name.
+
+    Raises:
+        ExportError: its one line is what Glue shows as the run's ErrorMessage.
+    """
+    try:
+        _export(argv)
+    except ExportError:
+        raise
+    except Exception as error:
+        raise ExportError(f"unexpected {describe(error)}") from error
+
+
+def _export(argv: Sequence[str]) -> None:
+    arguments = parse_arguments(argv)
+    log.configure({"export_id": arguments.export_id, "group": arguments.group, "job_run_id": arguments.job_run_id})
+    log.info(f"exporting the group {arguments.group} of {arguments.database_name}", tables=sorted(arguments.tables))
+    name = f"metadata_export {arguments.export_id} {arguments.group}"
+    with ThreadPoolExecutor(1, thread_name_prefix="spark") as thread:
+        # Spark takes seconds to start, most of them in another process: meanwhile this one reads secret and catalog.
+        _export_with(thread.submit(start_spark, name), name, arguments)
+
+
+def _export_with(starting: "Future[SparkContext]", name: str, arguments: Arguments) -> None:
+    store = Store(s3_client(), arguments.bucket)
+    with announcing_failure(arguments, store):
+        hold_lock(arguments, store, glue_client())
+        credentials = read_credentials(glue_client(), secretsmanager_client(), arguments.connection_name)
+    source = Source(credentials, arguments.statement_timeout_seconds, name)
+    ended = partial(ended_groups, glue_client(), arguments.job_name, arguments.export_id)
+    export_group(arguments, source, store, ATTEMPTS, partial(_tasks_in_spark, starting), ended)
+
+
+@contextmanager
+def _tasks_in_spark(starting: "Future[SparkContext]", session: Session) -> Iterator[SparkRunner]:
+    context = starting.result()
+    log.info("Spark is ready", master=context.master, slots=context.defaultParallelism)
+    try:
+        yield SparkRunner(context, session)
+    except BaseException:
+        context.stop()  # with it end the tasks that are under way, before their uploads are aborted
+        raise

@@ -1,0 +1,90 @@
+"""Spark as a pool of processes: no DataFrame, one task per piece of work, started from threads of the driver."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from pyspark import SparkConf, SparkContext, TaskContext
+
+from metadata_export.aws import s3_client
+from metadata_export.errors import ExportError
+from metadata_export.task import Failure, Result, Session, Task, run_task
+
+ATTEMPTS = 4
+
+
+def start_spark(app_name: str) -> SparkContext:
+    """Start Spark as the environment configures it, with a Python worker in every slot.
+
+    After a success nobody needs to stop it: it ends with the process, which Glue waits for. `SparkContext.stop` would
+    wait for up to a second more, for accumulators that nothing here uses.
+
+    Raises:
+        ExportError: the workers cannot start, or lack this package.
+    """
+    conf = SparkConf().setAppName(app_name).set("spark.task.maxFailures", str(ATTEMPTS))
+    context = SparkContext(conf=conf)
+    context.setLogLevel("ERROR")
+    _start_workers(context)
+    return context
+
+
+def _start_workers(context: SparkContext) -> None:
+    """Start a Python worker in every slot at the same time, with what each of them needs before its first row."""
+    slots = context.defaultParallelism
+    with _described(context, f"start {slots} Python workers"):
+        context.parallelize(range(slots), slots).foreach(_prepare_worker)
+
+
+def _prepare_worker(_: int) -> None:
+    s3_client()
+
+
+@dataclass(frozen=True)
+class SparkRunner:
+    """Runs the tasks of a session in Spark, each as a job of one task: that bounds how many run at a time."""
+
+    context: SparkContext
+    session: Session
+
+    def run(self, task: Task, description: str) -> Result:
+        """Run one task, under a description that Spark's UI shows, and return its result.
+
+        Raises:
+            ExportError: the task failed for good, in one line.
+        """
+        with _described(self.context, description):
+            attempt = partial(_attempt, self.session)
+            result: Result = self.context.parallelize([task], 1).map(attempt).collect()[0]
+        if isinstance(result, Failure):
+            raise ExportError(result.message)
+        return result
+
+    def cancel(self) -> None:
+        """End the tasks that are running."""
+        self.context.cancelAllJobs()
+
+
+@contextmanager
+def _described(context: SparkContext, description: str) -> Iterator[None]:
+    """Name the jobs of this thread in Spark's UI, and in the error when one fails."""
+    context.setJobDescription(description)
+    try:
+        yield
+    except Py4JError as error:
+        raise ExportError(f"{description}: {_last_python_error(str(error))}") from None
+
+
+def _attempt(session: Session, task: Task) -> Result:
+    running = TaskContext.get()
+    return run_task(session, task, running.attemptNumber() if running else 0)
+
+
+def _last_python_error(text: str) -> str:
+    """Return the line that matters of a Java exception: the end of a Python traceback in it, or why Spark gave up."""
+    errors = re.findall(r"^[\w.]*(?:Error|Exception|Exit|Interrupt)\b.*$", text, flags=re.MULTILINE)
+    errors = errors or re.findall(r"most recent failure: (.+)$", text, flags=re.MULTILINE)  # a worker that died
+    return errors[-1] if errors else text.strip().splitlines()[0]

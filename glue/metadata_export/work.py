@@ -1,0 +1,146 @@
+"""The driver's loop: threads hand pieces of work to Spark, so many at a time, and put their results together."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+from metadata_export.errors import ExportError
+from metadata_export.log import info
+from metadata_export.object_upload import ObjectUpload, UploadedObject
+from metadata_export.plan import Extract, bundle, is_small
+from metadata_export.progress import MB, Progress
+from metadata_export.storage import Store
+from metadata_export.task import ChunkResult, ChunkTask, Result, TableResult, TableTask, Task
+
+
+class TaskRunner(Protocol):
+    """Runs tasks somewhere else: in Spark."""
+
+    def run(self, task: Task, description: str) -> Result:
+        """Run a task and return its result; called from several threads."""
+
+    def cancel(self) -> None:
+        """End the tasks that are running: their `run` raises."""
+
+
+@dataclass(frozen=True)
+class ExportedTable:
+    """A table that is in S3."""
+
+    extract: Extract
+    object: UploadedObject
+    seconds: float
+
+
+@dataclass
+class _LargeTable:
+    extract: Extract
+    upload: ObjectUpload
+    chunks_left: int
+    started: float | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Work:
+    """All tables of this run.
+
+    Args:
+        extracts: the largest first.
+        runner: called from `parallelism` threads.
+    """
+
+    def __init__(
+        self, extracts: Sequence[Extract], store: Store, runner: TaskRunner, parallelism: int, progress: Progress
+    ) -> None:
+        self._runner = runner
+        self._parallelism = parallelism
+        self._progress = progress
+        self._done: list[ExportedTable] = []
+        self._errors: list[BaseException] = []
+        self._steps = [*self._large(extracts, store), *self._small(extracts)]
+
+    def run(self) -> list[ExportedTable]:
+        """Export everything; the first failure ends all the rest and is raised."""
+        with ThreadPoolExecutor(self._parallelism, thread_name_prefix="task") as threads:
+            futures = [threads.submit(self._unless_failed, step) for step in self._steps]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+            except BaseException:
+                threads.shutdown(wait=False, cancel_futures=True)
+                self._runner.cancel()
+                if self._errors:
+                    raise self._errors[0]  # noqa: B904 - it is the cause of the one caught, if that is another
+                raise
+        return self._done
+
+    def _unless_failed(self, step: Callable[[], None]) -> None:
+        if self._errors:
+            return
+        try:
+            step()
+        except BaseException as error:
+            self._errors.append(error)  # the first one is the reason, the others may be its consequence
+            raise
+
+    def _large(self, extracts: Iterable[Extract], store: Store) -> Iterable[Callable[[], None]]:
+        for extract in extracts:
+            if is_small(extract):
+                continue
+            table = _LargeTable(extract, ObjectUpload(store, extract.key, extract.header), len(extract.statements))
+            for index in range(len(extract.statements)):
+                yield partial(self._export_chunk, table, index)
+
+    def _small(self, extracts: Sequence[Extract]) -> Iterable[Callable[[], None]]:
+        for group in bundle(extracts, self._parallelism):
+            yield partial(self._export_bundle, group)
+
+    def _export_chunk(self, table: _LargeTable, index: int) -> None:
+        extract, chunks = table.extract, len(table.extract.statements)
+        with table.lock:
+            table.started = table.started or time.monotonic()
+        upload_id, number = table.upload.begin_chunk()
+        statement = extract.statements[index]
+        task = ChunkTask(extract.table, extract.key, statement, upload_id, number, extract.header)
+        result = self._runner.run(task, f"{extract.table}: chunk {index + 1} of {chunks}")
+        if not isinstance(result, ChunkResult):
+            raise ExportError(f"{extract.table}: expected the result of a chunk, got {type(result).__name__}")
+        table.upload.end_chunk(number, result)
+        self._progress.work_done(result.rows, result.csv_bytes, extract.total_bytes // chunks)
+        with table.lock:
+            table.chunks_left -= 1
+            if table.chunks_left:
+                return
+        self._finish(extract, table.upload.complete(), time.monotonic() - table.started)
+
+    def _export_bundle(self, extracts: Sequence[Extract]) -> None:
+        tasks = tuple(TableTask(each.table, each.key, each.statements[0], each.header) for each in extracts)
+        names = ", ".join(task.table for task in tasks)
+        results = self._runner.run(tasks, f"{len(tasks)} small tables: {names}")
+        if not isinstance(results, tuple):
+            raise ExportError(f"{names}: expected results of tables, got {type(results).__name__}")
+        for extract, result in zip(extracts, results, strict=True):
+            self._progress.work_done(result.rows, result.csv_bytes, extract.total_bytes)
+            self._finish(extract, _single_put(result), result.seconds)
+
+    def _finish(self, extract: Extract, uploaded: UploadedObject, seconds: float) -> None:
+        self._done.append(ExportedTable(extract, uploaded, seconds))
+        self._progress.table_done(uploaded.object_bytes)
+        info(
+            f"{extract.table}: {uploaded.rows:,} rows, {uploaded.csv_bytes / MB:,.1f} MB of CSV in {seconds:.1f} s",
+            table=extract.table,
+            rows=uploaded.rows,
+            csv_bytes=uploaded.csv_bytes,
+            object_bytes=uploaded.object_bytes,
+            parts=len(uploaded.part_sizes),
+            seconds=round(seconds, 3),
+        )
+
+
+def _single_put(result: TableResult) -> UploadedObject:
+    part = result.part
+    return UploadedObject(result.rows, result.csv_bytes, part.size, part.sha256, (part.size,))
