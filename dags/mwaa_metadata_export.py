@@ -1,0 +1,299 @@
+"""### Exports the metadata database of this environment to S3, every day
+
+1. **publish_credentials** writes the database credentials that this worker was given to the stack's secret, in every
+   run: a rotated password needs nobody.
+2. **start_export** starts the stack's state machine; a retry attaches to what the first try started.
+3. **wait_for_export** looks for the outcome without holding a worker slot, and fails with the reason of a failure.
+
+There is nothing to configure: state machine and secret are found by the environment's name (`AIRFLOW_ENV_NAME`). An
+Airflow Variable `metadata_export_name` replaces `<environment>-metadata-export` where the stack has another name.
+
+*Trigger* offers tables and age to choose. To export again, trigger a new run: clearing a run that succeeded attaches to
+its export; clearing one that failed starts another. States, alerts and redrive are in the Step Functions console.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+try:  # Airflow 3.2
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+except ImportError:
+    from airflow.exceptions import AirflowException, AirflowFailException
+try:  # Airflow 3
+    from airflow.sdk import Param, PokeReturnValue, dag, task
+except ImportError:  # Airflow 2
+    from airflow.decorators import dag, task
+    from airflow.models.param import Param
+    from airflow.sensors.base import PokeReturnValue
+
+log = logging.getLogger(__name__)
+Environ = Mapping[str, str]
+Secret = dict[str, Any]
+
+STACK_NAME = "{{ var.value.get('metadata_export_name', '') }}"
+MWAA = "MWAA__DB__POSTGRES_"  # prefix of the images' own variables
+IAM_PROVIDER_MODULES = ("mwaa.config.rds_iam_credentials", "mwaa.utils.get_rds_iam_credentials")  # Airflow 3, 2
+POSTGRES_URL = re.compile(  # the grammar of SQLAlchemy, with which Airflow itself connects
+    r"postgres(?:ql)?(?:\+\w+)?://(?P<username>[^:/]+):(?P<password>[^@]+)@(?P<host>\[[^\]]+\]|[^:/?@]*)"
+    r"(?::(?P<port>\d*))?/(?P<dbname>[^?]+)(?:\?(?P<query>.*))?"
+)
+HOST = re.compile(r"[\w.-]+|[\da-fA-F:.]+", re.ASCII)
+SSLMODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+MAX_EXECUTIONS_PER_RUN = 20
+LONGEST_REASON = 1000  # characters; the cause of a failed execution may have 32,768
+DEPLOY = "deploy the stack for this environment and attach its managed policy to the environment's execution role."
+TERMINAL = ("AccessDenied", "Invalid", "ResourceNotFound", "StateMachineDoesNotExist", "Validation")  # error codes
+
+
+class NotUsableError(Exception):
+    """A source of credentials cannot be used. The text says why and never holds a value."""
+
+
+def find_credentials(environ: Environ) -> tuple[str, Secret]:
+    """Return the first usable source's name and its RDS JSON; else fail, naming each source but no value."""
+    rejected = []
+    for name, read in SOURCES:
+        try:
+            return name, read(environ)
+        except NotUsableError as reason:
+            rejected.append(f"{name}: {reason}")
+    raise AirflowFailException(f"No database credentials; is this an Amazon MWAA worker? {'; '.join(rejected)}")
+
+
+def _from_iam_provider(environ: Environ) -> Secret:
+    """Mint a token with the image's own provider, under the conditions under which the image itself uses one."""
+    if environ.get("USE_IAM_CREDENTIALS", "").lower() != "true" or _sslmode(environ) != "require":
+        raise NotUsableError("not in use (USE_IAM_CREDENTIALS=true and sslmode require)")
+    provider = _iam_provider()
+    # Minted, where possible, and not taken from the provider's cache, where a token may be near its end.
+    mint = getattr(provider, "generate_credentials", None) or provider.get_token
+    try:
+        token = mint()
+    except ValueError:  # its word for a setting that this worker lacks; any other error is worth a retry
+        raise NotUsableError("the image's token provider lacks a setting") from None
+    expires_at = _token_expiry(token).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _secret(environ, MWAA, "airflow_user", token) | {"expires_at": expires_at}
+
+
+def _iam_provider() -> Any:
+    for module in IAM_PROVIDER_MODULES:
+        with suppress(ImportError, AttributeError):  # it is another Airflow's
+            return importlib.import_module(module).RDSIAMCredentialProvider
+    raise NotUsableError(f"not found in {' or '.join(IAM_PROVIDER_MODULES)}")
+
+
+def _token_expiry(token: str) -> datetime:
+    """Read the end of a token's life off the token, which is a presigned URL (AWS Signature Version 4)."""
+    signed, lives = re.search(r"X-Amz-Date=(\d{8}T\d{6}Z)", token), re.search(r"X-Amz-Expires=(\d+)", token)
+    start = datetime.strptime(signed[1], "%Y%m%dT%H%M%S%z") if signed else datetime.now(UTC)
+    return start + timedelta(seconds=int(lives[1]) if lives else 900)
+
+
+def _from_url(environ: Environ, variable: str) -> Secret:
+    url = environ.get(variable, "")
+    if not url or url.startswith("airflow-db-not-allowed"):
+        raise NotUsableError("hidden from tasks by Airflow 3" if url else "not set")
+    if (parts := POSTGRES_URL.fullmatch(url)) is None:
+        raise NotUsableError("not a PostgreSQL URL with user, password, host and database")
+    query = parse_qs(parts["query"] or "")
+    sslmode = (query.get("sslmode") or query.get("ssl") or [_sslmode(environ)])[0]  # ssl: asyncpg's name
+    login = unquote(parts["username"]), unquote(parts["password"])
+    return _rds_json(*login, unquote(parts["host"]), parts["port"], unquote(parts["dbname"]), sslmode)
+
+
+def _from_variables(environ: Environ, variable: str, prefix: str, decode: Callable[[str], str]) -> Secret:
+    """Read user and password from a JSON variable, or from two of their own under `prefix`."""
+    pair = {"username": environ.get(f"{prefix}USER", ""), "password": environ.get(f"{prefix}PASSWORD", "")}
+    try:
+        pair = json.loads(environ[variable]) if environ.get(variable) else pair
+        login = decode(pair["username"] + ""), decode(pair["password"] + "")  # a TypeError unless both are text
+    except (ValueError, KeyError, TypeError):  # `from None`: a JSON error carries the document
+        raise NotUsableError("not JSON with username and password") from None
+    return _secret(environ, prefix, *login)
+
+
+def _secret(environ: Environ, prefix: str, username: str, password: str) -> Secret:
+    """Complete the login by the address in the variables under `prefix`, else under `POSTGRES_`."""
+    parts = ("HOST", "PORT", "DB")
+    host, port, dbname = (environ.get(prefix + part) or environ.get(f"POSTGRES_{part}", "") for part in parts)
+    return _rds_json(username, password, host, port, dbname or "AirflowMetadata", _sslmode(environ))
+
+
+def _rds_json(username: str, password: str, host: str, port: str | None, dbname: str, sslmode: str) -> Secret:
+    host, port = host.strip("[]"), port or "5432"  # an IPv6 address has brackets in a URL only
+    checks = {"user": username, "password": password, "port number": port.isdecimal()}
+    checks["host name or address (Glue reaches no Unix socket)"] = HOST.fullmatch(host)
+    if wrong := [name for name, usable in checks.items() if not usable]:
+        raise NotUsableError(f"no {', no '.join(wrong)}")
+    login = {"username": username, "password": password, "sslmode": sslmode if sslmode in SSLMODES else "require"}
+    return {"engine": "postgres", "host": host, "port": int(port), "dbname": dbname, **login}
+
+
+def _sslmode(environ: Environ) -> str:
+    return environ.get("MWAA__DB__POSTGRES_SSLMODE") or environ.get("SSL_MODE") or "require"
+
+
+SOURCES: tuple[tuple[str, Callable[[Environ], Secret]], ...] = (
+    ("IAM token provider", _from_iam_provider),
+    ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", partial(_from_url, variable="AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")),
+    ("AIRFLOW__CORE__SQL_ALCHEMY_CONN", partial(_from_url, variable="AIRFLOW__CORE__SQL_ALCHEMY_CONN")),
+    # These are percent-encoded where need be: the images paste them into a URL as they are.
+    ("MWAA__DB__CREDENTIALS", partial(_from_variables, variable="MWAA__DB__CREDENTIALS", prefix=MWAA, decode=unquote)),
+    ("DB_SECRETS", partial(_from_variables, variable="DB_SECRETS", prefix="POSTGRES_", decode=str)),
+)
+
+
+def _client(service: str) -> Any:
+    """Return a boto3 client. Not the provider's hooks: they look up Airflow connections and differ by version."""
+    import boto3  # in here: Airflow parses this file again and again
+    from botocore.config import Config
+
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if not region:
+        raise AirflowFailException("Neither AWS_REGION nor AWS_DEFAULT_REGION is set: set one for the Airflow workers.")
+    for name in ("boto3", "botocore", "urllib3"):
+        logging.getLogger(name).setLevel(logging.INFO)  # at DEBUG they log what they send: the password
+    retries = {"mode": "standard", "total_max_attempts": 4}
+    return boto3.client(service, region, config=Config(connect_timeout=10, read_timeout=30, retries=retries))
+
+
+@contextmanager
+def _explained(what: str, next_action: str) -> Iterator[None]:
+    """Say in one sentence what AWS refused; what a retry cannot cure fails the task at once."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        code = error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""
+        kind = AirflowFailException if code.startswith(TERMINAL) else AirflowException
+        raise kind(f"{what} failed: {_one_line(str(error))} - {next_action}") from error
+
+
+def _one_line(text: str) -> str:
+    """Return `text` shortened and without line breaks and control characters: it cannot forge a log line."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]} ..."
+
+
+def execution_name(run_id: str, attempt: int = 1) -> str:
+    """Return a Step Functions name (at most 80 of `A-Za-z0-9-_`), always the same for a run id and attempt."""
+    readable = re.sub(r"[^A-Za-z0-9_-]+", "-", run_id)[:60]
+    digest = hashlib.sha256(run_id.encode()).hexdigest()[:8]
+    return f"{readable}-{digest}" + (f"-{attempt}" if attempt > 1 else "")
+
+
+def execution_input(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state machine's input; what the form left empty is left to the stack's settings."""
+    chosen = {name: params[name] for name in ("include_tables", "exclude_tables", "force") if params.get(name)}
+    if (age := params.get("max_age_in_days")) is not None:
+        chosen["max_age_in_days"] = age or None  # 0 in the form is null in the input: everything
+    return {"trigger": "dag", **chosen}
+
+
+def state_machine_arn(secret_arn: str) -> str:
+    """Return the ARN of the state machine beside the secret. Derived: a private network may not reach STS."""
+    _, partition, _, region, account, _, name = secret_arn.split(":", 6)
+    return f"arn:{partition}:states:{region}:{account}:stateMachine:{name.rpartition('/database')[0]}"
+
+
+def _start_or_attach(states: Any, machine: str, run_id: str, payload: str) -> str:
+    """Return the ARN of this run's execution: the latest one, or a new one when that has failed."""
+    for attempt in range(1, MAX_EXECUTIONS_PER_RUN + 1):
+        name = execution_name(run_id, attempt)
+        try:
+            return states.start_execution(stateMachineArn=machine, name=name, input=payload)["executionArn"]
+        except states.exceptions.ExecutionAlreadyExists:
+            arn = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+            status = states.describe_execution(executionArn=arn)["status"]
+            log.info("%s is there already: %s", arn, status)
+            if status in {"RUNNING", "PENDING_REDRIVE", "SUCCEEDED"}:
+                return arn
+    raise AirflowFailException(f"{MAX_EXECUTIONS_PER_RUN} executions of this run have failed: trigger a new run.")
+
+
+def _outcome(output: str) -> dict[str, str]:
+    """Return what a person wants to know of an execution's output, a JSON document."""
+    fields = json.loads(output or "{}")
+    known = ("status", "reason", "summary_uri", "total_tables", "total_rows")
+    return {key: _one_line(str(fields[key])) for key in known if key in fields} if isinstance(fields, dict) else {}
+
+
+@task
+def publish_credentials(stack_name: str) -> str:
+    """Write this worker's database credentials to the stack's secret; return the secret's ARN."""
+    environment = os.environ.get("AIRFLOW_ENV_NAME")
+    if not (stack_name or environment):
+        raise AirflowFailException("AIRFLOW_ENV_NAME is not set: set the Airflow Variable metadata_export_name.")
+    secret_id = f"{stack_name or f'{environment}-metadata-export'}/database"
+    source, secret = find_credentials(os.environ)
+    with _explained(f"Writing the secret {secret_id}", DEPLOY):
+        arn = _client("secretsmanager").put_secret_value(SecretId=secret_id, SecretString=json.dumps(secret))["ARN"]
+    log.info("Wrote the credentials of %s to %s", source, arn)
+    return arn
+
+
+@task
+def start_export(secret_arn: str, params: Any = None, run_id: Any = None) -> str:
+    """Start this run's export, or find the one that an earlier try started; return the execution's ARN."""
+    machine = state_machine_arn(secret_arn)
+    with _explained(f"Starting {machine}", DEPLOY):
+        arn = _start_or_attach(_client("stepfunctions"), machine, run_id, json.dumps(execution_input(params)))
+    log.info("The export is %s", arn)
+    return arn
+
+
+@task.sensor(mode="reschedule", poke_interval=30, timeout=timedelta(hours=12).total_seconds())
+def wait_for_export(execution_arn: str) -> PokeReturnValue:
+    """Tell whether the export has ended; fail, without a retry, when it ended in anything but success."""
+    with _explained(f"Looking at {execution_arn}", "the export goes on: clear this task to wait for it again."):
+        execution = _client("stepfunctions").describe_execution(executionArn=execution_arn)
+    status = execution["status"]
+    if status in {"RUNNING", "PENDING_REDRIVE"}:
+        return PokeReturnValue(is_done=False)
+    if status != "SUCCEEDED":
+        error, cause = (_one_line(execution.get(key) or f"no {key}") for key in ("error", "cause"))
+        next_action = "in the Step Functions console and clear this task, or clear this run to start another export."
+        raise AirflowFailException(f"The export {status}: {error}: {cause} - redrive {execution_arn} {next_action}")
+    outcome = _outcome(execution.get("output", ""))
+    log.info("%s has succeeded: %s", execution_arn, outcome or "it says no more")
+    return PokeReturnValue(is_done=True, xcom_value=outcome)
+
+
+TABLES = {"type": ["null", "array"], "description": "One name per line. Empty: the stack's setting."}
+AGE = "Runs older than this many days are left out. Empty: the stack's setting. 0: everything is exported."
+PARAMS = {
+    "max_age_in_days": Param(None, type=["null", "integer"], minimum=0, maximum=3650, title="Days", description=AGE),
+    "include_tables": Param(None, title="Only these tables", **TABLES),
+    "exclude_tables": Param(None, title="Not these tables", **TABLES),
+    "force": Param(False, type="boolean", title="Force", description="Export although a complete export is there."),
+}
+
+
+@dag(
+    doc_md=__doc__,
+    schedule="@daily",
+    start_date=datetime(2024, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=False,
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
+    params=PARAMS,
+)
+def mwaa_metadata_export() -> None:
+    wait_for_export(start_export(publish_credentials(STACK_NAME)))
+
+
+mwaa_metadata_export()
