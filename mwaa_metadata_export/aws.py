@@ -1,0 +1,79 @@
+"""AWS as the command line sees it: one session, clients that are bounded in time, errors that say what to do."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from export_contracts.aws import aws_call, error_code
+
+_ADVICE = "Check --profile and --region, and whether your credentials are valid (aws sts get-caller-identity)."
+_MISSING = (
+    "ResourceNotFoundException",
+    "EntityNotFoundException",
+    "NoSuchEntity",
+    "NoSuchKey",
+    "NoSuchBucket",
+    "404",
+    "NotFound",
+    "NotFoundException",
+    "StateMachineDoesNotExist",
+    "ExecutionDoesNotExist",
+)
+
+
+class Aws:
+    """An account and region, as --profile, --region and the standard environment variables say."""
+
+    def __init__(self, profile: str | None, region: str | None) -> None:
+        """Choose the session.
+
+        Raises:
+            AwsCallError: there is no such profile.
+        """
+        with aws_call("choose the AWS session", _ADVICE):
+            self._session = boto3.Session(profile_name=profile, region_name=region)
+
+    @cache  # noqa: B019 - lives as long as the process
+    def client(self, service: str) -> Any:
+        """Return the client of a service.
+
+        Raises:
+            AwsCallError: no region is known.
+        """
+        with aws_call(f"reach {service}", _ADVICE):
+            return self._session.client(service, config=_config())  # type: ignore[call-overload]
+
+    @property
+    def region(self) -> str:
+        """Name of the region, or an empty text."""
+        return self._session.region_name or ""
+
+
+@contextmanager
+def call(action: str, advice: str = _ADVICE) -> Iterator[None]:
+    """Translate what the SDK raises inside the block: ``aws_call`` with advice for a person at a terminal."""
+    with aws_call(action, advice):
+        yield
+
+
+def missing(error: ClientError) -> bool:
+    """Say whether AWS answered that there is no such thing."""
+    return error_code(error) in _MISSING
+
+
+def _config() -> Config:
+    return Config(
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        max_pool_connections=16,
+        # `verify` computes checksums itself and reports what differs; the SDK would end the stream.
+        response_checksum_validation="when_required",
+        # An endpoint of one's own has no `api.`, which MWAA's API prepends.
+        inject_host_prefix=not os.environ.get("AWS_ENDPOINT_URL"),
+    )

@@ -1,0 +1,141 @@
+"""`verify`: every object of an export against its summary, byte by byte."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+from botocore.exceptions import ClientError
+from export_contracts.aws import error_code
+from export_contracts.figures import count, size
+from export_contracts.layout import table_key
+
+from mwaa_metadata_export.aws import call, missing
+from mwaa_metadata_export.errors import BAD, OK, InvalidOptionError
+from mwaa_metadata_export.exports import LATEST, Export
+from mwaa_metadata_export.options import Session, with_session
+from mwaa_metadata_export.screen import Bar, Screen
+from mwaa_metadata_export.verification import TableVerdict, verify_table
+
+
+@click.command()
+@click.argument("export", default=LATEST)
+@click.option("--table", "-t", "tables", multiple=True, metavar="NAME", help="This table only. May be repeated.")
+@click.option(
+    "--download", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Keep what proves sound in this folder, with the summary.",
+)  # fmt: skip
+@with_session
+def verify(session: Session, export: str, tables: tuple[str, ...], download: Path | None) -> int:
+    """Read every object of an EXPORT and check it against the summary. Default: latest.
+
+    Checked are size, SHA-256 (composite by part sizes), gzip, CSV, header and number of rows. Memory stays constant.
+    """
+    target = session.target()
+    found = session.exports(target).find(export)
+    summary = found.read()
+    wanted = _wanted(summary["details"], tables)
+    bucket, folder = target.where().bucket, found.key.rpartition("/")[0] + "/"
+    verdicts = []
+    with session.screen.progress("verifying", sum(entry["object_bytes"] for entry in wanted.values())) as bar:
+        for name, entry in sorted(wanted.items()):
+            expected = table_key(folder, found.export_id, name)
+            verdicts.append(_verify(session, bucket, name, entry, expected, download, bar))
+    if download:
+        _keep_summary(session, target, found, download)
+    return _conclude(session.screen, found, summary, verdicts)
+
+
+def _wanted(details: Mapping[str, Any], tables: tuple[str, ...]) -> dict[str, Any]:
+    unknown = sorted(set(tables) - details.keys())
+    if unknown:
+        raise InvalidOptionError(f"This export has no table {', '.join(unknown)}. The command show lists its tables.")
+    return {name: entry for name, entry in details.items() if not tables or name in tables}
+
+
+def _verify(
+    session: Session, bucket: str, name: str, entry: Mapping[str, Any], key: str, download: Path | None, bar: Bar
+) -> TableVerdict:
+    bar.describe(name)
+    if entry["key"] != key:
+        return _unread(name, key, f"the summary has the key {entry['key']!r}, expected was {key}")
+    with call(f"read s3://{bucket}/{key}"):
+        try:
+            body = session.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+        except ClientError as error:
+            if missing(error):
+                return _unread(name, key, "does not exist")
+            if error_code(error) == "InvalidObjectState":
+                return _unread(name, key, "is archived; restore it from Glacier first")
+            raise
+        with _kept(download, key) as (file, keep):
+            verdict = verify_table(name, entry, body, file, bar.advance)
+            keep(not verdict.problems)
+    return verdict
+
+
+def _unread(name: str, key: str, problem: str) -> TableVerdict:
+    return TableVerdict(name, key, 0, 0, (problem,))
+
+
+@contextmanager
+def _kept(folder: Path | None, key: str) -> Iterator[tuple[BinaryIO | None, Callable[[bool], None]]]:
+    """Write beside the final name, and move there only what is sound: a file with that name is whole."""
+    if folder is None:
+        yield None, lambda sound: None
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    final = folder / key.rpartition("/")[2]
+    partial = final.with_name(f"{final.name}.part")
+    sounds: list[bool] = []
+    try:
+        with partial.open("wb") as file:
+            yield file, sounds.append
+        if sounds == [True]:
+            partial.replace(final)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _keep_summary(session: Session, target: Any, export: Export, folder: Path) -> None:
+    found = session.store(target).read(export.key)
+    if found:
+        (folder / export.key.rpartition("/")[2]).write_bytes(found.body)
+
+
+def _conclude(screen: Screen, export: Export, summary: Mapping[str, Any], verdicts: list[TableVerdict]) -> int:
+    bad = [verdict for verdict in verdicts if verdict.problems]
+    complete = summary["status"] == "COMPLETE"
+    sound = complete and not bad
+    if screen.as_json:
+        screen.document(_document(export, summary, verdicts, sound))
+        return OK if sound else BAD
+    rows = [["bad", verdict.table, problem] for verdict in bad for problem in verdict.problems]
+    if rows:
+        screen.table(["", "table", "what is wrong"], rows)
+        screen.blank()
+    read = f"{count(len(verdicts))} objects, {size(sum(verdict.object_bytes for verdict in verdicts))}"
+    content = f"{count(sum(verdict.rows for verdict in verdicts))} rows read"
+    screen.line("ok" if not bad else "bad", f"export {export.export_id}: {read}, {content};",
+                "all as the summary says" if not bad else f"{len(bad)} not as the summary says")  # fmt: skip
+    if not complete:
+        screen.line("bad", f"the export itself is {summary['status']}: tables are missing (see the command show)")
+    return OK if sound else BAD
+
+
+def _document(export: Export, summary: Mapping[str, Any], verdicts: list[TableVerdict], sound: bool) -> dict[str, Any]:
+    return {
+        "export_id": export.export_id,
+        "status": summary["status"],
+        "sound": sound,
+        "tables": {
+            verdict.table: {
+                "key": verdict.key,
+                "object_bytes": verdict.object_bytes,
+                "rows": verdict.rows,
+                "problems": list(verdict.problems),
+            }
+            for verdict in verdicts
+        },
+    }

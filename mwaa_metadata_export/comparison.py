@@ -1,0 +1,70 @@
+"""What changed between two exports: facts, tables, rows, columns. From their summaries alone."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+FACTS = (
+    "status",
+    "environment",
+    "airflow_version",
+    "server_version",
+    "alembic_heads",
+    "max_age_days",
+    "selection",
+    "consistency",
+)
+_TABLE_FACTS = ("group", "window")
+
+
+@dataclass(frozen=True)
+class TableChange:
+    """A table that differs. ``before`` or ``after`` is None when it is not in that export; rows otherwise."""
+
+    table: str
+    before: int | None
+    after: int | None
+    columns: tuple[str, ...] = ()
+
+    @property
+    def difference(self) -> int:
+        """How many rows more there are now."""
+        return (self.after or 0) - (self.before or 0)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Everything that differs."""
+
+    facts: Mapping[str, tuple[Any, Any]]
+    tables: tuple[TableChange, ...]
+
+    def __bool__(self) -> bool:
+        """Say whether there is a difference."""
+        return bool(self.facts or self.tables)
+
+
+def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Difference:
+    """Return what differs between two summaries."""
+    facts = {name: (before.get(name), after.get(name)) for name in FACTS if before.get(name) != after.get(name)}
+    old, new = before["details"], after["details"]
+    tables = (_change(name, old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys()))
+    return Difference(facts, tuple(change for change in tables if change))
+
+
+def _change(table: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> TableChange | None:
+    before, after = (None if entry is None else int(entry["rows"]) for entry in (old, new))
+    columns = tuple(_columns(old, new)) if old and new else ()
+    return None if before == after and not columns else TableChange(table, before, after, columns)
+
+
+def _columns(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    for name in _TABLE_FACTS:
+        if old[name] != new[name]:
+            yield f"{name} {old[name]} -> {new[name]}"
+    was, now = ({column["name"]: column["type"] for column in entry["columns"]} for entry in (old, new))
+    yield from (f"-{name} {was[name]}" for name in was if name not in now)
+    yield from (f"+{name} {now[name]}" for name in now if name not in was)
+    yield from (f"{name} {was[name]} -> {now[name]}" for name in now if name in was and was[name] != now[name])
+    if [name for name in was if name in now] != [name for name in now if name in was]:
+        yield "order of the columns"

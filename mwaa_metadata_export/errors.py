@@ -1,0 +1,28 @@
+"""Errors of the command line, and the exit codes that scripts rely on (docs/cli.md)."""
+
+from export_contracts.errors import ExportError, TerminalError
+
+OK = 0
+BAD = 1
+USAGE = 2
+AWS = 3
+NOT_FOUND = 4
+INTERRUPTED = 130
+
+
+class InvalidOptionError(TerminalError):
+    """What was asked for cannot be: an option or argument is not valid."""
+
+
+class NotFoundError(TerminalError):
+    """There is no such stack, export or report."""
+
+
+class UnreadableSummaryError(TerminalError):
+    """A summary is there and cannot be read."""
+
+
+def exit_code(error: ExportError) -> int:
+    """Return the exit code of an error."""
+    codes = {InvalidOptionError: USAGE, NotFoundError: NOT_FOUND, UnreadableSummaryError: BAD}
+    return next((code for kind, code in codes.items() if isinstance(error, kind)), AWS)

@@ -1,0 +1,162 @@
+"""The exports of an environment, newest first, and one of them by its name."""
+
+import re
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from export_contracts.errors import AwsCallError
+from export_contracts.layout import Layout, export_id, report_key, started_at, summary_prefix
+from export_contracts.store import ObjectStore
+from export_contracts.text import shown
+
+from mwaa_metadata_export.errors import InvalidOptionError, NotFoundError, UnreadableSummaryError
+
+_ID = re.compile(r"\d{8}T\d{6}Z")
+_SUMMARY = re.compile(r"(\d{4})/(\d{2})/(\d{2})/export_summary_(\d{6})\.json\.gz$")
+_AT_ONCE = 8
+NEWEST, LATEST = "newest", "latest"
+
+
+@dataclass(frozen=True)
+class Export:
+    """An export whose summary exists. ``summary`` is None when it cannot be read; ``problem`` then says why."""
+
+    key: str
+    export_id: str
+    summary: Mapping[str, Any] | None
+    problem: str | None = None
+
+    @property
+    def started(self) -> datetime:
+        """When it started, UTC."""
+        return started_at(self.export_id)
+
+    @property
+    def report_key(self) -> str:
+        """Where its report is, if it has one."""
+        return report_key(self.key)
+
+    def read(self) -> Mapping[str, Any]:
+        """Return the summary.
+
+        Raises:
+            UnreadableSummaryError: it cannot be read.
+        """
+        if self.summary is None:
+            raise UnreadableSummaryError(f"The summary of export {self.export_id} cannot be read: {self.problem}.")
+        return self.summary
+
+
+class Exports:
+    """What the bucket holds of an environment."""
+
+    def __init__(self, store: ObjectStore, layout: Layout) -> None:
+        """Read only."""
+        self._store, self._layout = store, layout
+
+    def newest(self, limit: int, before: str = "~") -> list[Export]:
+        """Return the newest exports, newest first.
+
+        Args:
+            limit: how many at most.
+            before: export id; only older ones.
+
+        Raises:
+            AwsCallError, AwsUnavailableError: see ``aws_call``.
+        """
+        keys = list(islice((key for key in self._keys() if _id_of(key) < before), limit))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(self._read, keys))
+
+    def find(self, reference: str) -> Export:
+        """Return an export.
+
+        Args:
+            reference: an export id, ``latest`` (the newest COMPLETE one) or ``newest`` (whatever its verdict).
+
+        Raises:
+            InvalidOptionError: it is none of these.
+            NotFoundError: there is no such export.
+            AwsCallError, AwsUnavailableError: see ``aws_call``.
+        """
+        if reference == NEWEST:
+            return self._first(self.newest(1))
+        if reference == LATEST:
+            reference = self.latest_id()
+        if not _ID.fullmatch(reference):
+            raise InvalidOptionError(
+                f"{shown(reference)} names no export. Allowed is an id as the command list shows it, "
+                f"{LATEST} or {NEWEST}."
+            )
+        key = self._layout.summary_key(_valid_start(reference))
+        if self._store.facts(key) is None:
+            raise NotFoundError(f"There is no export {reference}: {self._store.uri(key)} does not exist.")
+        return self._read(key)
+
+    def latest_id(self) -> str:
+        """Return the id of the newest COMPLETE export.
+
+        Raises:
+            NotFoundError: there is none yet.
+            UnreadableSummaryError: latest.json is not what it should be.
+        """
+        key = self._layout.latest_key
+        pointer = self._store.read_json(key)
+        if pointer is not None and isinstance(pointer.get("export_id"), str):
+            return str(pointer["export_id"])
+        if self._store.facts(key) is None:
+            raise NotFoundError(f"There is no COMPLETE export yet: {self._store.uri(key)} does not exist.")
+        raise UnreadableSummaryError(f"{self._store.uri(key)} is not a pointer to an export.")
+
+    def _first(self, exports: list[Export]) -> Export:
+        if not exports:
+            raise NotFoundError(f"There is no export below {self._store.uri(self._layout.root)}/ yet.")
+        return exports[0]
+
+    def _keys(self) -> Iterator[str]:
+        """Yield the keys of all summaries, newest first, looking only as far back as somebody asks."""
+        for year in self._folders(f"{self._layout.root}/", 4):
+            for month in self._folders(year, 2):
+                for day in self._folders(month, 2):
+                    noon = datetime.strptime(day[-11:], "%Y/%m/%d/")  # noqa: DTZ007 - only for its date
+                    keys = self._store.keys(summary_prefix(self._layout.root, noon))
+                    yield from sorted((key for key in keys if _SUMMARY.search(key)), reverse=True)
+
+    def _folders(self, prefix: str, digits: int) -> list[str]:
+        folders = self._store.folders(prefix)
+        return sorted(
+            (each for each in folders if re.fullmatch(rf"\d{{{digits}}}/", each[len(prefix) :])), reverse=True
+        )
+
+    def _read(self, key: str) -> Export:
+        identifier = _id_of(key)
+        try:
+            content = self._store.read_json(key)
+        except AwsCallError as error:
+            if "InvalidObjectState" not in str(error):
+                raise
+            return Export(key, identifier, None, "it is archived; restore it from Glacier first")
+        if content is None:
+            return Export(key, identifier, None, "it is damaged")
+        if content.get("format_version") != 1:
+            return Export(key, identifier, None, "it is not a summary of format 1")
+        return Export(key, identifier, content)
+
+
+def _id_of(key: str) -> str:
+    found = _SUMMARY.search(key)
+    return f"{found[1]}{found[2]}{found[3]}T{found[4]}Z" if found else ""
+
+
+def _valid_start(identifier: str) -> datetime:
+    try:
+        started = started_at(identifier)
+    except ValueError:
+        started = None
+    if started is None or export_id(started) != identifier:
+        raise InvalidOptionError(f"{identifier} is no time, so it names no export.")
+    return started
