@@ -1,0 +1,1 @@
+"""Glue as a service: what a job run is, and how its script runs."""

@@ -1,0 +1,50 @@
+"""Every change to ministack, by service. `apply` makes them all, and fails when one has nothing to change."""
+
+from local.aws.patches import (
+    alarms,
+    cloudformation,
+    delivery,
+    ec2,
+    encryption,
+    faults,
+    glue,
+    glue_connections,
+    iam,
+    inventory,
+    lambda_functions,
+    s3,
+    sns,
+    stack_resources,
+    states,
+)
+from local.aws.patches.replace import check_version
+from local.aws.settings import Settings
+
+PATCHES = (
+    iam,
+    cloudformation,
+    stack_resources,
+    glue,
+    glue_connections,
+    lambda_functions,
+    s3,
+    sns,
+    ec2,
+    states,
+    delivery,
+    encryption,
+    alarms,
+    inventory,
+    faults,  # last: around everything else
+)
+
+
+def apply(settings: Settings) -> None:
+    """Patch the ministack of this process.
+
+    Raises:
+        PatchError: another version of ministack is installed.
+    """
+    check_version()
+    for service in PATCHES:
+        service.apply(settings)

@@ -1,0 +1,101 @@
+"""CloudFormation: definitions in YAML, `Ref` of a secret is its ARN, saved queries and role policies are resources.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-stepfunctions-statemachine.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-iam-rolepolicy.html
+"""
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+from ministack.services.cloudformation import provisioners
+
+from local.aws.patches.replace import attribute, wrap, wrap_entry
+from local.aws.settings import Settings
+
+JOB_NUMBERS = ("Timeout", "NumberOfWorkers", "MaxRetries")
+
+
+def apply(settings: Settings) -> None:
+    """Patch CloudFormation."""
+    wrap(provisioners, "_sfn_definition", _as_json)
+    wrap(provisioners, "_glue_job_fields", _with_numbers)
+    wrap_entry(provisioners, "_RESOURCE_HANDLERS", "AWS::SecretsManager::Secret", _secret_by_arn)
+    handlers = attribute(provisioners, "_RESOURCE_HANDLERS")
+    handlers.setdefault("AWS::Logs::QueryDefinition", {"create": _save_query, "update": _keep_query, "delete": _forget})
+    role_policy = {"create": _put_role_policy, "update": _renew_role_policy, "delete": _drop_role_policy}
+    handlers.setdefault("AWS::IAM::RolePolicy", role_policy)
+
+
+def _save_query(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+    """A query that the console offers. There is no console here, so it is only given an id."""
+    identifier = str(uuid.uuid4())
+    return identifier, {"QueryDefinitionId": identifier}
+
+
+def _keep_query(physical_id: str, *_: Any, **__: Any) -> Any:
+    return physical_id, {"QueryDefinitionId": physical_id}
+
+
+def _forget(physical_id: str, properties: dict[str, Any]) -> None:
+    pass
+
+
+def _as_json(original: Callable[..., str]) -> Callable[..., str]:
+    def definition(properties: dict[str, Any]) -> str:
+        text = original(properties)
+        return json.dumps(yaml.safe_load(text)) if properties.get("DefinitionS3Location") else text
+
+    return definition
+
+
+def _with_numbers(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """A parameter reaches a job as text. AWS converts it to the number that the Glue API has."""
+
+    def fields(properties: dict[str, Any]) -> dict[str, Any]:
+        job = original(properties)
+        if "ExecutionProperty" in job:
+            job["ExecutionProperty"] = {name: int(value) for name, value in job["ExecutionProperty"].items()}
+        return {name: int(value) if name in JOB_NUMBERS and value is not None else value for name, value in job.items()}
+
+    return fields
+
+
+def _secret_by_arn(handlers: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    """`Ref` of a secret is its ARN on AWS; ministack gives the name, which no role's policy would match."""
+
+    def create(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+        _, attributes = handlers["create"](logical_id, properties, stack)
+        return attributes["Arn"], attributes
+
+    def update(physical_id: str, *arguments: Any, **keywords: Any) -> Any:
+        _, attributes = handlers["update"](_secret_name(physical_id), *arguments, **keywords)
+        return attributes["Arn"], attributes
+
+    def delete(physical_id: str, properties: dict[str, Any]) -> Any:
+        return handlers["delete"](_secret_name(physical_id), properties)
+
+    return {**handlers, "create": create, "update": update, "delete": delete}
+
+
+def _secret_name(arn: str) -> str:
+    return arn.split(":secret:", 1)[-1].rsplit("-", 1)[0]
+
+
+def _put_role_policy(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+    """Embed the policy in the role, as AWS::IAM::Policy would in one role."""
+    one_role = {**properties, "Roles": [properties["RoleName"]]}
+    attribute(provisioners, "_iam_policy_put")(one_role, properties["PolicyName"])
+    return f"{properties['PolicyName']}|{properties['RoleName']}", {}
+
+
+def _renew_role_policy(physical_id: str, old: dict[str, Any], new: dict[str, Any], stack: str) -> Any:
+    """Another name or role is another resource: CloudFormation deletes the one with the old id at the end."""
+    return _put_role_policy("", new, stack)
+
+
+def _drop_role_policy(physical_id: str, properties: dict[str, Any]) -> None:
+    name, role = physical_id.split("|")
+    attribute(provisioners, "_iam_policy_drop")({"Roles": [role]}, name)

@@ -1,0 +1,70 @@
+"""S3: CompleteMultipartUpload refuses what S3 refuses; who may not list a bucket is not told what is missing there.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+"""
+
+import itertools
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core import iam_evaluator
+from ministack.core.responses import get_region
+from ministack.core.router import extract_access_key_id
+from ministack.services import s3
+
+from local.aws.patches.replace import attribute, wrap
+from local.aws.settings import Settings
+
+MIN_PART_BYTES = 5 * 1024 * 1024
+_PART_NUMBER = re.compile(rb"<PartNumber>\s*(\d+)\s*</PartNumber>")
+
+
+def apply(settings: Settings) -> None:
+    """Patch S3."""
+    for name in ("_multipart_uploads", "_completed_multipart_uploads", "_qp", "_error"):
+        attribute(s3, name)
+    wrap(s3, "_complete_multipart_upload", _complete)
+    if settings.auth:
+        wrap(s3, "_get_object", _hide_missing)
+        wrap(s3, "_head_object", _hide_missing)
+
+
+def _complete(original: Callable[..., Any]) -> Callable[..., Any]:
+    def complete(bucket: str, key: str, body: bytes, query: dict[str, Any], headers: Any = None) -> Any:
+        upload = s3._multipart_uploads.get(s3._qp(query, "uploadId"))
+        refusal = _refusal([int(number) for number in _PART_NUMBER.findall(body)], upload["parts"]) if upload else None
+        if refusal is not None:
+            return s3._error(*refusal, 400, f"/{bucket}/{key}")
+        return original(bucket, key, body, query, headers)
+
+    return complete
+
+
+def _hide_missing(original: Callable[..., Any]) -> Callable[..., Any]:
+    """403 instead of 404 without s3:ListBucket. Whether S3 then knows an s3:prefix is not documented: here, not."""
+
+    def answer(bucket: str, key: str, headers: Any = None, query: Any = None) -> Any:
+        response = original(bucket, key, headers, query)
+        caller = extract_access_key_id(headers or {}, query or {}) if response[0] == 404 else None
+        arn = f"arn:aws:s3:::{bucket}"
+        if caller and iam_evaluator.enforce(caller, "s3:ListBucket", "s3", get_region(), resource_arn=arn) is not None:
+            message = f"Access Denied: s3:ListBucket on {arn} is not allowed, which a missing key needs"
+            return s3._error("AccessDenied", message, 403, f"/{bucket}/{key}")
+        return response
+
+    return answer
+
+
+def _refusal(numbers: list[int], parts: dict[int, dict[str, Any]]) -> tuple[str, str] | None:
+    if not numbers:
+        return (
+            "MalformedXML",
+            "The XML you provided was not well-formed or did not validate against our published schema",
+        )
+    if any(first >= second for first, second in itertools.pairwise(numbers)):
+        return "InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number."
+    if any(number in parts and len(parts[number]["body"]) < MIN_PART_BYTES for number in numbers[:-1]):
+        return "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size"
+    return None

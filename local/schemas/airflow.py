@@ -1,0 +1,42 @@
+"""Makes or upgrades a metadata schema with the real Airflow of a version."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from local.airflow.environment import ensure
+from local.airflow.versions import FAB_AUTH_MANAGER
+from local.schemas.commands import run
+
+KEPT = ("PATH", "LANG", "TZ")  # of this process: an AIRFLOW__... of the developer must not decide what is tested
+FERNET_KEY = "c2NoZW1hcy1vZi10aGUtdGVzdHMtb25seS0zMi1ieXQ="
+
+
+def migrate(version: str, url: str) -> None:
+    """Bring a database to the schema of an Airflow version, as MWAA runs it: an empty one, or one of an older version.
+
+    Args:
+        version: one of `local.airflow.versions.VERSIONS`; installed when it is missing.
+        url: libpq URL of the database; its owner's.
+
+    Raises:
+        SchemaError: `airflow db migrate` failed.
+        LocalAirflowError: Airflow cannot be installed.
+    """
+    environment = ensure(version, progress=lambda line: None)
+    with tempfile.TemporaryDirectory(prefix="airflow-") as home:
+        run([environment.airflow, "db", "migrate"], env=_settings(environment.version.major, url, Path(home)))
+
+
+def _settings(major: int, url: str, home: Path) -> dict[str, str]:
+    settings = {name: os.environ[name] for name in KEPT if name in os.environ}
+    settings |= {
+        "HOME": str(home),
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__FERNET_KEY": FERNET_KEY,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url.replace("postgresql://", "postgresql+psycopg2://", 1),
+    }
+    if major >= 3:  # in 3.x the tables ab_* belong to the provider
+        settings["AIRFLOW__CORE__AUTH_MANAGER"] = FAB_AUTH_MANAGER
+    return settings
