@@ -1,0 +1,1 @@
+"""`make bench`: how fast the export engine is, and against what."""

@@ -1,0 +1,178 @@
+"""`python -m local.bench`: measure the export engine against what else there is, and write it down."""
+
+import argparse
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from local import paths
+from local.aws.errors import EmulatorError
+from local.bench import contestants, dataset, functions, jdbc, report, result, services, turns
+from local.bench.contestants import Contestant
+from local.bench.dataset import Dataset
+from local.bench.errors import BenchError, DriverUnavailableError
+from local.bench.result import Result
+from local.bench.services import Services
+from local.console import Progress
+from local.postgres import PostgresError
+
+HOME = paths.LOCAL / "bench"
+DOCS = paths.ROOT / "docs"
+ROWS = 4_000_000
+PARTS = ("contest", "memory", "slots", "functions")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the benchmark and return the exit code."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    complete = set(options.parts) == set(PARTS)
+    if options.docs and not complete:
+        parser.error("--docs needs all parts: the page shows them together")
+    if options.docs is None:
+        options.docs = complete and options.rows >= ROWS
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    progress = Progress()
+    try:
+        with services.running(options.home) as running:
+            measured = Bench(running, options, progress).run(shlex.join(["python", "-m", "local.bench", *argv]))
+    except KeyboardInterrupt:
+        progress.say("stopped: servers and contestants are ended")
+        return 130
+    except (BenchError, PostgresError, EmulatorError) as error:
+        progress.note(str(error))
+        return 1
+    _publish(measured, options, progress)
+    return 0
+
+
+class Bench:
+    """One run of the benchmark over running services."""
+
+    def __init__(self, running: Services, options: argparse.Namespace, progress: Progress) -> None:
+        self._services, self._options, self._progress = running, options, progress
+        self._data = dataset.of_size(options.rows)
+        self._quarter = dataset.of_size(options.rows // 4)
+        self._sample = dataset.of_size(min(options.sample_rows, options.rows))
+        self._table = dataset.of_size(options.rows, ("log",))
+
+    def run(self, command: str) -> Result:
+        """Prepare the databases, let everybody take their turns, and return the result."""
+        parts = self._options.parts
+        with self._progress.step("databases") as note:
+            services.prepare(self._services, self._needed(), note)
+        measured = result.begin(command, self._services.postgres_version)
+        self._contest(measured, parts)
+        if "memory" in parts:
+            self._memory(measured)
+        if "slots" in parts:
+            self._slots(measured)
+        if "functions" in parts:
+            with self._progress.step("cold starts of the functions"):
+                measured["functions"] = functions.measure(
+                    2 * self._options.rounds, self._options.home / "sam-build.log"
+                )
+        return measured
+
+    def _needed(self) -> list[Dataset]:
+        by_part = {"contest": [self._data, self._sample], "memory": [self._quarter, self._data], "slots": [self._table]}
+        chosen = [by_part.get(part, []) for part in PARTS if part in self._options.parts]
+        return list(dict.fromkeys(data for needed in chosen for data in needed))
+
+    def _contest(self, measured: Result, parts: Sequence[str]) -> None:
+        """Measure Spark's start, which every part needs, and, when it is asked for, everybody on the same rows."""
+        entrants = [contestants.spark_start(self._data)]
+        if "contest" in parts:
+            entrants += [
+                contestants.engine(self._data),
+                contestants.pg_dump(self._data, 2),
+                contestants.pg_dump(self._data, 1),
+            ]
+            entrants += self._with_driver(measured)
+        start, *others = self._take(entrants)
+        seconds = [turn.outcome.details["start_seconds"] for turn in start.turns]
+        measured["spark_start_seconds"] = {
+            "median": start.detail("start_seconds"),
+            "min": min(seconds),
+            "max": max(seconds),
+        }
+        measured["contest"] = [result.row(figures) for figures in others]
+        if others:
+            result.add_csv_speed(measured["contest"], others[0].detail("csv_bytes") / self._data.rows)
+
+    def _with_driver(self, measured: Result) -> list[Contestant]:
+        make: dict[str, Callable[[Dataset, Path], Contestant]] = {
+            "the original's way": contestants.original,
+            "Spark JDBC to CSV": contestants.spark_csv,
+        }
+        try:
+            jar = jdbc.ensure(self._options.home / "jdbc")
+        except DriverUnavailableError as error:
+            measured["unavailable"] = dict.fromkeys(make, str(error))
+            return []
+        return [entrant(self._sample, jar) for entrant in make.values()]
+
+    def _memory(self, measured: Result) -> None:
+        sizes = [contestants.engine(data, key=f"engine-{data.rows}") for data in (self._quarter, self._data)]
+        for figures in self._take(sizes):
+            measured["memory"].append(self._engine_row(figures))
+
+    def _slots(self, measured: Result) -> None:
+        numbers = (1, 2)
+        entrants = [
+            contestants.engine(
+                self._table, slots=slots, key=f"engine-slots-{slots}", label=f"this engine, slots: {slots}"
+            )
+            for slots in numbers
+        ]
+        for slots, figures in zip(numbers, self._take(entrants), strict=True):
+            measured["slots"].append(self._engine_row(figures) | {"slots": slots})
+
+    def _engine_row(self, figures: turns.Figures) -> Result:
+        line = result.row(figures)
+        result.add_csv_speed([line], figures.detail("csv_bytes") / figures.contestant.data.rows)
+        return line
+
+    def _take(self, entrants: Sequence[Contestant]) -> list[turns.Figures]:
+        conditions = turns.Conditions(self._options.rounds, self._options.patience)
+        return turns.take(self._services, entrants, conditions, self._progress)
+
+
+def _publish(measured: Result, options: argparse.Namespace, progress: Progress) -> None:
+    report.print_tables(measured, progress)
+    result.write(measured, options.home / "result.json")
+    progress.say(f"written: {options.home / 'result.json'}")
+    if not options.docs:
+        return
+    (DOCS / "benchmarks.svg").write_text(report.draw_chart(measured))
+    report.update_page(DOCS / "benchmarks.md", measured)
+    progress.say("written: docs/benchmarks.md, docs/benchmarks.svg")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local.bench", description=__doc__)
+    parser.add_argument("--rows", type=int, default=ROWS, help="over dag_run, task_instance, xcom and log together")
+    parser.add_argument(
+        "--sample-rows", type=int, default=300_000, help="for the contestants that load tables into one process"
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--parts", type=_parts, default=PARTS, help=f"comma-separated, of {', '.join(PARTS)}")
+    parser.add_argument("--home", type=Path, default=HOME, help="folder for databases and result.json")
+    patience_help = "seconds to wait before a turn for other work on this machine to end; 0: measure as it is"
+    parser.add_argument("--patience", type=float, default=15, help=patience_help)
+    docs_help = f"write docs/benchmarks.md and .svg too; by default with all parts and {ROWS:,} rows or more"
+    parser.add_argument("--docs", action=argparse.BooleanOptionalAction, default=None, help=docs_help)
+    return parser
+
+
+def _parts(value: str) -> tuple[str, ...]:
+    chosen = tuple(value.split(","))
+    if unknown := set(chosen) - set(PARTS):
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose of {', '.join(PARTS)}")
+    return chosen
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,138 @@
+"""The figures for people: tables on the terminal, a chart and a page in docs/."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from local.bench.chart import Bar, draw
+from local.bench.result import Result
+from local.bench.targets import judge
+from local.console import Progress
+
+BEGIN, END = "<!-- measured: begin (written by `make bench`) -->", "<!-- measured: end -->"
+SPEED = ("contestant", "rows ", "seconds ", "min - max ", "s per million rows ", "CSV MB/s ")
+USE = ("contestant", "output MB ", "peak MB: Python ", "Java ", "CPU s: own ", "PostgreSQL ", "S3 ", "cores busy ")
+COLD = ("function", "init ms ", "slowest ms ", "peak MB ")
+Rows = list[list[str]]
+
+
+def speed(rows: Iterable[Result]) -> Rows:
+    """Return the cells of SPEED."""
+    return [_speed(each) for each in rows]
+
+
+def use(rows: Iterable[Result]) -> Rows:
+    """Return the cells of USE."""
+    return [_use(each) for each in rows]
+
+
+def cold_starts(rows: Iterable[Result]) -> Rows:
+    """Return the cells of COLD."""
+    return [
+        [each["name"], str(each["init_ms"]), str(each["slowest_ms"]), f"{each['peak_bytes'] / 1e6:.0f}"]
+        for each in rows
+    ]
+
+
+def targets(result: Result) -> Rows:
+    """Return name, aim, measured, verdict."""
+    return [[each.name, each.aim, each.measured, "met" if each.met else "missed"] for each in judge(result)]
+
+
+def print_tables(result: Result, progress: Progress) -> None:
+    """Print everything that was measured."""
+    for title, key in (("Contest", "contest"), ("Memory over rows", "memory"), ("One table on 1 and 2 slots", "slots")):
+        if result[key]:
+            progress.table(title, SPEED, speed(result[key]))
+            progress.table("", USE, use(result[key]))
+    if result["functions"]:
+        progress.table("Cold starts of the functions", COLD, cold_starts(result["functions"]))
+    if judge(result):
+        progress.table("Targets", ("target", "aim", "measured", ""), targets(result))
+    for who, reason in result["unavailable"].items():
+        progress.note(f"not measured: {who}: {reason}")
+
+
+def draw_chart(result: Result) -> str:
+    """Return the contest as SVG: seconds per million rows, shorter is better."""
+    bars = [_bar(each) for each in sorted(result["contest"], key=lambda each: each["seconds_per_million_rows"])]
+    machine, turns = result["machine"], result["contest"][0]["turns"]
+    subtitle = f"whole process with Spark's start, median of {turns}, {machine['cores']} cores; shorter is better"
+    return draw("Seconds to export a million rows of Airflow metadata", subtitle, bars)
+
+
+def update_page(page: Path, result: Result) -> None:
+    """Replace what stands between the page's marks; what a person wrote around them stays."""
+    text = page.read_text()
+    head, rest = text.split(BEGIN)
+    tail = rest.split(END)[1]
+    page.write_text(f"{head}{BEGIN}\n{_measured(result)}\n{END}{tail}")
+
+
+def _measured(result: Result) -> str:
+    machine, start = result["machine"], result["spark_start_seconds"]
+    where = f"{machine['cores']} cores ({machine['cpu']}), {machine['memory_gb']} GB"
+    started = f"{start['median']:.1f} s ({start['min']:.1f} - {start['max']:.1f})"
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    parts = [
+        f"`{result['command']}` on {result['made_at'][:10]}: {where}.",
+        f"{versions}.",
+        "## Targets",
+        _markdown(("target", "aim", "measured", ""), targets(result)),
+        "## Contest",
+        *_figures(result["contest"]),
+        f"Spark's start alone, until Spark runs Python in every slot, is in these figures: {started}.",
+        *(f"Not measured: {who}: {reason}" for who, reason in result["unavailable"].items()),
+        "## Memory over rows",
+        *_figures(result["memory"]),
+        "## One table on one and on two slots",
+        *_figures(result["slots"]),
+        "## Cold starts of the functions",
+        _markdown(COLD, cold_starts(result["functions"])),
+    ]
+    return "\n" + "\n\n".join(parts) + "\n"
+
+
+def _markdown(columns: Sequence[str], rows: Rows) -> str:
+    names = [column.strip() for column in columns]
+    rule = ["---:" if column.endswith(" ") else "---" for column in columns]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (names, rule, *rows))
+
+
+def _figures(rows: Sequence[Result]) -> list[str]:
+    return [_markdown(SPEED, speed(rows)), _markdown(USE, use(rows))]
+
+
+def _speed(each: Result) -> list[str]:
+    wall = each["wall_seconds"]
+    return [
+        each["label"],
+        f"{each['rows']:,}",
+        f"{wall['median']:.1f}",
+        f"{wall['min']:.1f} - {wall['max']:.1f}",
+        f"{each['seconds_per_million_rows']:.2f}",
+        f"{each['csv_mb_per_second']:.1f}",
+    ]
+
+
+def _use(each: Result) -> list[str]:
+    cpu, peak = each["cpu_seconds"], each["peak_bytes"]
+    own = cpu["python"] + cpu["java"] + cpu["other"]
+    return [
+        each["label"],
+        f"{each['output_bytes'] / 1e6:.0f}",
+        _megabytes(peak["python"]),
+        _megabytes(peak["java"]),
+        f"{own:.1f}",
+        f"{cpu['postgres']:.1f}",
+        f"{cpu['s3']:.1f}",
+        f"{(own + cpu['postgres'] + cpu['s3']) / each['wall_seconds']['median']:.1f}",
+    ]
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.0f}" if size else "-"
+
+
+def _bar(each: Result) -> Bar:
+    seconds = each["seconds_per_million_rows"]
+    return Bar(each["label"], seconds, f"{seconds:.1f} s", own=each["key"] == "engine")

@@ -1,0 +1,145 @@
+"""What people and schedules do with executions, and how those must end that nobody reads of in an alert."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from local.faults import verdict
+from local.faults.scene import ALERT_SECONDS, Scene
+from local.faults.stage import SCALES
+from local.pipeline import STACK
+
+
+def arn(scene: Scene) -> str:
+    """Return the ARN of the scenario's execution."""
+    return str(scene.describe()["executionArn"])
+
+
+def start_another(scene: Scene, **given: Any) -> str:
+    """Start an execution beside the scenario's, and return its ARN; `given` as of `Scene.start`."""
+    given = {"include_tables": list(scene.tables), "max_age_in_days": None} | given
+    machine = scene.pipeline.outputs["StateMachineArn"]
+    states = scene.client("stepfunctions")
+    started = states.start_execution(stateMachineArn=machine, input=json.dumps(given))
+    scene.undo.callback(_stop, states, started["executionArn"])
+    return str(started["executionArn"])
+
+
+def stop(scene: Scene, cause: str) -> None:
+    """Stop the scenario's execution."""
+    scene.client("stepfunctions").stop_execution(executionArn=arn(scene), error="Stopped", cause=cause)
+
+
+def redrive(scene: Scene) -> None:
+    """Redrive the scenario's execution."""
+    scene.client("stepfunctions").redrive_execution(executionArn=arn(scene))
+
+
+def wait_until_ended(scene: Scene, arn: str = "") -> str:
+    """Wait until an execution (the scenario's, without an ARN) has ended, and return how."""
+    scene.wait_for(lambda: scene.describe(arn)["status"] != "RUNNING", "The execution did not end")
+    return str(scene.describe(arn)["status"])
+
+
+@contextlib.contextmanager
+def time_limit(scene: Scene, seconds: float) -> Iterator[None]:
+    """Give the executions that start within the block a time limit."""
+    states, machine = scene.client("stepfunctions"), scene.pipeline.outputs["StateMachineArn"]
+    before = states.describe_state_machine(stateMachineArn=machine)["definition"]
+    limit = {"TimeoutSeconds": seconds / SCALES["timeout_scale"]}
+    states.update_state_machine(stateMachineArn=machine, definition=json.dumps({**json.loads(before), **limit}))
+    try:
+        yield
+    finally:
+        states.update_state_machine(stateMachineArn=machine, definition=before)
+
+
+def states_since_redrive(scene: Scene) -> list[str]:
+    """Return the states that were entered since the last redrive, in order; those of a Map once per iteration."""
+    names: list[str] = []
+    pages = scene.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=arn(scene))
+    for event in (event for page in pages for event in page["events"]):
+        if event["type"] == "ExecutionRedriven":
+            names.clear()
+        elif "stateEnteredEventDetails" in event:
+            names.append(event["stateEnteredEventDetails"]["name"])
+    return names
+
+
+def runs_of(scene: Scene) -> list[str]:
+    """Return the group of every Glue run of the scenario's execution, in the order of their start."""
+    pages = scene.client("glue").get_paginator("get_job_runs").paginate(JobName=STACK)
+    runs = sorted((run for page in pages for run in page["JobRuns"]), key=lambda run: run["StartedOn"])
+    began = scene.describe()["startDate"]
+    return [run["Arguments"]["--EXPORT_GROUP"] for run in runs if run["StartedOn"] >= began]
+
+
+def keys(scene: Scene) -> list[str]:
+    """Return the keys of all tables in the bucket; a scenario begins without any."""
+    pages = scene.client("s3").get_paginator("list_objects_v2").paginate(Bucket=scene.pipeline.bucket)
+    found = (item["Key"] for page in pages for item in page.get("Contents", []))
+    return sorted(key for key in found if key.endswith(".csv.gz"))
+
+
+def alarm_notice(scene: Scene, name: str, state: str) -> dict[str, Any]:
+    """Wait until the topic has delivered that an alarm is in a state, and return what CloudWatch said.
+
+    Alerts of executions stay in the queue, for the verdict on those.
+    """
+    sqs, queue = scene.client("sqs"), scene.pipeline.alert_queue_url
+
+    def found() -> dict[str, Any] | None:
+        received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        for message in received.get("Messages", []):
+            envelope = json.loads(message["Body"])
+            if envelope.get("Subject", "").startswith(f'{state}: "{name}"'):
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+                return dict(json.loads(envelope["Message"]))
+        return None
+
+    notice: dict[str, Any] = scene.wait_for(found, f"Nobody heard that {name} is {state}", ALERT_SECONDS)
+    return notice
+
+
+def must_be_noticed(scene: Scene, notices: int = 1) -> None:
+    """The export is COMPLETE, and there are so many notices of recovery and nothing else."""
+
+    def enough(alerts: verdict.Alerts) -> bool:
+        return len(alerts) >= notices
+
+    scene.judge(lambda seen: verdict.of_noticed(seen, scene.tables, notices), enough)
+
+
+def must_yield(scene: Scene, winner: str, arn: str = "") -> None:
+    """The scenario's execution, or another one, did nothing but to name the winner."""
+    scene.judge(lambda seen: verdict.of_yielded(seen, winner), lambda alerts: True, arn)
+
+
+def must_be_unheard(scene: Scene) -> None:
+    """The execution failed, and its event waits in the dead-letter queue, because no alert could be sent."""
+    wait_until_ended(scene)
+    kept: list[str] = []
+
+    def arrived() -> bool:
+        kept.extend(_take(scene))
+        return any(arn(scene) in body for body in kept)
+
+    scene.wait_for(arrived, "There is no dead letter", ALERT_SECONDS)
+    scene.judge(lambda seen: verdict.of_unheard(seen, kept), lambda alerts: True)
+
+
+def _take(scene: Scene) -> list[str]:
+    sqs = scene.client("sqs")
+    [resource] = scene.client("cloudformation").describe_stack_resources(
+        StackName=STACK, LogicalResourceId="UndeliveredQueue"
+    )["StackResources"]
+    messages = sqs.receive_message(QueueUrl=resource["PhysicalResourceId"], MaxNumberOfMessages=10).get("Messages", [])
+    for message in messages:
+        sqs.delete_message(QueueUrl=resource["PhysicalResourceId"], ReceiptHandle=message["ReceiptHandle"])
+    return [message["Body"] for message in messages]
+
+
+def _stop(states: Any, arn: str) -> None:
+    with contextlib.suppress(states.exceptions.ClientError):  # it has ended
+        states.stop_execution(executionArn=arn)

@@ -1,0 +1,143 @@
+"""Every parameter, another value for it, and what must have changed in the account when it was deployed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.rehearsal import looks
+from local.rehearsal.stack import RehearsedStack
+
+BUCKET, KEY_ALIAS, BOUNDARY = "exports-of-the-company", "alias/of-the-company", "boundary-of-the-company"
+OTHER_DAGS = "another-mwaa-bucket"
+PLAN = "PlanExportFunction"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One parameter changed.
+
+    Args:
+        parameter: its name.
+        value: another value; a function where it is known only in the account.
+        look: what it is about.
+        expected: what is found then; a function as above.
+        also: what must be given beside it.
+    """
+
+    parameter: str
+    value: str | Callable[[RehearsedStack], str]
+    look: looks.Look
+    expected: Any
+    also: Callable[[RehearsedStack], Mapping[str, str]] = field(default=lambda _: {})
+
+    def parameters(self, stack: RehearsedStack) -> dict[str, str]:
+        """Return what is deployed."""
+        value = self.value if isinstance(self.value, str) else self.value(stack)
+        return {**self.also(stack), self.parameter: value}
+
+    def wanted(self, stack: RehearsedStack) -> Any:
+        """Return what must be found."""
+        return self.expected(stack) if callable(self.expected) else self.expected
+
+
+def make_belongings(stack: RehearsedStack) -> None:
+    """Make what a company has already: a bucket, a key, a permissions boundary, another DAG bucket."""
+    for bucket in (BUCKET, OTHER_DAGS):
+        stack.client("s3").create_bucket(Bucket=bucket)
+    kms = stack.client("kms")
+    kms.create_alias(AliasName=KEY_ALIAS, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+    document = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
+    stack.client("iam").create_policy(PolicyName=BOUNDARY, PolicyDocument=document)
+
+
+def company_key(stack: RehearsedStack) -> str:
+    """ARN of the company's key."""
+    return str(stack.client("kms").describe_key(KeyId=KEY_ALIAS)["KeyMetadata"]["Arn"])
+
+
+def company_boundary(stack: RehearsedStack) -> str:
+    """ARN of the company's permissions boundary."""
+    return f"arn:aws:iam::{stack.client('sts').get_caller_identity()['Account']}:policy/{BOUNDARY}"
+
+
+def gateway(stack: RehearsedStack) -> dict[str, str]:
+    """Parameters of the endpoint to S3."""
+    return {"EndpointVpcId": stack.mwaa.vpc, "EndpointRouteTableIds": stack.mwaa.route_table}
+
+
+def interfaces(stack: RehearsedStack) -> dict[str, str]:
+    """Parameters of the interface endpoints."""
+    return {
+        "EndpointVpcId": stack.mwaa.vpc,
+        "EndpointSubnetIds": ",".join(stack.mwaa.subnets),
+        "EndpointClientSecurityGroupId": stack.mwaa.security_group,
+    }
+
+
+def everywhere(bucket: str) -> dict[str, Any]:
+    """What `looks.locations` finds when all parts agree."""
+    return {"output": bucket, "plan": bucket, "script": bucket, "script is there": True}
+
+
+def named(environment: str) -> dict[str, str]:
+    """What `looks.names` finds for an environment."""
+    name = f"{environment}-metadata-export"
+    return {"machine": name, "job": name, "secret": f"{name}/database"}
+
+
+def every_key(stack: RehearsedStack) -> dict[str, str]:
+    """What `looks.keys` finds when all parts have the company's key."""
+    return dict.fromkeys(("secret", "topic", "bucket", "schedule", "output"), company_key(stack))
+
+
+CHANGES = (
+    Change("MaxAgeInDays", "7", looks.variable(PLAN, "MAX_AGE_IN_DAYS"), "7"),
+    Change("IncludeTables", "dag_run,log", looks.variable(PLAN, "INCLUDE_TABLES"), "dag_run,log"),
+    Change("ExcludeTables", "log", looks.variable(PLAN, "EXCLUDE_TABLES"), "log"),
+    Change("AlertEmail", "night-shift@example.com", looks.subscribers, ["night-shift@example.com"]),
+    Change("AlarmAfterHours", "48", looks.alarm("EvaluationPeriods"), 48),
+    Change("RowFallPercent", "20", looks.variable("AggregateResultsFunction", "ROW_FALL_PERCENT"), "20"),
+    Change("ScheduleExpression", "rate(12 hours)", looks.schedule("ScheduleExpression"), "rate(12 hours)"),
+    Change("ScheduleTimezone", "Europe/Berlin", looks.schedule("ScheduleExpressionTimezone"), "Europe/Berlin"),
+    Change("ScheduleState", "DISABLED", looks.schedule("State"), "DISABLED"),
+    Change("FreshHours", "6", looks.variable(PLAN, "FRESH_HOURS"), "6"),
+    Change(
+        "GlueVersion",
+        "6.0",
+        lambda stack: (
+            looks.job("GlueVersion")(stack),
+            looks.job("DefaultArguments", "--additional-python-modules")(stack).rsplit("/", 1)[1],
+        ),
+        ("6.0", "python3.13.gluewheels.zip"),
+    ),
+    Change("GlueWorkerType", "G.2X", looks.job("WorkerType"), "G.2X"),
+    Change("GlueNumberOfWorkers", "4", looks.job("NumberOfWorkers"), 4),
+    Change("GlueTimeoutMinutes", "30", looks.job("Timeout"), 30),
+    Change("GlueMaxConcurrentRuns", "20", looks.job("ExecutionProperty", "MaxConcurrentRuns"), 20),
+    Change("MaxDatabaseConnections", "8", looks.job("DefaultArguments", "--MAX_CONNECTIONS"), "8"),
+    Change("SnapshotHoldSeconds", "300", looks.job("DefaultArguments", "--SNAPSHOT_HOLD_SECONDS"), "300"),
+    Change("BasePrefix", "airflow/meta", looks.lifecycle, ("airflow/meta/", 30, 90, 365)),
+    Change("StandardIaAfterDays", "45", looks.lifecycle, ("exports/", 45, 90, 365)),
+    Change("GlacierAfterDays", "120", looks.lifecycle, ("exports/", 30, 120, 365)),
+    Change("ExpireAfterDays", "400", looks.lifecycle, ("exports/", 30, 90, 400)),
+    Change("ExistingKeyArn", company_key, looks.keys, every_key),
+    Change("DagBucketName", OTHER_DAGS, looks.dags, [f"{OTHER_DAGS}/dags/mwaa_metadata_export.py"]),
+    Change("DagPrefix", "code", looks.dags, lambda stack: [f"{stack.mwaa.bucket}/code/mwaa_metadata_export.py"]),
+    Change("PermissionsBoundaryArn", company_boundary, looks.boundaries, lambda stack: {company_boundary(stack)}),
+    Change("EndpointRouteTableIds", lambda stack: stack.mwaa.route_table, looks.endpoints, {"s3"}, gateway),
+    Change(
+        "EndpointSubnetIds",
+        lambda stack: stack.mwaa.subnets[0],
+        looks.endpoints,
+        {"secretsmanager", "glue", "states"},
+        interfaces,
+    ),
+    Change("SecretsManagerEndpoint", "false", looks.endpoints, {"glue", "states"}, interfaces),
+    Change("GlueEndpoint", "false", looks.endpoints, {"secretsmanager", "states"}, interfaces),
+    Change("StatesEndpoint", "false", looks.endpoints, {"secretsmanager", "glue"}, interfaces),
+    Change("KmsEndpoint", "true", looks.endpoints, {"secretsmanager", "glue", "states", "kms"}, interfaces),
+    Change("ExistingBucketName", BUCKET, looks.locations, everywhere(BUCKET)),
+    Change("MwaaEnvironmentName", "renamed", looks.names, named("renamed")),
+)
+# Given only beside others, and looked at with them.
+COMPANIONS = {"EndpointVpcId", "EndpointClientSecurityGroupId"}
