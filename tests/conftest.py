@@ -1,0 +1,47 @@
+"""Which tests stay together when several processes share the work: those of one folder, or of one Airflow version."""
+
+import re
+from pathlib import Path
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+TESTS = Path(__file__).parent
+VERSION = re.compile(r"\[(\d+\.\d+\.\d+)")
+
+
+class BySharedServers(LoadScopeScheduling):
+    """Gives tests that share servers to one process, which starts them once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> BySharedServers:
+    """Let pytest-xdist schedule by groups. Its own, `--dist loadgroup`, knows none under pytest 9."""
+    return BySharedServers(config, log)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what not every run of the suite wants."""
+    kind = item.path.relative_to(TESTS).parts[0]
+    if kind == "faults":
+        item.add_marker("fault")
+    if kind == "iam":
+        item.add_marker("iam")
+
+
+def group_of(nodeid: str) -> str:
+    """Return what a test shares servers with.
+
+    Args:
+        nodeid: such as `tests/end_to_end/test_input.py::test_refused[3.3.1-a list]`.
+    """
+    file = nodeid.partition("::")[0]
+    _, kind, *rest = file.split("/")
+    if kind == "end_to_end":
+        chosen = VERSION.search(nodeid)
+        return f"end to end {chosen[1] if chosen else rest[0]}"
+    if kind == "integration":
+        return rest[0]
+    return file if kind == "unit" else kind

@@ -1,0 +1,160 @@
+"""An account with exports whose objects are real: gzip, CSV, checksums as S3 has them."""
+
+import base64
+import gzip
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import boto3
+from export_contracts.layout import Layout, export_id, report_key, table_key
+
+BUCKET = "prod-exports"
+LAYOUT = Layout(BUCKET, "exports", "prod")
+ARN = "arn:aws:states:eu-central-1:123456789012:execution:prod-metadata-export:run-1"
+MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:prod-metadata-export"
+HOSTILE = "x\x1b[31m\u202e\n'\"<b>"
+TABLES: dict[str, list[list[str | None]]] = {
+    "dag": [["dag_id", "note"], ["a", None], ["b", 'say "hi",\nthen\r\nleave\x0b\u2028']],
+    "dag_run": [["id", "state"], *([str(number), "success"] for number in range(2000))],
+    "slot_pool": [["id"]],
+}
+
+
+@cache
+def _client() -> Any:
+    return boto3.client("s3")
+
+
+def csv_bytes(records: list[list[str | None]]) -> bytes:
+    """Return records as PostgreSQL's COPY writes them: NULL is nothing, an empty text is quoted."""
+    text = io.StringIO()
+    for record in records:
+        fields = ["" if value is None else '""' if value == "" else _quoted(value) for value in record]
+        text.write(",".join(fields) + "\n")
+    return text.getvalue().encode()
+
+
+def _quoted(value: str) -> str:
+    doubled = value.replace('"', '""')
+    return f'"{doubled}"' if any(character in value for character in ',"\r\n') else value
+
+
+def digest(data: bytes) -> str:
+    """Return SHA-256 as S3 writes it."""
+    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+
+def composite(parts: list[bytes]) -> str:
+    """Return the composite SHA-256 of a multipart upload."""
+    digests = b"".join(hashlib.sha256(part).digest() for part in parts)
+    return f"{digest(digests)}-{len(parts)}"
+
+
+@dataclass(frozen=True)
+class Made:
+    """The account."""
+
+    s3: Any
+
+    @classmethod
+    def create(cls) -> "Made":
+        """Make the bucket."""
+        s3 = _client()
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        return cls(s3)
+
+    def outputs(self) -> dict[str, str]:
+        """Return the outputs of the stack."""
+        return {
+            "ExportBucketName": BUCKET,
+            "ExportLocation": f"s3://{BUCKET}/{LAYOUT.root}/",
+            "StateMachineArn": MACHINE,
+            "SecretArn": "prod-metadata-export/database",
+            "AlertTopicArn": "arn:aws:sns:eu-central-1:123456789012:alerts",
+            "MwaaExecutionPolicyArn": "arn:aws:iam::123456789012:policy/prod-policy",
+        }
+
+    def export(
+        self,
+        age: timedelta = timedelta(hours=3),
+        tables: dict[str, list[list[str | None]]] | None = None,
+        *,
+        report: str | None = "<html>report</html>",
+        latest: bool = True,
+        **changes: Any,
+    ) -> dict[str, Any]:
+        """Make an export of this age and return its summary (with changes)."""
+        started = (datetime.now(UTC) - age).replace(microsecond=0)
+        details = {
+            name: self._put_table(started, name, records)
+            for name, records in (TABLES if tables is None else tables).items()
+        }
+        summary = _summary(started, details) | changes
+        key = LAYOUT.summary_key(started)
+        self.put(key, gzip.compress(json.dumps(summary).encode()))
+        if report:
+            self.put(report_key(key), report.encode())
+        if latest and summary["status"] == "COMPLETE":
+            self.put(LAYOUT.latest_key, json.dumps({"export_id": summary["export_id"], "summary_key": key}).encode())
+        return summary
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write an object."""
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+    def body(self, key: str) -> bytes:
+        """Return an object."""
+        return bytes(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+
+    def _put_table(self, started: datetime, name: str, records: list[list[str | None]]) -> dict[str, Any]:
+        # Two gzip members, in two parts: what a chunked multipart upload looks like.
+        text = csv_bytes(records)
+        parts = [gzip.compress(text[:20], mtime=0), gzip.compress(text[20:], mtime=0)]
+        key = table_key(LAYOUT.day_prefix(started), export_id(started), name)
+        self.put(key, b"".join(parts))
+        return {
+            "group": "definitions",
+            "key": key,
+            "rows": len(records) - 1,
+            "csv_bytes": len(text),
+            "object_bytes": sum(map(len, parts)),
+            "checksum_sha256": composite(parts),
+            "part_sizes": [len(part) for part in parts],
+            "columns": [{"name": name, "type": "text"} for name in records[0]],
+            "window": "full",
+            "duration_seconds": 0.5,
+        }
+
+
+def _summary(started: datetime, details: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "format_version": 1,
+        "export_id": export_id(started),
+        "export_timestamp": started.isoformat(),
+        "trigger": "dag",
+        "execution_arn": ARN,
+        "environment": "prod",
+        "airflow_version": "3.0.6",
+        "database_name": "AirflowMetadata",
+        "cutoff_date": "2026-01-01T00:00:00Z",
+        "max_age_days": 30,
+        "selection": {"include_tables": [], "exclude_tables": []},
+        "status": "COMPLETE",
+        "alembic_heads": {"alembic_version": ["x"]},
+        "server_version": "15.18",
+        "consistency": "snapshot",
+        "duration_seconds": 92.5,
+        "total_tables": len(details),
+        "total_rows": sum(entry["rows"] for entry in details.values()),
+        "tables": {name: entry["rows"] for name, entry in details.items()},
+        "details": details,
+        "skipped_tables": {},
+        "uncatalogued_tables": [],
+        "failed_groups": [],
+        "problems": [],
+    }

@@ -1,0 +1,202 @@
+"""`doctor`: everything sound passes, and each thing that can be wrong is found, with its fix."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.unit.cli.environment import ROLE, SECRET, checks, client, make_schedule, must_fail, refusal
+from tests.unit.cli.made import BUCKET, Made
+
+CHECKS = [
+    "stack", "state machine", "Glue job", "bucket", "key", "schedule", "alerts", "environment", "execution role",
+    "network", "secret", "connection", "last export",
+]  # fmt: skip
+
+
+def test_given_everything_holds_then_every_check_passes(sound, run):
+    result = run("doctor", "--json")
+    assert [(each["check"], each["verdict"]) for each in result.json["checks"]] == [(name, "pass") for name in CHECKS]
+    assert result.code == 0
+    assert "13 pass" in run("doctor").out
+
+
+def test_given_any_output_then_the_password_is_not_in_it(sound, run):
+    for arguments in (["doctor"], ["doctor", "--json"]):
+        result = run(*arguments)
+        assert "CANARY" not in result.out + result.err
+        assert "db.internal" not in result.out + result.err
+
+
+def _break_stack(_: Made, fakes: dict[str, Any]) -> None:
+    fakes["cloudformation"].stacks["prod-metadata-export"]["StackStatus"] = "UPDATE_ROLLBACK_FAILED"
+
+
+def _no_machine(_: Made, fakes: dict[str, Any]) -> None:
+    fakes["stepfunctions"].status = None
+
+
+def _no_job(_: Made, __: dict[str, Any]) -> None:
+    client("glue").delete_job(JobName="prod-metadata-export")
+
+
+def _no_script(made: Made, _: dict[str, Any]) -> None:
+    made.s3.delete_object(Bucket=BUCKET, Key="assets/glue/script.py")
+
+
+def _no_schedule(_: Made, __: dict[str, Any]) -> None:
+    client("scheduler").delete_schedule(Name="prod-metadata-export")
+
+
+def _schedule_off(made: Made, fakes: dict[str, Any]) -> None:
+    _no_schedule(made, fakes)
+    make_schedule("DISABLED")
+
+
+def _not_confirmed(_: Made, fakes: dict[str, Any]) -> None:
+    fakes["sns"].subscriptions = (("ops@example.com", "PendingConfirmation"),)
+
+
+def _nobody(_: Made, fakes: dict[str, Any]) -> None:
+    fakes["sns"].subscriptions = ()
+
+
+def _all_deleted(_: Made, fakes: dict[str, Any]) -> None:
+    fakes["sns"].subscriptions = (("ops@example.com", "Deleted"),)
+
+
+def _no_environment(_: Made, fakes: dict[str, Any]) -> None:
+    fakes["mwaa"].environment = None
+
+
+def _updating(_: Made, fakes: dict[str, Any]) -> None:
+    fakes["mwaa"].environment["Status"] = "UPDATING"
+
+
+def _detached(_: Made, __: dict[str, Any]) -> None:
+    client("iam").detach_role_policy(RoleName=ROLE, PolicyArn="arn:aws:iam::123456789012:policy/prod-policy")
+
+
+def _no_self_reference(_: Made, fakes: dict[str, Any]) -> None:
+    [group] = fakes["mwaa"].environment["NetworkConfiguration"]["SecurityGroupIds"]
+    itself = {"IpProtocol": "tcp", "FromPort": 0, "ToPort": 65535, "UserIdGroupPairs": [{"GroupId": group}]}
+    client("ec2").revoke_security_group_ingress(GroupId=group, IpPermissions=[itself])  # type: ignore[list-item]
+
+
+def _secret(**changes: object) -> Callable[[Made, dict[str, Any]], None]:
+    def put(_: Made, __: dict[str, Any]) -> None:
+        text = json.dumps({key: value for key, value in (SECRET | changes).items() if value is not None})
+        client("secretsmanager").put_secret_value(SecretId="prod-metadata-export/database", SecretString=text)
+
+    return put
+
+
+def _no_secret(_: Made, __: dict[str, Any]) -> None:
+    client("secretsmanager").delete_secret(SecretId="prod-metadata-export/database", ForceDeleteWithoutRecovery=True)
+
+
+def _foreign_connection(_: Made, __: dict[str, Any]) -> None:
+    content = {"Name": "prod-metadata-export", "ConnectionType": "JDBC", "ConnectionProperties": {"SECRET_ID": "x"}}
+    client("glue").create_connection(ConnectionInput=content)  # type: ignore[arg-type]
+
+
+def _drifted_connection(_: Made, __: dict[str, Any]) -> None:
+    content = {"Name": "prod-metadata-export", "ConnectionType": "JDBC", "ConnectionProperties": {"SECRET_ID": "x"}}
+    content["Description"] = "Created by mwaa-metadata-export long ago"
+    client("glue").create_connection(ConnectionInput=content)  # type: ignore[arg-type]
+
+
+def _stale(made: Made, _: dict[str, Any]) -> None:
+    for found in made.s3.list_objects_v2(Bucket=BUCKET)["Contents"]:
+        if "export_summary" in found["Key"]:
+            made.s3.delete_object(Bucket=BUCKET, Key=found["Key"])
+    made.export(timedelta(days=3))
+
+
+def _incomplete(made: Made, _: dict[str, Any]) -> None:
+    made.export(timedelta(minutes=1), status="INCOMPLETE")
+
+
+@pytest.mark.parametrize(
+    ("check", "harm", "detail", "fix"),
+    [
+        ("stack", _break_stack, "UPDATE_ROLLBACK_FAILED", "CloudFormation console"),
+        ("state machine", _no_machine, "does not exist", "sam deploy"),
+        ("Glue job", _no_job, "there is no Glue job", "sam deploy"),
+        ("Glue job", _no_script, "script s3://prod-exports/assets/glue/script.py does not exist", "puts the script"),
+        ("schedule", _no_schedule, "there is no schedule", "sam deploy"),
+        ("schedule", _schedule_off, "DISABLED, the stack's parameter ScheduleState says ENABLED", "set it by hand"),
+        ("alerts", _not_confirmed, "ops@example.com has not confirmed", "Follow the link"),
+        ("alerts", _nobody, "nobody is subscribed", "AlertEmail"),
+        ("alerts", _all_deleted, "every subscription was deleted", "AlertEmail"),
+        ("environment", _no_environment, "there is no MWAA environment prod", "right name"),
+        ("environment", _updating, "is UPDATING", "AVAILABLE"),
+        (
+            "execution role",
+            _detached,
+            "has not the policy",
+            f"aws iam attach-role-policy --role-name {ROLE} --policy-arn arn",
+        ),
+        ("network", _no_self_reference, "Glue cannot work in it", "All TCP"),
+        ("secret", _no_secret, "does not exist", "trigger the DAG"),
+        ("secret", _secret(password=None), "lacks password", "Trigger the DAG"),
+        ("secret", _secret(expires_at="2020-01-01T00:00:00Z"), "expired at 2020", "Trigger the DAG"),
+        ("connection", _foreign_connection, "did not create", "Rename or delete"),
+        ("connection", _drifted_connection, "is not what it should be", "repairs"),
+        ("last export", _stale, "older than 36 hours", "mwaa-metadata-export export"),
+        ("last export", _incomplete, "is not COMPLETE", "mwaa-metadata-export show"),
+    ],
+)
+def test_given_something_is_wrong_then_its_check_fails_with_the_fix(sound, fakes, run, check, harm, detail, fix):
+    harm(sound, fakes)
+    found = must_fail(run, check, detail, fix)
+    shown = run("doctor")
+    assert shown.code == 1
+    assert f"{check}, fix: {found['fix']}" in shown.out
+
+
+def test_given_no_secret_value_yet_then_it_fails(sound, run):
+    secrets = client("secretsmanager")
+    secrets.delete_secret(SecretId="prod-metadata-export/database", ForceDeleteWithoutRecovery=True)
+    secrets.create_secret(Name="prod-metadata-export/database")
+    assert checks(run("doctor", "--json"))["secret"]["verdict"] == "fail"
+
+
+def test_given_a_refused_call_then_the_check_is_unknown_and_the_others_go_on(sound, fakes, run):
+    def refuse(**_: str) -> None:
+        raise refusal("AccessDeniedException")
+
+    fakes["mwaa"].get_environment = refuse
+    result = run("doctor", "--json")
+    found = checks(result)
+    assert result.code == 3
+    assert found["environment"]["verdict"] == found["execution role"]["verdict"] == "unknown"
+    assert "AccessDeniedException" in found["environment"]["detail"]
+    assert "airflow:GetEnvironment" in found["environment"]["fix"]
+    assert found["last export"]["verdict"] == "pass"
+
+
+def test_given_no_stack_yet_then_environment_and_network_are_examined_all_the_same(sound, fakes, run):
+    fakes["cloudformation"].stacks.clear()
+    result = run("doctor", "-e", "prod", "--json")
+    found = checks(result)
+    assert (result.code, found["stack"]["verdict"]) == (1, "fail")
+    assert "sam deploy --guided" in found["stack"]["fix"]
+    assert found["environment"]["verdict"] == found["network"]["verdict"] == "pass"
+    assert found["state machine"]["verdict"] == found["last export"]["verdict"] == "unknown"
+
+
+def test_given_hours_then_they_decide_what_is_fresh(sound, fakes, run):
+    assert checks(run("doctor", "--fresh-hours", "2", "--json"))["last export"]["verdict"] == "fail"
+    parameter = {"ParameterKey": "AlarmAfterHours", "ParameterValue": "2"}
+    fakes["cloudformation"].stacks["prod-metadata-export"]["Parameters"].append(parameter)
+    assert checks(run("doctor", "--json"))["last export"]["verdict"] == "fail"
+
+
+def test_given_a_schedule_that_is_off_on_purpose_then_that_passes(sound, fakes, run):
+    _schedule_off(sound, fakes)
+    parameter = {"ParameterKey": "ScheduleState", "ParameterValue": "DISABLED"}
+    fakes["cloudformation"].stacks["prod-metadata-export"]["Parameters"].append(parameter)
+    assert "only the DAG exports" in checks(run("doctor", "--json"))["schedule"]["detail"]

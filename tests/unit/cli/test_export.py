@@ -1,0 +1,210 @@
+"""`export`: the input that it sends, what it shows, and how it ends."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from mwaa_metadata_export.commands import export as command
+from tests.unit.cli.made import ARN, HOSTILE, LAYOUT, MACHINE
+
+BEGAN = datetime(2026, 12, 11, 14, 30, 22, tzinfo=UTC)
+COMPLETE = {"status": "COMPLETE", "summary_uri": "s3://prod-exports/s", "total_tables": 65, "total_rows": 12345}
+
+
+def event(number: int, kind: str, before: int = 0, **details: Any) -> dict[str, Any]:
+    """Return an event of a history."""
+    moment = BEGAN + timedelta(seconds=number)
+    return {"id": number, "previousEventId": before, "type": kind, "timestamp": moment, **details}
+
+
+def entered(number: int, name: str, before: int = 0) -> dict[str, Any]:
+    """Return the event of a state that is entered."""
+    return event(number, "TaskStateEntered", before, stateEnteredEventDetails={"name": name})
+
+
+def scheduled(number: int, before: int, group: str | None = None) -> dict[str, Any]:
+    """Return the event of a task that starts: a Glue run of a group, or a function."""
+    parameters = json.dumps({"Arguments": {"--EXPORT_GROUP": group}}) if group else "{}"
+    details = {"resourceType": "glue" if group else "lambda", "parameters": parameters}
+    return event(number, "TaskScheduled", before, taskScheduledEventDetails=details)
+
+
+def failed(number: int, before: int, cause: str) -> dict[str, Any]:
+    """Return the event of a task that failed."""
+    return event(number, "TaskFailed", before, taskFailedEventDetails={"error": "States.TaskFailed", "cause": cause})
+
+
+HISTORY = [
+    entered(1, "Plan Export"),
+    scheduled(2, 1),
+    event(3, "TaskSucceeded", 2),
+    entered(4, "Export Group", 3),
+    entered(5, "Export Group", 3),
+    scheduled(6, 4, "runs"),
+    scheduled(7, 5, "tasks"),
+    event(8, "TaskSubmitted", 7),
+    event(9, "TaskSubmitted", 6),
+    failed(10, 8, json.dumps({"ErrorMessage": f"disk full {HOSTILE}"})),
+    event(11, "TaskSucceeded", 9),
+]
+
+
+class StepFunctions:
+    """One execution, which ends when its history has been read so often."""
+
+    def __init__(self, status: str = "SUCCEEDED", output: Any = None, looks: int = 2) -> None:
+        """End like this."""
+        self.status, self.output, self.looks = status, output, looks
+        self.started: list[dict[str, Any]] = []
+
+    def start_execution(self, **request: Any) -> dict[str, Any]:
+        """Start it."""
+        self.started.append(request)
+        return {"executionArn": ARN}
+
+    def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803 - AWS' name
+        """Describe it."""
+        if executionArn != ARN:
+            raise ClientError({"Error": {"Code": "ExecutionDoesNotExist", "Message": "no"}}, "DescribeExecution")  # type: ignore[typeddict-item]
+        self.looks -= 1
+        about: dict[str, Any] = {"executionArn": ARN, "startDate": BEGAN, "status": "RUNNING"}
+        if self.looks <= 0:
+            about |= {"status": self.status, "stopDate": BEGAN + timedelta(seconds=90)}
+            about |= (
+                {"output": json.dumps(self.output)} if self.output else {"error": "ExportIncompleteError", "cause": "x"}
+            )
+        return about
+
+    def get_paginator(self, _: str) -> "StepFunctions":
+        """Return what has pages."""
+        return self
+
+    def paginate(self, **_: str) -> list[dict[str, Any]]:
+        """Return the history so far, on two pages."""
+        seen = HISTORY if self.looks <= 0 else HISTORY[:8]
+        return [{"events": seen[:5]}, {"events": seen[5:]}]
+
+
+@pytest.fixture
+def machine(made: Any, fakes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Callable[..., StepFunctions]:
+    """Give a function that makes the state machine."""
+    monkeypatch.setattr(command, "POLL_SECONDS", 0)
+
+    def make(**how: Any) -> StepFunctions:
+        fakes["stepfunctions"] = StepFunctions(**how)
+        return fakes["stepfunctions"]
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [
+        ([], {}),
+        (["-d", "7"], {"max_age_in_days": 7}),
+        (["--everything"], {"max_age_in_days": None}),
+        (["-i", "dag", "-i", "xcom"], {"include_tables": ["dag", "xcom"]}),
+        (["-x", "log", "--force"], {"exclude_tables": ["log"], "force": True}),
+    ],
+    ids=str,
+)
+def test_given_options_then_they_are_the_execution_input(machine, run, arguments, given):
+    client = machine(output=COMPLETE)
+    assert run("export", *arguments).code == 0
+    [started] = client.started
+    assert json.loads(started["input"]) == {"trigger": "manual", "force": False} | given
+    assert started["stateMachineArn"] == MACHINE
+    assert len(started["name"]) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-d", "0", "-i", "a;b"], ["max_age_in_days is 0", "include_tables has 'a;b'"]),
+        (["-d", "4000"], ["allowed is a whole number from 1 to 3650"]),
+        (["-i", "dag", "-x", "dag"], ["both have dag"]),
+        (["-i", "session"], ["never exported"]),
+        (["-i", HOSTILE], ["include_tables has"]),
+        (["--everything", "-d", "3"], ["exclude each other"]),
+        (["-d", "x"], ["not a valid integer"]),
+        (["--nonsense"], ["No such option"]),
+    ],
+    ids=str,
+)
+def test_given_wrong_options_then_nothing_is_started_and_everything_wrong_is_named(machine, run, arguments, words):
+    client = machine()
+    result = run("export", *arguments)
+    assert (result.code, result.out, client.started) == (2, "", [])
+    assert all(word in result.err for word in words)
+    assert "\x1b" not in result.err
+
+
+def test_given_an_execution_then_each_step_is_shown_once_with_its_group_and_reason(machine, made, run):
+    machine(output=COMPLETE, looks=4)
+    entries = {"dag_run": {"rows": 5, "object_bytes": 900}, "xcom": {"rows": 1, "object_bytes": 100}}
+    made.put(LAYOUT.manifest_key(BEGAN, "runs"), json.dumps({"tables": entries}).encode())
+    result = run("export")
+    steps = [line for line in result.out.splitlines() if line[:2] == "14"]
+    assert steps == [
+        "14:30:24 · Plan Export started",
+        "14:30:25 ✓ Plan Export succeeded",
+        "14:30:28 · Export Group: runs started",
+        "14:30:29 · Export Group: tasks started",
+        "14:30:32 ✗ Export Group: tasks failed - States.TaskFailed: disk full x [31m '\"<b>",
+        "14:30:33 ✓ Export Group: runs succeeded - 2 tables, 6 rows, 1 kB",
+    ]
+    assert "COMPLETE after 1 min 30 s" in result.out
+    assert "65 tables, 12,345 rows: s3://prod-exports/s" in result.out
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "words"),
+    [
+        ({"output": COMPLETE}, 0, "COMPLETE"),
+        ({"output": {"status": "ALREADY_EXPORTED", "reason": "is there", "winner": "s3://x"}}, 0, "is there s3://x"),
+        ({"status": "FAILED"}, 1, "ExportIncompleteError: x"),
+        ({"status": "TIMED_OUT"}, 1, "TIMED_OUT"),
+        ({"status": "ABORTED"}, 1, "ABORTED"),
+        ({"output": "text"}, 1, "SUCCEEDED"),
+    ],
+    ids=["complete", "already", "failed", "timed out", "aborted", "another machine"],
+)  # fmt: skip
+def test_given_an_outcome_then_the_exit_code_says_it(machine, run, how, code, words):
+    machine(**how)
+    result = run("export")
+    assert result.code == code
+    assert words in result.out
+    machine(**how)
+    document = run("export", "--json")
+    assert (document.code, document.json["execution_arn"]) == (code, ARN)
+    assert document.json["export_id"] == "20261211T143022Z"
+
+
+def test_given_ctrl_c_then_the_following_ends_and_says_that_the_export_goes_on(machine, run, monkeypatch):
+    machine(looks=99)
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command.time, "sleep", interrupt)
+    result = run("export")
+    assert result.code == 130
+    assert "The export goes on" in result.err
+    assert f"mwaa-metadata-export export --execution {ARN}" in result.err
+
+
+def test_given_an_execution_then_it_is_followed_and_nothing_is_started(machine, run):
+    client = machine(output=COMPLETE)
+    assert run("export", "--execution", ARN).code == 0
+    assert client.started == []
+    assert run("export", "--execution", ARN.replace("run-1", "run-2")).code == 4
+
+
+def test_given_no_follow_then_it_ends_at_once(machine, run):
+    machine(looks=99)
+    assert run("export", "--no-follow", "--json").json == {"execution_arn": ARN, "status": "RUNNING"}
+    assert ARN in run("export", "--no-follow").out

@@ -1,0 +1,155 @@
+"""`list` and `show`."""
+
+import webbrowser
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import pytest
+
+from tests.unit.cli.made import HOSTILE, LAYOUT
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """Give the addresses that were opened in a browser."""
+    addresses: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda address: (addresses.append(address), True)[1])
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return addresses
+
+
+def test_given_no_export_then_list_says_so(made, run):
+    result = run("list")
+    assert result.code == 0
+    assert result.out == "No export yet below s3://prod-exports/exports/prod-backups/.\n"
+    assert run("list", "--json").json == []
+
+
+def test_given_exports_then_list_has_the_newest_first_with_age_verdict_and_size(made, run):
+    old = made.export(timedelta(days=400))
+    new = made.export(timedelta(hours=3))
+    lines = run("list").out.splitlines()
+    assert lines[0].split() == ["export", "age", "verdict", "tables", "rows", "size", "took", "by"]
+    assert lines[1].split()[:3] == [new["export_id"], "3", "h"]
+    assert lines[-1] == f"latest: {new['export_id']}"
+    assert "COMPLETE" in lines[1]
+    assert "2,002" in lines[1]
+    assert lines[2].split()[:3] == [old["export_id"], "400", "d"]
+
+
+def test_given_a_limit_then_no_more_are_listed(made, run):
+    for hours in range(1, 5):
+        made.export(timedelta(hours=hours))
+    assert len(run("list", "-n", "2", "--json").json) == 2
+
+
+def test_given_an_incomplete_export_then_it_is_listed_and_not_latest(made, run):
+    made.export(timedelta(hours=5))
+    made.export(timedelta(hours=1), status="INCOMPLETE")
+    newest, latest = run("list", "--json").json
+    assert (newest["status"], newest["latest"]) == ("INCOMPLETE", False)
+    assert (latest["status"], latest["latest"]) == ("COMPLETE", True)
+
+
+def test_given_a_damaged_summary_then_it_is_listed_as_unknown_and_the_others_too(made, run):
+    made.export(timedelta(hours=5))
+    made.put(f"{LAYOUT.root}/2026/01/02/export_summary_030405.json.gz", b"no gzip")
+    newest, damaged = run("list", "--json").json
+    assert newest["status"] == "COMPLETE"
+    assert (damaged["export_id"], damaged["status"], damaged["problem"]) == (
+        "20260102T030405Z",
+        "unknown",
+        "it is damaged",
+    )
+    assert "it is damaged" in run("list").out
+
+
+def test_given_foreign_objects_in_the_bucket_then_they_are_no_exports(made, run):
+    for key in (
+        "notes.txt",
+        "2026/notes.txt",
+        "20x6/01/02/export_summary_030405.json.gz",
+        "2026/01/02/export_summary_x.json.gz",
+    ):
+        made.put(f"{LAYOUT.root}/{key}", b"x")
+    assert run("list", "--json").json == []
+
+
+def test_given_an_export_then_show_has_facts_and_tables(made, run):
+    summary = made.export()
+    result = run("show")
+    assert result.code == 0
+    for fact in (
+        "COMPLETE",
+        summary["export_id"],
+        "Airflow 3.0.6",
+        "2,002 rows",
+        "1 min 32 s",
+        "dag_run",
+        summary["execution_arn"],
+    ):
+        assert fact in result.out, fact
+    assert "and 1 table without a row" in result.out
+    assert run("show", "--json").json == summary
+
+
+@pytest.mark.parametrize("reference", ["latest", "newest", None], ids=str)
+def test_given_a_reference_then_show_finds_it(made, run, reference):
+    complete = made.export(timedelta(hours=5))
+    broken = made.export(timedelta(hours=1), status="INCOMPLETE")
+    wanted = {"latest": complete, "newest": broken, None: complete}[reference]
+    arguments = ["show", reference] if reference else ["show"]
+    assert run(*arguments, "--json").json["export_id"] == wanted["export_id"]
+    assert run("show", wanted["export_id"], "--json").json == wanted
+
+
+@pytest.mark.parametrize(
+    ("reference", "code"),
+    [("yesterday", 2), ("20261301T000000Z", 2), ("20260101T000000Z", 4), ("../../etc", 2), (HOSTILE, 2), ("", 2)],
+    ids=["a word", "no time", "not there", "a path", "hostile", "empty"],
+)
+def test_given_a_wrong_reference_then_it_is_refused(made, run, reference, code):
+    result = run("show", reference)
+    assert result.code == code
+    assert "\x1b" not in result.err
+
+
+def test_given_no_export_then_show_says_so(made, run):
+    assert "There is no COMPLETE export yet" in run("show").err
+    assert run("show", "newest").code == 4
+
+
+def test_given_a_pointer_that_is_damaged_then_it_is_bad(made, run):
+    made.put(LAYOUT.latest_key, b"{")
+    assert run("show").code == 1
+
+
+def test_given_an_incomplete_export_then_show_says_what_is_missing_and_why(made, run):
+    failed = {"group": "tasks", "tables": ["xcom"], "error": f"disk full {HOSTILE}", "log_url": None}
+    made.export(
+        status="INCOMPLETE", failed_groups=[failed], problems=["object x has 3 bytes"], uncatalogued_tables=[HOSTILE]
+    )
+    out = run("show", "newest").out
+    assert "Group tasks failed:" in out
+    assert "Missing: xcom" in out
+    assert "object x has 3 bytes" in out
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+
+
+def test_given_open_then_the_report_is_opened_from_a_file(made, run, opened):
+    summary = made.export()
+    result = run("show", "--open")
+    assert result.code == 0
+    [address] = opened
+    file = Path(unquote(urlparse(address).path))
+    assert file.name == f"export_report_{summary['export_id']}.html"
+    assert file.read_text() == "<html>report</html>"
+
+
+def test_given_open_and_no_report_then_it_says_so(made, run, opened):
+    made.export(report=None)
+    result = run("show", "--open")
+    assert (result.code, opened) == (4, [])
+    assert "has no report" in result.err

@@ -1,0 +1,118 @@
+"""What the DAG's last task does: it asks how the execution ended, and passes that on."""
+
+import json
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+
+def answer_with(dag_file: Any, monkeypatch: pytest.MonkeyPatch, **description: Any) -> None:
+    """Have DescribeExecution answer with `description`."""
+    client = SimpleNamespace(describe_execution=lambda **_: description)
+    monkeypatch.setattr(dag_file, "_client", lambda _: client)
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "PENDING_REDRIVE"])
+def test_given_a_running_export_then_the_sensor_is_not_done(
+    dag_file: Any, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    answer_with(dag_file, monkeypatch, status=status)
+    assert dag_file.wait_for_export("arn").is_done is False
+
+
+def test_given_a_successful_export_then_the_sensor_returns_what_matters_of_its_output(
+    dag_file: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = {
+        "status": "COMPLETE",
+        "summary_uri": "s3://b/s.json.gz",
+        "total_rows": 12,
+        "alert": {"message": "x" * 999},
+    }
+    answer_with(dag_file, monkeypatch, status="SUCCEEDED", output=json.dumps(output))
+    answer = dag_file.wait_for_export("arn")
+    assert answer.is_done is True
+    assert answer.xcom_value == {"status": "COMPLETE", "summary_uri": "s3://b/s.json.gz", "total_rows": "12"}
+
+
+def test_given_an_export_that_left_it_to_another_then_its_reason_is_logged(
+    dag_file: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer_with(dag_file, monkeypatch, status="SUCCEEDED", output='{"reason": "execution abc is running"}')
+    with caplog.at_level(logging.INFO):
+        assert dag_file.wait_for_export("arn").is_done is True
+    assert "execution abc is running" in caplog.text
+
+
+@pytest.mark.parametrize("output", [None, "null", "[1]", '"text"'], ids=["absent", "null", "list", "text"])
+def test_given_an_output_of_another_shape_then_success_is_success(
+    dag_file: Any, monkeypatch: pytest.MonkeyPatch, output: str | None
+) -> None:
+    answer_with(dag_file, monkeypatch, status="SUCCEEDED", **({} if output is None else {"output": output}))
+    assert dag_file.wait_for_export("arn").xcom_value == {}
+
+
+@pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
+def test_given_an_export_that_ended_otherwise_then_the_task_fails_for_good_with_status_and_reason(
+    dag_file: Any, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    answer_with(dag_file, monkeypatch, status=status, error="ExportIncompleteError", cause="group runs: disk full")
+    with pytest.raises(dag_file.AirflowFailException, match=f"{status}: ExportIncompleteError: group runs: disk full"):
+        dag_file.wait_for_export("arn:aws:states:eu-west-1:1:execution:m:e")
+
+
+def test_given_a_failure_without_a_reason_then_it_still_says_so(dag_file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer_with(dag_file, monkeypatch, status="TIMED_OUT")
+    with pytest.raises(dag_file.AirflowFailException, match="TIMED_OUT: no error: no cause"):
+        dag_file.wait_for_export("arn")
+
+
+def test_given_a_hostile_cause_then_it_cannot_forge_a_log_line_nor_flood_the_log(
+    dag_file: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cause = "boom\r\n[2026-12-11] INFO - all is well\x1b[2J\u2028" + "x" * 40_000
+    answer_with(dag_file, monkeypatch, status="FAILED", error="E\n", cause=cause)
+    with pytest.raises(dag_file.AirflowFailException) as failure:
+        dag_file.wait_for_export("arn")
+    assert str(failure.value).isprintable()
+    assert len(str(failure.value)) < 2000
+
+
+def test_given_an_execution_that_is_redriven_then_a_cleared_task_waits_for_it_again(
+    dag_file: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter(["FAILED", "PENDING_REDRIVE", "RUNNING", "SUCCEEDED"])
+    client = SimpleNamespace(describe_execution=lambda **_: {"status": next(answers)})
+    monkeypatch.setattr(dag_file, "_client", lambda _: client)
+    with pytest.raises(dag_file.AirflowFailException, match="redrive arn"):
+        dag_file.wait_for_export("arn")
+    assert [dag_file.wait_for_export("arn").is_done for _ in range(3)] == [False, False, True]
+
+
+def client_error(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "first line\nForged: second line"}}, "DescribeExecution")
+
+
+@pytest.mark.parametrize(
+    ("error", "for_good"),
+    [
+        (client_error("AccessDeniedException"), True),
+        (client_error("InvalidExecutionInput"), True),
+        (client_error("ThrottlingException"), False),
+        (client_error("InternalServerException"), False),
+        (EndpointConnectionError(endpoint_url="https://states.eu-west-1.amazonaws.com"), False),
+    ],
+    ids=["access denied", "invalid input", "throttled", "AWS is ill", "no network"],
+)
+def test_given_an_error_of_aws_then_only_what_a_retry_can_cure_is_retried(
+    dag_file: Any, error: Exception, for_good: bool
+) -> None:
+    with pytest.raises(dag_file.AirflowException) as failure, dag_file._explained("Asking", "ask again."):
+        raise error
+    assert isinstance(failure.value, dag_file.AirflowFailException) is for_good
+    assert "\n" not in str(failure.value)
+    assert str(failure.value).startswith("Asking failed: ")
+    assert str(failure.value).endswith("- ask again.")

@@ -1,0 +1,110 @@
+"""What there is, is documented; what is documented, is there."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from mwaa_metadata_export.__main__ import cli as command_line
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in DOCUMENTS}
+EVERYTHING = "\n".join(TEXTS.values())
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+TARGET = re.compile(r"^([a-z][a-z-]*):.*?##", re.MULTILINE)
+
+
+class Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short forms as plain values."""
+
+
+Loader.add_multi_constructor("!", lambda loader, suffix, node: getattr(node, "value", None))
+TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), Loader)  # noqa: S506 - a SafeLoader
+TARGETS = TARGET.findall((ROOT / "Makefile").read_text())
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", FENCED.sub("", document.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links() -> Iterator[tuple[str, str]]:
+    for name, text in TEXTS.items():
+        yield from ((name, target) for target in LINK.findall(FENCED.sub("", text)) if "://" not in target)
+
+
+def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in sorted(group.commands.items()):
+        yield f"{path}{name}", command
+
+
+def test_documents_and_links_are_found() -> None:
+    assert len(TEXTS) > 15
+    assert len(list(links())) > 30
+    assert len(TARGETS) > 10
+
+
+@pytest.mark.parametrize(("document", "target"), sorted(set(links())))
+def test_no_link_is_dead(document: str, target: str) -> None:
+    file, _, anchor = target.partition("#")
+    linked = (ROOT / document).parent / file if file else ROOT / document
+    assert linked.exists()
+    if anchor:
+        assert anchor in anchors(linked)
+
+
+@pytest.mark.parametrize("parameter", sorted(TEMPLATE["Parameters"]))
+def test_every_parameter_is_documented(parameter: str) -> None:
+    assert f"`{parameter}`" in TEXTS["docs/configure.md"]
+
+
+@pytest.mark.parametrize("output", sorted(TEMPLATE["Outputs"]))
+def test_every_output_is_documented(output: str) -> None:
+    assert f"`{output}`" in EVERYTHING
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_make_target_is_documented(target: str) -> None:
+    assert re.search(rf"make {target}\b(?!-)", EVERYTHING)
+
+
+def test_every_documented_make_target_exists() -> None:
+    documented = set(re.findall(r"(?:`|^)make ([a-z][a-z-]*)", EVERYTHING, re.MULTILINE))
+    assert documented <= set(TARGETS)
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands(command_line)), ids=lambda value: str(value))
+def test_every_command_and_option_is_documented(name: str, command: click.Command) -> None:
+    text = TEXTS["docs/cli.md"]
+    assert f"`{name}" in text or f"mwaa-metadata-export {name}" in text
+    options = [max(each.opts, key=len) for each in command.params if isinstance(each, click.Option) and not each.hidden]
+    assert [option for option in options if option not in text] == []
+
+
+def test_every_documented_command_exists() -> None:
+    documented = set(re.findall(r"mwaa-metadata-export ([a-z]+)\b", EVERYTHING))
+    assert documented <= set(command_line.commands)
+    assert documented
+
+
+@pytest.mark.parametrize("name", ["FAILED", "TIMED_OUT", "ABORTED", "INCOMPLETE", "recovered", "rows fell"])
+def test_every_alert_is_documented(name: str) -> None:
+    assert re.search(rf"\| `MWAA export <env> .*{name}", TEXTS["docs/operate.md"])
+
+
+@pytest.mark.parametrize(
+    "alarm",
+    [
+        each["Properties"]["AlarmName"].rpartition("}")[2]
+        for each in TEMPLATE["Resources"].values()
+        if each["Type"] == "AWS::CloudWatch::Alarm"
+    ],
+)
+def test_every_alarm_is_documented(alarm: str) -> None:
+    assert f"<env>{alarm}`" in TEXTS["docs/operate.md"]

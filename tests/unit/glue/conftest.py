@@ -1,0 +1,62 @@
+"""Unit tests of the engine: no network; AWS in this process (moto)."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "glue"))
+os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
+
+import pytest  # noqa: E402
+from metadata_export.aws import s3_client  # noqa: E402
+from metadata_export.catalog import Catalog, Column, ForeignKey, Table  # noqa: E402
+from metadata_export.parts import MIB  # noqa: E402
+from metadata_export.storage import Store  # noqa: E402
+from moto import mock_aws  # noqa: E402
+
+BUCKET = "exports"
+
+
+@pytest.fixture(autouse=True)
+def no_network(socket_disabled: None) -> None:
+    """Fail every test that opens a socket."""
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A bucket that enforces the part minimum."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        s3_client.cache_clear()
+        client = s3_client()
+        client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        yield Store(client, BUCKET)
+    s3_client.cache_clear()
+
+
+def table(name: str, columns: str, *keys: ForeignKey, total_bytes: int = MIB, pages: int = 128) -> Table:
+    """A table from column names: `!` marks NOT NULL, `@` a moment."""
+    parsed = tuple(
+        Column(
+            name=column.strip("!@"),
+            type="timestamp with time zone" if "@" in column else "text",
+            not_null="!" in column,
+            is_timestamp="@" in column,
+        )
+        for column in columns.split()
+    )
+    return Table(name, False, total_bytes, pages, parsed, keys)
+
+
+def key(parent: str, columns: str, parent_columns: str | None = None) -> ForeignKey:
+    """A foreign key; the parent's columns have the same names unless given."""
+    return ForeignKey("fk", parent, tuple(columns.split()), tuple((parent_columns or columns).split()))
+
+
+def catalog(*tables: Table, server_version_num: int = 150_000) -> Catalog:
+    """A catalog of these tables."""
+    return Catalog({each.name: each for each in tables}, "15.18", server_version_num)

@@ -1,0 +1,68 @@
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import MagicMock
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
+from metadata_export.errors import StorageError, TransientStorageError
+from metadata_export.storage import Store
+
+
+def test_given_a_free_key_then_the_first_writer_wins_and_the_second_is_told(store: Store) -> None:
+    assert store.put_json_if_absent("claim", {"by": "first"})
+    assert not store.put_json_if_absent("claim", {"by": "second"})
+    assert store.get_json("claim") == {"by": "first"}
+
+
+def test_given_a_conditional_put_then_later_puts_are_unconditional_again(store: Store) -> None:
+    store.put_json_if_absent("claim", 1)
+    store.put_json("claim", 2)
+    assert store.get_json("claim") == 2
+
+
+def test_given_no_object_then_there_is_no_document(store: Store) -> None:
+    assert store.get_json("nothing") is None
+
+
+def test_given_unfinished_uploads_then_only_those_of_the_run_s_keys_are_aborted(store: Store) -> None:
+    for key in ("day/a", "day/a", "day/b"):
+        store.create_upload(key)
+    assert store.abort_uploads("day/", {"day/a"}) == 2
+    left = store.s3.list_multipart_uploads(Bucket=store.bucket)["Uploads"]
+    assert [upload["Key"] for upload in left] == ["day/b"]
+
+
+def client_error(code: str, status: int) -> ClientError:
+    response: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "PutObject")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (client_error("AccessDenied", 403), StorageError),
+        (client_error("SlowDown", 503), TransientStorageError),
+        (client_error("InternalError", 500), TransientStorageError),
+        (client_error("BadDigest", 400), TransientStorageError),
+        (ConnectTimeoutError(endpoint_url="http://s3"), TransientStorageError),
+    ],
+    ids=["denied", "busy", "internal", "damaged", "unreachable"],
+)
+def test_given_an_error_of_s3_then_it_names_the_object_and_says_whether_to_try_again(
+    error: Exception, kind: type[StorageError]
+) -> None:
+    s3 = MagicMock()
+    s3.put_object.side_effect = error
+    with pytest.raises(StorageError, match="cannot write s3://bucket/some/key") as caught:
+        Store(s3, "bucket").put("some/key", b"body")
+    assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize(
+    "action", [lambda store: store.keys("p/"), lambda store: store.get_json("k")], ids=["list", "get"]
+)
+def test_given_a_forbidden_bucket_then_missing_is_not_assumed(action: Callable[[Store], object]) -> None:
+    s3 = MagicMock()
+    s3.get_object.side_effect = s3.get_paginator.return_value.paginate.side_effect = client_error("AccessDenied", 403)
+    with pytest.raises(StorageError, match="AccessDenied"):
+        action(Store(s3, "bucket"))

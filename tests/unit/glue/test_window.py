@@ -1,0 +1,161 @@
+"""Which rows are exported, as SQL; that the SQL means what it says is tested on real databases in tests/integration."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from metadata_export.catalog import Catalog, Table
+from metadata_export.errors import SourceError
+from metadata_export.touched import touched_runs_query
+from metadata_export.window import Window, parent_rules
+
+from tests.unit.glue.conftest import catalog, key, table
+
+CUTOFF = datetime(2026, 11, 11, 14, 30, 22, tzinfo=UTC)
+DAG_RUN = table(
+    "dag_run",
+    "id! dag_id! run_id! state updated_at@ end_date@ log_template_id",
+    key("log_template", "log_template_id", "id"),
+)
+TASK_INSTANCE = table(
+    "task_instance",
+    "id! dag_id! run_id! task_id! updated_at@ trigger_id",
+    key("dag_run", "dag_id run_id"),
+    key("trigger", "trigger_id", "id"),
+)
+XCOM = table("xcom", "dag_id! run_id! task_id! timestamp!@", key("task_instance", "dag_id run_id task_id"))
+NOTE = table("task_instance_note", "ti_id! content created_at!@", key("task_instance", "ti_id", "id"))
+EVENT = table("asset_event", "id! asset_id! timestamp!@")
+LINK = table(
+    "dagrun_asset_event",
+    "dag_run_id! event_id!",
+    key("dag_run", "dag_run_id", "id"),
+    key("asset_event", "event_id", "id"),
+)
+BACKFILL = table("backfill_dag_run", "id! dag_run_id logical_date@", key("dag_run", "dag_run_id", "id"))
+PARTITION = table(
+    "asset_partition_dag_run", "id! created_dag_run_id updated_at!@", key("dag_run", "created_dag_run_id", "id")
+)
+AIRFLOW = catalog(
+    DAG_RUN, TASK_INSTANCE, XCOM, NOTE, EVENT, LINK, BACKFILL, PARTITION,
+    table("log_template", "id! created_at!@"), table("trigger", "id! created_date!@"),
+    table("log", "id! dttm@ dag_id run_id"),
+)  # fmt: skip
+
+
+def condition(
+    each: Table, *, rules: dict[str, str] | None = None, touched: tuple[int, ...] = (), of: Catalog = AIRFLOW
+) -> str:
+    """The condition on the rows of a table, with the quotes of harmless names left out."""
+    window = Window(of, parent_rules(of) | (rules or {}), CUTOFF, touched)
+    composed = window.condition(each)
+    return "" if composed is None else re.sub(r'"(\w+)"', r"\1", composed.as_string(None))
+
+
+RUN = (
+    "COALESCE(GREATEST({0}.updated_at, {0}.end_date) >= '2026-11-11T14:30:22+00:00'::timestamptz, true)"
+    " OR {0}.state IS NULL OR {0}.state NOT IN ('success', 'failed')"
+)
+
+
+def test_given_airflow_s_tables_then_the_catalog_tells_the_rule_of_each_parent() -> None:
+    assert parent_rules(AIRFLOW) == {
+        "dag_run": "run",
+        "asset_event": "event",
+        "task_instance": "follow",
+        "xcom": "follow",
+        "task_instance_note": "follow",
+        "dagrun_asset_event": "follow",
+        "backfill_dag_run": "follow",
+        "asset_partition_dag_run": "follow",
+        "log": "follow",
+        "log_template": "full",
+        "trigger": "full",
+    }
+
+
+def test_given_a_run_then_its_dates_its_state_or_what_touched_it_decide() -> None:
+    assert condition(DAG_RUN) == RUN.format("t0")
+    assert condition(DAG_RUN, touched=(7, 9)) == RUN.format("t0") + " OR t0.id = ANY ('{7,9}'::bigint[])"
+
+
+def test_given_a_task_level_row_then_its_run_decides_however_far_its_foreign_keys_lead() -> None:
+    same_run = "t1.dag_id = t0.dag_id AND t1.run_id = t0.run_id"
+    expected = f"EXISTS (SELECT FROM public.dag_run AS t1 WHERE {same_run} AND ({RUN.format('t1')}))"
+    assert condition(TASK_INSTANCE) == expected
+    assert condition(XCOM) == expected
+
+
+def test_given_a_row_that_knows_only_its_task_instance_then_the_instance_s_run_decides() -> None:
+    same_run = "t2.dag_id = t1.dag_id AND t2.run_id = t1.run_id"
+    run = f"EXISTS (SELECT FROM public.dag_run AS t2 WHERE {same_run} AND ({RUN.format('t2')}))"
+    assert condition(NOTE) == f"EXISTS (SELECT FROM public.task_instance AS t1 WHERE t1.id = t0.ti_id AND ({run}))"
+
+
+def test_given_a_reference_that_may_be_missing_then_rows_without_it_are_kept() -> None:
+    run = f"EXISTS (SELECT FROM public.dag_run AS t1 WHERE t1.id = t0.dag_run_id AND ({RUN.format('t1')}))"
+    assert condition(BACKFILL) == f"((t0.dag_run_id IS NULL) OR {run})"
+
+
+def test_given_an_event_then_its_date_or_an_exported_run_that_used_it_decides() -> None:
+    own = "(COALESCE(GREATEST(t0.timestamp) >= '2026-11-11T14:30:22+00:00'::timestamptz, true))"
+    run = f"EXISTS (SELECT FROM public.dag_run AS t2 WHERE t2.id = t1.dag_run_id AND ({RUN.format('t2')}))"
+    used = f"(EXISTS (SELECT FROM public.dagrun_asset_event AS t1 WHERE t1.event_id = t0.id AND {run}))"
+    assert condition(EVENT) == f"{own} OR {used}"
+
+
+def test_given_a_dated_row_that_refers_to_a_run_then_the_run_decides_and_its_date_only_without_one() -> None:
+    own = "COALESCE(GREATEST(t0.updated_at) >= '2026-11-11T14:30:22+00:00'::timestamptz, true)"
+    run = f"EXISTS (SELECT FROM public.dag_run AS t1 WHERE t1.id = t0.created_dag_run_id AND ({RUN.format('t1')}))"
+    missing = "(t0.created_dag_run_id IS NULL)"
+    expected = f"CASE WHEN {missing} THEN {own} ELSE ({missing} OR {run}) END"
+    assert condition(PARTITION, rules={"asset_partition_dag_run": "date"}) == expected
+
+
+@pytest.mark.parametrize("rule", ["full", "follow"])
+def test_given_a_table_that_refers_to_nothing_windowed_then_all_of_it_is_exported(rule: str) -> None:
+    trigger = AIRFLOW.tables["trigger"]
+    assert condition(trigger, rules={"trigger": rule}) == ""
+
+
+def test_given_a_dated_table_without_dates_then_nothing_is_lost() -> None:
+    undated = table("undated", "id!")
+    assert condition(undated, rules={"undated": "date"}, of=catalog(undated)) == "true"
+
+
+def test_given_no_cutoff_then_everything_is_exported() -> None:
+    window = Window(AIRFLOW, parent_rules(AIRFLOW), None)
+    assert [window.condition(each) for each in AIRFLOW.tables.values()] == [None] * len(AIRFLOW.tables)
+
+
+def test_given_a_hostile_name_then_it_is_quoted() -> None:
+    hostile = table('x"; DROP', "a!")
+    hostile = table(hostile.name, 'group"@')
+    assert '"t0"."group"""' in Window(catalog(hostile), {hostile.name: "date"}, CUTOFF).condition(hostile).as_string(
+        None
+    )  # type: ignore[union-attr]
+
+
+def test_given_foreign_keys_in_a_circle_then_the_error_names_them() -> None:
+    one, two = (
+        table("one", "id! two_id", key("two", "two_id", "id")),
+        table("two", "id! one_id", key("one", "one_id", "id")),
+    )
+    circle = catalog(one, two)
+    with pytest.raises(SourceError, match="one -> two -> one"):
+        Window(circle, {"one": "follow", "two": "follow"}, CUTOFF).condition(one)
+
+
+def test_given_rows_that_lead_to_a_run_then_all_of_them_tell_of_it_and_the_audit_log_does_not() -> None:
+    query = touched_runs_query(Window(AIRFLOW, parent_rules(AIRFLOW), CUTOFF))
+    assert query is not None
+    text = query.as_string(None)
+    assert set(re.findall(r'FROM "public"."(\w+)" AS "?e0', text)) == {
+        "task_instance", "xcom", "task_instance_note", "backfill_dag_run", "asset_partition_dag_run",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("tables", "expected"), [(["trigger"], False), (["xcom"], True), (["absent"], False)], ids=str)
+def test_given_only_definitions_then_nobody_looks_for_touched_runs(tables: list[str], expected: bool) -> None:
+    window = Window(AIRFLOW, parent_rules(AIRFLOW), CUTOFF)
+    assert window.depends_on_runs(tables) is expected

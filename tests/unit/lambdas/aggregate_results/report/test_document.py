@@ -1,0 +1,119 @@
+"""The report: what it says, in which order, and that nothing in it can break out."""
+
+import math
+
+import pytest
+from aggregate_results.report.document import render_report
+
+from tests import report_cases as cases
+from tests.unit.lambdas.aggregate_results.report.pages import page
+
+KB = 1000
+FALL = {"table": "log", "previous_rows": 1000, "rows": 200, "percent": 80.0}
+
+
+def test_given_a_complete_export_then_status_figures_and_facts_are_there():
+    text = page(cases.summary()).text
+    for fact in (
+        "COMPLETE", "analytics-prod", "11 December 2026, 14:30:22 UTC", "started by the DAG", "Airflow 3.0.6",
+        "19,605,011", "898 MB", "5.39 GB of CSV", "3 min 31 s", "one snapshot of the database", "PostgreSQL 15.18",
+        "what happened since 2026-11-11T14:30:22Z (30 days)", "29ce7909c52b", cases.URI, "log logs 9,412,377 333 MB",
+        "8 tables without a row in the window ab_group, ab_group_role",
+    ):  # fmt: skip
+        assert fact in text.replace("_ ", "_"), fact
+
+
+def test_given_nothing_to_say_then_it_says_that():
+    assert "Nothing to do" in page(cases.summary(uncatalogued_tables=[])).text
+    assert "Nothing to do" not in page(cases.summary()).text
+    assert "Nothing to do" not in page(cases.incomplete()).text
+
+
+def test_given_warnings_then_the_worst_stands_first_and_all_before_the_figures():
+    found = page({**cases.incomplete(), "problems": ["object x has 3 bytes"], "row_falls": [FALL]}).text
+    order = [
+        "INCOMPLETE", "Group tasks failed", "57P01 terminating connection", "Not in this export: task_instance",
+        "What the verification found object x has 3 bytes", "far fewer rows",
+        "log: 1,000 → 200 rows (\N{MINUS SIGN}80 %)", "different snapshots",
+        "that this version does not know", "5 tables not exported", "Rows 11,187,920",
+    ]  # fmt: skip
+    positions = [found.index(text) for text in order]
+    assert positions == sorted(positions)
+
+
+def test_given_a_failed_group_then_its_log_is_linked():
+    summary = cases.incomplete()
+    assert summary["failed_groups"][0]["log_url"] in [a["href"] for a in page(summary).all("a")]
+
+
+def test_given_skipped_tables_then_each_stands_with_its_reason():
+    assert (
+        "not in this Airflow version's schema dag_pickle, dataset, dataset_event, task_fail"
+        in page(cases.summary()).text
+    )
+
+
+def test_given_an_export_of_everything_then_the_window_says_so():
+    assert "Window everything" in page(cases.summary(cutoff_date=None, max_age_days=None)).text
+
+
+def test_given_a_selection_then_the_tables_asked_for_are_named():
+    selection = {"include_tables": ["dag"], "exclude_tables": ["log"]}
+    assert "Tables asked for only dag; without log" in page(cases.summary(selection=selection)).text
+
+
+def test_given_nothing_was_exported_then_there_is_a_report_all_the_same():
+    text = page(cases.incomplete() | {"details": {}, "total_rows": 0, "total_tables": 0, "alembic_heads": {}}).text
+    assert "No table was exported and verified." in text
+
+
+def test_given_thirty_exports_then_three_sparklines_have_a_title_and_a_point_for_each():
+    summary = cases.summary()
+    found = page(summary, cases.history(summary))
+    assert len(found.all("svg")) == 3
+    assert len(found.all("circle")) == 90
+    assert len([a for a in found.all("circle") if "bad" in str(a["class"])]) == 3
+    assert "Rows of the last 30 exports: now 19,605,011; lowest" in found.text
+    assert "1 incomplete" in found.text
+
+
+@pytest.mark.parametrize("length", [0, 1], ids=["no history", "the first export"])
+def test_given_no_earlier_export_then_there_are_figures_without_a_sparkline(length):
+    summary = cases.summary()
+    found = page(summary, cases.history(summary, length))
+    assert found.all("svg") == []
+    assert "This export Rows 19,605,011" in found.text
+
+
+def test_given_hostile_texts_then_they_are_texts():
+    found = page(cases.hostile(), cases.history(cases.hostile()))
+    assert {tag for tag, _ in found.elements} & {"script", "img", "iframe", "object", "form", "base"} == set()
+    assert "<script>alert(1)</script>" in found.text
+    assert "\u202e" not in found.text
+    for _, attributes in found.elements:
+        assert not [name for name in attributes if name.startswith("on")]
+        assert "javascript:" not in str(attributes.get("href"))
+
+
+@pytest.mark.parametrize(
+    "summary", [cases.summary(), cases.incomplete(), cases.hostile()], ids=["good", "bad", "hostile"]
+)
+def test_given_any_report_then_nothing_comes_from_outside(summary):
+    found = page(summary, cases.history(summary))
+    assert [a["href"].partition(":")[0] for a in found.all("link")] == ["data"]
+    assert not [a for _, a in found.elements if "src" in a or "srcset" in a]
+    assert "url(" not in render_report(summary, cases.URI, ())
+    [policy] = [a["content"] for a in found.all("meta") if a.get("http-equiv")]
+    assert policy.startswith("default-src 'none'")
+
+
+@pytest.mark.parametrize("summary", [cases.summary(), cases.hostile(5000)], ids=["usual", "5,000 hostile tables"])
+def test_given_any_report_then_it_is_light(summary):
+    assert len(render_report(summary, cases.URI, cases.history(summary)).encode()) < 150 * KB
+
+
+def test_given_huge_and_odd_numbers_then_there_is_a_report_all_the_same():
+    details = {"log": cases.entry("logs", 10**400, 9, math.nan), "dag": cases.entry("definitions", 1, 9, -1)}
+    text = page(cases.summary(details=details, duration_seconds=math.inf), ()).text
+    assert "over 999,999 trillion" in text
+    assert "Duration unknown" in text

@@ -1,0 +1,106 @@
+"""The history: read from the summaries in S3, in a bounded number of requests."""
+
+import gzip
+import json
+from datetime import timedelta
+
+import pytest
+from aggregate_results.report.history import DAYS_BACK, LENGTH, past_export, read_history
+from export_contracts.errors import AwsCallError
+from export_contracts.layout import export_id, started_at, summary_prefix
+
+from tests import report_cases as cases
+
+ROOT = "exports/analytics-prod-backups"
+NEWEST = cases.summary()
+
+
+def put(store, back: timedelta, body: bytes | None = None, **changes: object) -> None:
+    """Write the summary of an export that started so long before the newest."""
+    started = cases.STARTED - back
+    content = {"export_id": export_id(started), **changes}
+    body = gzip.compress(json.dumps(cases.summary(**content)).encode()) if body is None else body
+    store.write(f"{summary_prefix(ROOT, started)}{started:%H%M%S}.json.gz", body, "application/gzip")
+
+
+def read(store, may_go_on=lambda: True) -> list[str]:
+    """Return the ids of the history."""
+    return [past.export_id for past in read_history(store, ROOT, NEWEST, may_go_on)]
+
+
+def ids(*backs: timedelta) -> list[str]:
+    """Return the ids of exports that started so long before the newest."""
+    return [export_id(cases.STARTED - back) for back in backs]
+
+
+def test_given_no_earlier_export_then_the_history_is_this_one(store):
+    assert read(store) == ids(timedelta())
+
+
+def test_given_earlier_exports_then_they_come_oldest_first_with_several_of_a_day(store):
+    backs = [timedelta(days=40), timedelta(days=1), timedelta(hours=2), timedelta(hours=1)]
+    for back in backs:
+        put(store, back)
+    assert read(store) == ids(*backs, timedelta())
+
+
+def test_given_a_later_export_of_the_same_day_then_it_is_not_history(store):
+    put(store, -timedelta(hours=1))
+    put(store, timedelta())
+    assert read(store) == ids(timedelta())
+
+
+def test_given_more_exports_than_shown_then_the_newest_count(store):
+    for days in range(1, LENGTH + 5):
+        put(store, timedelta(days=days))
+    found = read(store)
+    assert len(found) == LENGTH
+    assert started_at(found[0]) == cases.STARTED - timedelta(days=LENGTH - 1)
+
+
+def test_given_an_export_before_the_days_that_are_looked_at_then_it_is_not_found(store):
+    put(store, timedelta(days=DAYS_BACK))
+    assert read(store) == ids(timedelta())
+
+
+EMPTY = gzip.compress(b"{}", mtime=0)
+
+
+@pytest.mark.parametrize("body", [b"", b"no gzip", gzip.compress(b"[]", mtime=0), EMPTY, EMPTY[:-4]])
+def test_given_an_unreadable_summary_then_the_others_are_the_history(store, body):
+    put(store, timedelta(days=2))
+    put(store, timedelta(days=1), body)
+    assert read(store) == ids(timedelta(days=2), timedelta())
+
+
+def test_given_daily_exports_then_the_requests_are_few(store, s3, monkeypatch):
+    for days in range(1, LENGTH + 5):
+        put(store, timedelta(days=days))
+    calls = []
+    for name in ("list_objects_v2", "get_object"):
+        original = getattr(s3, name)
+        monkeypatch.setattr(s3, name, lambda original=original, **kwargs: (calls.append(1), original(**kwargs))[1])
+    read(store)
+    assert len(calls) == 30 + 29
+
+
+def test_given_no_time_left_then_the_history_ends_there(store):
+    put(store, timedelta(days=1))
+    answers = iter([False])
+    assert read(store, lambda: next(answers, False)) == ids(timedelta())
+
+
+def test_given_a_refused_listing_then_it_is_an_error(store, s3):
+    s3.delete_bucket(Bucket="exports-bucket")
+    with pytest.raises(AwsCallError, match="list s3://exports-bucket/exports"):
+        read(store)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"total_rows": -1}, {"total_rows": "7"}, {"total_rows": True}, {"duration_seconds": float("nan")}, {"details": []},
+     {"export_id": "yesterday"}, {"export_id": None}],
+    ids=str,
+)  # fmt: skip
+def test_given_something_else_than_a_summary_then_it_is_no_export(changes):
+    assert past_export(NEWEST | changes) is None

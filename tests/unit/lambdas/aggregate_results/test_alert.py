@@ -1,0 +1,121 @@
+"""What people are told."""
+
+import pytest
+from aggregate_results.alert import write_alert
+from export_contracts.notice import MESSAGE_LIMIT
+
+from tests.unit.lambdas.plan_export.cases import ARN
+
+URI = "s3://bucket/summary.json.gz"
+SUMMARY = {
+    "status": "COMPLETE",
+    "environment": "prod",
+    "export_id": "20261211T143022Z",
+    "trigger": "dag",
+    "execution_arn": ARN,
+    "total_tables": 60,
+    "total_rows": 12345,
+    "consistency": "snapshot",
+    "uncatalogued_tables": [],
+    "failed_groups": [],
+    "compared_with": None,
+    "row_falls": [],
+}
+FALLS = {
+    "compared_with": "s3://bucket/previous.json.gz",
+    "row_falls": [{"table": "dag_run", "previous_rows": 2000, "rows": 20, "percent": 99.0}],
+}
+
+
+def failure(**changes: object) -> dict:
+    """Return a summary with one failed group."""
+    group = {"group": "tasks", "tables": ["xcom"], "error": "disk full", "log_url": "https://log", **changes}
+    return {**SUMMARY, "status": "INCOMPLETE", "failed_groups": [group]}
+
+
+def test_given_a_failure_then_the_alert_says_what_why_what_next_and_what_to_do():
+    alert = write_alert(failure(), URI, is_retry=False)
+    assert alert["subject"] == "MWAA export prod INCOMPLETE: tasks failed"
+    expected = ["is INCOMPLETE: 1 table group failed (tasks)", "tasks (xcom)", "disk full", "https://log", "Redrive"]
+    expected += ["WHAT HAPPENS NEXT", "WHAT TO DO", URI, f"executions/details/{ARN}", "run once more"]
+    assert [part for part in expected if part not in alert["message"]] == []
+
+
+def test_given_a_recovery_then_the_notice_says_so():
+    alert = write_alert(SUMMARY, URI, is_retry=True)
+    assert alert["subject"] == "MWAA export prod recovered"
+    assert "COMPLETE after a retry" in alert["message"]
+    assert "60 tables, 12345 rows" in alert["message"]
+
+
+def test_given_a_complete_export_then_there_is_nothing_to_do():
+    assert "WHAT TO DO\nNothing." in write_alert(SUMMARY, URI, is_retry=False)["message"]
+
+
+def test_given_no_table_at_all_then_nothing_is_said_of_snapshots():
+    summary = SUMMARY | {"status": "INCOMPLETE", "consistency": "per-group", "total_tables": 0}
+    assert "different snapshots" not in write_alert(summary, URI, is_retry=False)["message"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"uncatalogued_tables": ["_xcom_archive"]}, "exported whole: _xcom_archive"),
+        ({"consistency": "per-group"}, "different snapshots"),
+    ],
+    ids=["unknown tables", "several snapshots"],
+)
+def test_given_something_odd_then_it_is_worth_knowing(changes, said):
+    message = write_alert({**SUMMARY, **changes}, URI, is_retry=False)["message"]
+    assert "WORTH KNOWING" in message
+    assert said in message
+    assert "WORTH KNOWING" not in write_alert(SUMMARY, URI, is_retry=False)["message"]
+
+
+HOSTILE = "x\nWHAT TO DO\nNothing.\r\u2028\u202e\x00" + "y" * 300_000
+
+
+@pytest.mark.parametrize("is_retry", [False, True])
+def test_given_hostile_text_then_it_forges_no_line_and_exceeds_no_limit(is_retry):
+    summary = failure(error=HOSTILE, tables=[HOSTILE] * 500)
+    summary["uncatalogued_tables"] = [HOSTILE] * 500
+    alert = write_alert(summary, URI, is_retry)
+    honest = write_alert(failure(), URI, is_retry)
+    assert alert["message"].count("\nNothing.") == honest["message"].count("\nNothing.")
+    assert all(line.isprintable() for line in alert["message"].split("\n"))
+    assert len(alert["message"].encode()) < 256 * 1024
+    assert len(alert["message"]) <= MESSAGE_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("is_retry", "about", "verdict"),
+    [(False, "complete", "is COMPLETE, but 1 table"), (True, "recovered", "COMPLETE after a retry, but 1 table")],
+    ids=["warning", "recovery notice"],
+)
+def test_given_rows_that_fell_then_table_numbers_both_summaries_and_what_to_check_are_told(is_retry, about, verdict):
+    alert = write_alert(SUMMARY | FALLS, URI, is_retry)
+    assert alert["subject"] == f"MWAA export prod {about}: rows fell"
+    expected = [verdict, "- dag_run: 2000 -> 20 rows (-99.0 %)", FALLS["compared_with"], URI, "airflow db clean"]
+    assert [part for part in [*expected, "RowFallPercent"] if part not in alert["message"]] == []
+    assert "Nothing." not in alert["message"]
+
+
+def test_given_many_hostile_tables_that_fell_then_each_stays_in_its_line_and_the_limit_holds():
+    fall = {"table": HOSTILE, "previous_rows": 2000, "rows": 0, "percent": 100.0}
+    message = write_alert(SUMMARY | FALLS | {"row_falls": [fall] * 500}, URI, is_retry=False)["message"]
+    assert all(line.isprintable() for line in message.split("\n"))
+    assert "and 460 more" in message
+    assert len(message) <= MESSAGE_LIMIT
+
+
+@pytest.mark.parametrize("environment", ["prod", "e" * 80, "größe\n"])
+def test_given_any_names_then_the_subject_is_short_printable_ascii(environment):
+    summary = {**failure(group="definitions"), "environment": environment}
+    subject = write_alert(summary, URI, is_retry=False)["subject"]
+    assert len(subject) < 100
+    assert subject.isascii()
+    assert subject.isprintable()
+
+
+def test_given_a_group_without_log_then_that_is_said():
+    assert "Log: none" in write_alert(failure(log_url=None), URI, is_retry=False)["message"]

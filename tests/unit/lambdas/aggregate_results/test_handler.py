@@ -1,0 +1,147 @@
+"""Entry point of Aggregate Results."""
+
+import gzip
+import json
+
+import pytest
+from aggregate_results import handler as entry
+from aggregate_results.errors import ExportIncompleteError
+from export_contracts.errors import InvalidEventError
+
+from tests.unit.lambdas.aggregate_results.exports import (
+    EXPORT,
+    GROUPS,
+    RUN_ID,
+    deliver,
+    deliver_all,
+    failed,
+    group_of,
+    raw_event,
+    succeeded,
+)
+
+
+def summary_of(store) -> dict:
+    """Return the summary that was written."""
+    return json.loads(gzip.decompress(store.read(EXPORT.summary_key).body))
+
+
+def metrics_in(output: str) -> list[dict]:
+    """Return the metrics that were written, in order."""
+    return [json.loads(line) for line in output.splitlines() if '"_aws"' in line]
+
+
+def test_given_a_complete_export_then_summary_and_pointer_are_written(store, context):
+    deliver_all(store)
+    answer = entry.handler(raw_event(), context)
+    fields = {"status", "summary_uri", "total_tables", "total_rows", "report_uri", "report_error", "retry_groups"}
+    assert answer.keys() == {*fields, "row_falls", "alert"}
+    assert (answer["status"], answer["retry_groups"], answer["total_rows"]) == ("COMPLETE", [], 12)
+    assert answer["summary_uri"] == f"s3://exports-bucket/{EXPORT.summary_key}"
+    assert summary_of(store)["status"] == "COMPLETE"
+    assert json.loads(store.read(EXPORT.latest_key).body)["summary_key"] == EXPORT.summary_key
+
+
+def test_given_a_failed_group_then_it_comes_back_as_planned_and_the_pointer_stays(store, context):
+    deliver_all(store)
+    results = [*succeeded(GROUPS[:2]), failed("tasks"), *succeeded(GROUPS[3:])]
+    answer = entry.handler(raw_event(results), context)
+    assert (answer["status"], answer["total_tables"]) == ("INCOMPLETE", 3)
+    assert answer["retry_groups"] == [json.loads(json.dumps(group_of("tasks").to_json()))]
+    assert "INCOMPLETE" in answer["alert"]["subject"]
+    assert summary_of(store)["status"] == "INCOMPLETE"
+    assert store.read(EXPORT.latest_key) is None
+
+
+def test_given_the_retry_succeeded_then_the_same_summary_becomes_complete(store, context):
+    deliver_all(store)
+    entry.handler(raw_event([*succeeded(GROUPS[:2]), failed("tasks"), *succeeded(GROUPS[3:])]), context)
+    answer = entry.handler(raw_event(succeeded([group_of("tasks")]), "retry"), context)
+    assert answer["status"] == summary_of(store)["status"] == "COMPLETE"
+    assert "recovered" in answer["alert"]["subject"]
+
+
+def test_given_still_incomplete_after_the_retry_then_it_fails_after_the_summary_is_written(store, context):
+    deliver_all(store)
+    deliver(store, group_of("tasks"), tables={})
+    with pytest.raises(ExportIncompleteError, match=r"tasks: .*xcom is neither exported nor skipped.*redrive"):
+        entry.handler(raw_event(succeeded([group_of("tasks")]), "retry"), context)
+    assert summary_of(store)["status"] == "INCOMPLETE"
+    assert store.read(EXPORT.latest_key) is None
+
+
+def test_given_still_incomplete_when_a_redrive_repeats_the_aggregation_then_the_groups_to_run_come_back(store, context):
+    deliver_all(store)
+    deliver(store, group_of("tasks"), tables={})
+    event = raw_event(succeeded([group_of("tasks")]), "retry") | {"redriven": True}
+    answer = entry.handler(event, context)
+    assert (answer["status"], [group["group"] for group in answer["retry_groups"]]) == ("INCOMPLETE", ["tasks"])
+    deliver(store, group_of("tasks"))
+    assert entry.handler(event, context)["status"] == summary_of(store)["status"] == "COMPLETE"
+
+
+def test_given_the_function_is_repeated_then_the_result_is_the_same(store, context):
+    deliver_all(store)
+    answers = [entry.handler(raw_event(), context) for _ in range(2)]
+    assert answers[0] == answers[1]
+
+
+def test_given_a_failed_group_then_the_log_names_export_group_and_error(store, context, log_lines):
+    deliver_all(store)
+    lines = log_lines(entry.logger)
+    cause = json.dumps({"Id": RUN_ID, "ErrorMessage": "password=CANARY refused"})
+    entry.handler(raw_event([*succeeded(GROUPS[1:]), failed(GROUPS[0].group, cause)]), context)
+    (line,) = [line for line in lines() if line["message"] == "group failed"]
+    assert (line["export_id"], line["group"], line["error"]) == (
+        EXPORT.export_id,
+        "definitions",
+        "password=*** refused",
+    )
+    assert RUN_ID in line["log_url"]
+
+
+def test_given_an_export_then_rows_bytes_and_seconds_are_metrics_of_the_environment(store, context, capsys):
+    deliver_all(store)
+    entry.handler(raw_event(), context)
+    metric, *_ = metrics_in(capsys.readouterr().out)
+    assert (metric["Rows"], metric["Bytes"], metric["GroupsFailed"]) == ([12.0], [68.0], [0.0])
+    assert (metric["environment"], metric["ExportsComplete"]) == ("prod", [1.0])
+    assert metric["BilledSeconds"] == [60.0 * len(GROUPS)]
+
+
+def test_given_an_export_then_the_seconds_of_each_group_are_a_metric_of_its_own(store, context, capsys):
+    deliver_all(store)
+    deliver(store, group_of("tasks"), duration_seconds=90)
+    entry.handler(raw_event(), context)
+    whole, *groups = metrics_in(capsys.readouterr().out)
+    expected = {group.group: [60.0] for group in GROUPS} | {"tasks": [90.0]}
+    assert {metric["group"]: metric["GroupSeconds"] for metric in groups} == expected
+    assert "group" not in whole
+    assert whole["BilledSeconds"] == [60.0 * (len(GROUPS) - 1) + 90]
+
+
+def test_given_a_retry_then_only_the_groups_that_ran_again_count_as_time(store, context, capsys):
+    deliver_all(store)
+    entry.handler(raw_event(succeeded([group_of("tasks")]), "retry"), context)
+    whole, *groups = metrics_in(capsys.readouterr().out)
+    assert (whole["BilledSeconds"], [metric["group"] for metric in groups]) == ([60.0], ["tasks"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"attempt": "third"}, {"results": None}, {"groups": [{}]}, {"export": {}}, {"connection": None}, {"results": [7]}],
+    ids=str,
+)
+def test_given_something_else_than_the_contract_then_it_is_refused_in_a_line_of_its_export(
+    store, context, changes, log_lines
+):
+    lines = log_lines(entry.logger)
+    with pytest.raises(InvalidEventError):
+        entry.handler({**raw_event(), **changes}, context)
+    assert "export" in changes or {line["export_id"] for line in lines()} == {EXPORT.export_id}
+
+
+def test_given_a_failure_without_error_and_cause_then_the_group_fails_all_the_same(store, context):
+    deliver_all(store)
+    results = [*succeeded(GROUPS[1:]), {"group": GROUPS[0].group, "status": "FAILED"}]
+    assert "no reason was given" in entry.handler(raw_event(results), context)["alert"]["message"]

@@ -1,0 +1,135 @@
+"""Did a table lose rows since the last COMPLETE export?"""
+
+import gzip
+import json
+from dataclasses import replace
+
+import pytest
+from aggregate_results import handler as entry
+from aggregate_results.row_falls import Comparison, RowFall, compare_rows
+from botocore.stub import Stubber
+from export_contracts import clients
+from export_contracts.errors import AwsUnavailableError
+from export_contracts.store import ObjectStore
+
+from tests.unit.lambdas.aggregate_results.exports import EXPORT, deliver_all, raw_event
+from tests.unit.lambdas.contracts import violations
+
+KEY = "exports/prod-backups/2026/12/10/export_summary_143022.json.gz"
+URI = f"s3://exports-bucket/{KEY}"
+ROWS = {"dag_run": 1000, "xcom": 1000, "dag": 99}
+
+
+def leave(store, rows=ROWS, **changes) -> None:
+    """Write the export that latest.json names."""
+    summary = {
+        "export_id": "20261210T143022Z",
+        "status": "COMPLETE",
+        "environment": EXPORT.environment,
+        "selection": EXPORT.selection,
+        "max_age_days": EXPORT.max_age_in_days,
+        "tables": rows,
+        **changes,
+    }
+    store.write(KEY, gzip.compress(json.dumps(summary).encode()), "application/gzip")
+    pointer = {"export_id": summary["export_id"], "summary_key": KEY}
+    store.write(EXPORT.latest_key, json.dumps(pointer).encode(), "application/json")
+
+
+def compare(store, rows, percent: int = 50) -> Comparison:
+    """Compare this export's rows with what the store holds."""
+    return compare_rows(store, EXPORT, rows, percent)
+
+
+def test_given_rows_that_fell_then_they_are_named_the_largest_fall_first(store):
+    leave(store)
+    found = compare(store, {"dag_run": 500, "xcom": 3, "dag": 0})
+    assert found.falls == (RowFall("xcom", 1000, 3, 99.7), RowFall("dag_run", 1000, 500, 50.0))
+    assert (found.largest_percent, found.compared_with, found.problem) == (99.7, URI, None)
+
+
+@pytest.mark.parametrize(
+    ("rows", "largest"),
+    [
+        pytest.param(ROWS, 0.0, id="the same"),
+        pytest.param({**ROWS, "xcom": 5000}, 0.0, id="more"),
+        pytest.param({**ROWS, "xcom": 501}, 49.9, id="less than the limit"),
+        pytest.param({**ROWS, "dag": 0}, 0.0, id="a small table"),
+        pytest.param({**ROWS, "new": 0}, 0.0, id="a new table"),
+    ],
+)
+def test_given_no_fall_that_counts_then_none_is_named(store, rows, largest):
+    leave(store)
+    assert compare(store, rows) == Comparison((), largest, URI)
+
+
+def test_given_a_table_that_is_gone_then_all_its_rows_are(store):
+    leave(store)
+    assert compare(store, {"dag_run": 1000}).falls == (RowFall("xcom", 1000, 0, 100.0),)
+
+
+@pytest.mark.parametrize(("percent", "named"), [(1, 1), (30, 1), (31, 0), (100, 0)])
+def test_given_a_limit_then_it_decides(store, percent, named):
+    leave(store)
+    assert len(compare(store, {**ROWS, "xcom": 700}, percent).falls) == named
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"status": "INCOMPLETE"}, id="incomplete"),
+        pytest.param({"environment": "other"}, id="another environment"),
+        pytest.param({"selection": {"include_tables": ["xcom"], "exclude_tables": []}}, id="another selection"),
+        pytest.param({"max_age_days": None}, id="another age"),
+        pytest.param({"export_id": "20261212T000000Z"}, id="a newer export"),
+        pytest.param({"tables": None}, id="malformed"),
+    ],
+)
+def test_given_an_export_that_cannot_be_compared_then_nothing_fell(store, changes):
+    leave(store, **changes)
+    assert compare(store, {}) == Comparison()
+
+
+def test_given_no_previous_export_then_nothing_fell(store):
+    assert compare(store, {}) == Comparison()
+
+
+def test_given_a_previous_summary_that_s3_does_not_give_then_the_export_stands_and_the_problem_is_told():
+    client = clients.s3()
+    with Stubber(client) as stub:
+        stub.add_client_error("get_object", "InvalidObjectState", "it is in Glacier", http_status_code=403)
+        problem = compare(ObjectStore(client, "exports-bucket"), {}).problem
+    assert "it is in Glacier" in str(problem)
+
+
+def test_given_s3_does_not_answer_then_the_state_machine_tries_again():
+    client = clients.s3()
+    with Stubber(client) as stub:
+        stub.add_client_error("get_object", "SlowDown", http_status_code=503)
+        with pytest.raises(AwsUnavailableError):
+            compare(ObjectStore(client, "exports-bucket"), {})
+
+
+def test_given_a_fall_then_summary_answer_and_metric_tell_it_and_a_repetition_tells_it_again(store, context, capsys):
+    deliver_all(store)
+    leave(store)
+    answers = [entry.handler(raw_event(), context) for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert answers[0]["row_falls"] == 2
+    assert "dag_run: 1000 -> 3 rows" in answers[0]["alert"]["message"]
+    summary = json.loads(gzip.decompress(store.read(EXPORT.summary_key).body))
+    assert violations("export_summary", summary) == []
+    assert summary["compared_with"] == URI
+    assert {fall["table"] for fall in summary["row_falls"]} == {"dag_run", "xcom"}
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert [metric["LargestRowFallPercent"] for metric in metrics if "LargestRowFallPercent" in metric] == [[99.7]] * 2
+
+
+def test_given_an_incomplete_export_then_its_rows_are_not_compared(store, context):
+    leave(store)
+    assert entry.handler(raw_event(), context)["row_falls"] == 0
+
+
+def test_given_an_older_export_that_is_redriven_then_it_is_not_compared_with_a_newer_one(store):
+    leave(store)
+    assert compare_rows(store, replace(EXPORT, export_id="20261209T143022Z"), {}, 50) == Comparison()

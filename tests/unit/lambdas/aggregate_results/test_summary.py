@@ -1,0 +1,154 @@
+"""The export summary and the pointer to it."""
+
+import gzip
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+
+import pytest
+from aggregate_results.errors import PointerContentionError
+from aggregate_results.row_falls import Comparison
+from aggregate_results.summary import build_summary, move_latest, write_summary
+from aggregate_results.verification import verify_groups
+
+from tests.unit.lambdas.aggregate_results.exports import (
+    EXPORT,
+    GROUPS,
+    deliver,
+    deliver_all,
+    event,
+    failed,
+    group_of,
+    put_table,
+    succeeded,
+)
+from tests.unit.lambdas.contracts import violations
+
+NOW = datetime(2026, 12, 11, 14, 40, 22, tzinfo=UTC)
+
+
+def summarise(store, results=None) -> dict:
+    """Return the summary of what the store holds."""
+    found = event(results)
+    return build_summary(found, verify_groups(found, store), NOW, "/aws-glue/jobs/error") | Comparison().to_json()
+
+
+def test_given_a_complete_export_then_the_summary_is_the_contract(store):
+    deliver_all(store)
+    summary = summarise(store)
+    assert violations("export_summary", summary) == []
+    assert (summary["status"], summary["total_tables"], summary["total_rows"]) == ("COMPLETE", 4, 12)
+    assert summary["tables"] == {"dag": 3, "variable": 3, "dag_run": 3, "xcom": 3}
+    assert summary["details"]["dag_run"]["group"] == "runs"
+    assert summary["duration_seconds"] == 600
+    assert (summary["problems"], summary["failed_groups"]) == ([], [])
+
+
+def test_given_a_failed_group_then_the_summary_names_its_tables_and_the_error(store):
+    deliver_all(store)
+    summary = summarise(store, [*succeeded(GROUPS[:2]), failed("tasks", "disk full"), *succeeded(GROUPS[3:])])
+    assert violations("export_summary", summary) == []
+    assert summary["status"] == "INCOMPLETE"
+    assert summary["failed_groups"] == [{"group": "tasks", "tables": ["xcom"], "error": "disk full", "log_url": None}]
+    assert "xcom" not in summary["tables"]
+
+
+def test_given_a_distrusted_group_then_its_problems_and_its_log_are_in_the_summary(store):
+    deliver_all(store)
+    deliver(store, group_of("tasks"), tables={})
+    summary = summarise(store)
+    assert summary["problems"] == ["group tasks: planned table xcom is neither exported nor skipped"]
+    assert summary["failed_groups"][0]["log_url"].startswith("https://")
+
+
+def test_given_nothing_was_delivered_then_the_summary_is_the_contract_all_the_same(store):
+    summary = summarise(store)
+    assert violations("export_summary", summary) == []
+    assert (summary["total_tables"], summary["consistency"], summary["alembic_heads"]) == (0, "per-group", {})
+
+
+def test_given_skipped_and_excluded_tables_then_each_has_its_reason(store):
+    deliver_all(store)
+    deliver(store, group_of("tasks"), tables={}, skipped_tables={"xcom": "not in this\nversion"})
+    summary = summarise(store)
+    assert summary["skipped_tables"]["xcom"] == "not in this version"
+    assert summary["skipped_tables"]["session"].startswith("excluded: ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "consistency"),
+    [
+        ({}, "snapshot"),
+        ({"consistency": "per-group"}, "per-group"),
+        ({"snapshot": {"role": "own", "claimed_by": "jr_other", "reason": "claimer gone"}}, "per-group"),
+    ],
+    ids=["one snapshot", "a group says so", "another snapshot"],
+)
+def test_given_snapshots_then_only_one_for_all_groups_is_consistent(store, changes, consistency):
+    deliver_all(store)
+    deliver(store, group_of("tasks"), **changes)
+    assert summarise(store)["consistency"] == consistency
+
+
+def test_given_unknown_tables_then_they_are_listed(store):
+    deliver_all(store)
+    tables = {"_xcom_archive": put_table(store, "_xcom_archive")}
+    deliver(store, group_of("uncatalogued"), tables=tables, uncatalogued_tables=["_xcom_archive"])
+    assert summarise(store)["uncatalogued_tables"] == ["_xcom_archive"]
+
+
+def test_given_a_summary_then_the_same_content_gives_the_same_bytes(store, s3):
+    deliver_all(store)
+    summary = summarise(store)
+    write_summary(store, EXPORT, summary)
+    first = store.read(EXPORT.summary_key).body
+    write_summary(store, EXPORT, dict(reversed(summary.items())))
+    assert store.read(EXPORT.summary_key).body == first
+    assert json.loads(gzip.decompress(first)) == summary
+    head = s3.head_object(Bucket="exports-bucket", Key=EXPORT.summary_key)
+    assert head["ContentType"] == "application/gzip"
+    assert "ContentEncoding" not in head
+
+
+def latest(store) -> dict:
+    """Return where latest.json points to."""
+    return json.loads(store.read(EXPORT.latest_key).body)
+
+
+def test_given_no_pointer_or_an_older_one_then_it_moves(store):
+    for identifier in ("20261210T143022Z", "20261211T143022Z"):
+        assert move_latest(store, replace(EXPORT, export_id=identifier), NOW)
+        assert latest(store)["export_id"] == identifier
+    assert latest(store) == {
+        "export_id": "20261211T143022Z",
+        "summary_key": EXPORT.summary_key,
+        "finished_at": "2026-12-11T14:40:22Z",
+    }
+
+
+def test_given_a_pointer_to_a_newer_export_then_it_stays(store):
+    move_latest(store, replace(EXPORT, export_id="20261212T000000Z"), NOW)
+    assert not move_latest(store, EXPORT, NOW)
+    assert latest(store)["export_id"] == "20261212T000000Z"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]"], ids=repr)
+def test_given_an_unreadable_pointer_then_it_is_replaced(store, content):
+    store.write(EXPORT.latest_key, content, "application/json")
+    assert move_latest(store, EXPORT, NOW)
+    assert latest(store)["export_id"] == EXPORT.export_id
+
+
+def test_given_the_pointer_never_stands_still_then_trying_ends(store, monkeypatch):
+    numbers = count()
+    read = store.read
+
+    def read_and_be_overtaken(key):
+        seen = read(key)
+        store.write(key, json.dumps({"export_id": f"2025{next(numbers)}"}).encode(), "application/json")
+        return seen
+
+    monkeypatch.setattr(store, "read", read_and_be_overtaken)
+    with pytest.raises(PointerContentionError, match=r"latest\.json"):
+        move_latest(store, EXPORT, NOW)

@@ -1,0 +1,187 @@
+"""Did a group deliver what was planned?"""
+
+import json
+
+import pytest
+from aggregate_results.manifest import parse_manifest
+from aggregate_results.verification import object_problems, verify_groups
+from botocore.stub import Stubber
+from export_contracts import clients
+from export_contracts.errors import AwsCallError
+from export_contracts.layout import table_key
+from export_contracts.store import ObjectFacts, ObjectStore
+
+from tests.unit.lambdas.aggregate_results.exports import (
+    EXPORT,
+    GROUPS,
+    PART_MINIMUM,
+    deliver,
+    deliver_all,
+    entry,
+    event,
+    failed,
+    group_of,
+    manifest,
+    put_in_parts,
+    put_table,
+    succeeded,
+)
+from tests.unit.lambdas.contracts import violations
+
+RUNS = group_of("runs")
+UNCATALOGUED = group_of("uncatalogued")
+KEY = table_key(EXPORT.day_prefix, EXPORT.export_id, "dag_run")
+
+
+def outcome_of(store, name: str, results=None, attempt: str = "first"):
+    """Return the outcome of a group."""
+    return next(found for found in verify_groups(event(results, attempt), store) if found.group.group == name)
+
+
+def rewrite(store, group, content: dict) -> None:
+    """Write a group's manifest."""
+    store.write(group.manifest_key, json.dumps(content).encode(), "application/json")
+
+
+def test_given_everything_was_delivered_then_every_group_is_verified(store):
+    deliver_all(store)
+    outcomes = verify_groups(event(), store)
+    assert [outcome.cause for outcome in outcomes] == [None] * len(GROUPS)
+    assert all(outcome.manifest for outcome in outcomes)
+
+
+def test_given_a_failed_run_then_its_group_fails_and_its_siblings_do_not(store):
+    deliver_all(store)
+    results = [*succeeded(GROUPS[1:]), failed(GROUPS[0].group, "disk full")]
+    outcomes = verify_groups(event(results), store)
+    assert [outcome.cause.text for outcome in outcomes if outcome.cause] == ["disk full"]
+
+
+def test_given_a_run_succeeded_without_a_manifest_then_its_group_fails(store):
+    deliver_all(store)
+    rewrite(store, RUNS, {})
+    assert "format_version" in outcome_of(store, "runs").cause.text
+
+
+def test_given_no_manifest_at_all_then_the_message_names_where_it_should_be(store):
+    found = outcome_of(store, "runs")
+    assert f"s3://exports-bucket/{RUNS.manifest_key} does not exist" in found.cause.text
+    assert found.problems
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param({"export_id": "20261210T143022Z"}, "export_id '20261210T143022Z'", id="another export"),
+        pytest.param({"group": "tasks"}, "group 'tasks'", id="another group"),
+        pytest.param({"job_run_id": "jr_zombie"}, "job_run_id 'jr_zombie'", id="another run"),
+        pytest.param({"cutoff": None}, "cutoff 'null'", id="another window"),
+        pytest.param({"tables": {}}, "dag_run is neither exported nor skipped", id="a planned table is missing"),
+        pytest.param({"skipped_tables": {"dag_run": "x"}}, "both exported and skipped", id="exported and skipped"),
+    ],
+)
+def test_given_a_manifest_that_is_not_this_groups_then_the_group_fails(store, changes, said):
+    assert violations("group_manifest", deliver(store, RUNS, **changes)) == []
+    found = outcome_of(store, "runs")
+    assert said in found.cause.text
+    assert all(problem.startswith("group runs: ") for problem in found.problems)
+
+
+def test_given_a_planned_table_is_absent_in_this_version_then_skipping_it_is_fine(store):
+    deliver(store, RUNS, tables={}, skipped_tables={"dag_run": "no such table"})
+    assert outcome_of(store, "runs").cause is None
+
+
+def test_given_another_window_than_planned_then_only_the_whole_table_is_accepted(store):
+    for window, accepted in (("full", True), ("date", False)):
+        deliver(store, RUNS, tables={"dag_run": put_table(store, "dag_run", window)})
+        assert (outcome_of(store, "runs").cause is None) is accepted
+
+
+def test_given_a_table_that_was_not_planned_then_the_group_fails(store):
+    tables = {"dag_run": put_table(store, "dag_run", "run"), "xcom": put_table(store, "xcom")}
+    deliver(store, RUNS, tables=tables)
+    assert "'xcom' was exported, but not planned" in outcome_of(store, "runs").cause.text
+
+
+def test_given_a_table_that_nobody_knows_then_the_uncatalogued_group_may_bring_it(store):
+    deliver(store, UNCATALOGUED, tables={"my table": put_table(store, "my table")}, uncatalogued_tables=["my table"])
+    assert outcome_of(store, "uncatalogued").manifest.uncatalogued_tables == ("my table",)
+
+
+def test_given_a_known_table_in_the_uncatalogued_group_then_the_group_fails(store):
+    deliver(store, UNCATALOGUED, tables={"xcom": put_table(store, "xcom")})
+    assert "not planned" in outcome_of(store, "uncatalogued").cause.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param({"object_bytes": 16, "part_sizes": [16]}, "has 17 bytes, the manifest says 16", id="size"),
+        pytest.param({"checksum_sha256": "AAAA"}, "has SHA-256", id="checksum"),
+        pytest.param({"part_sizes": [16]}, "its parts have 16", id="part sizes"),
+        pytest.param({"part_sizes": [8, 9]}, "has 2 parts", id="parts of a single put"),
+        pytest.param({"part_sizes": ["17"]}, "its parts have None", id="part sizes of another type"),
+        pytest.param({"key": "exports/prod-backups/2026/12/10/dag_run_143022.csv.gz"}, "expected was", id="key"),
+    ],
+)
+def test_given_an_object_that_contradicts_the_manifest_then_the_group_fails(store, changes, said):
+    deliver(store, RUNS, tables={"dag_run": {**put_table(store, "dag_run", "run"), **changes}})
+    assert said in outcome_of(store, "runs").cause.text
+
+
+def test_given_an_object_is_missing_then_the_group_fails_and_names_it(store, s3):
+    deliver(store, RUNS)
+    s3.delete_object(Bucket="exports-bucket", Key=KEY)
+    assert f"object {KEY} does not exist" in outcome_of(store, "runs").cause.text
+
+
+def test_given_an_object_without_checksum_then_the_group_fails(store, s3):
+    content = deliver(store, RUNS)
+    s3.put_object(Bucket="exports-bucket", Key=KEY, Body=b"gzip of a header\n", ChecksumAlgorithm="CRC32")
+    assert content["tables"]["dag_run"]["checksum_sha256"] in outcome_of(store, "runs").cause.text
+
+
+@pytest.mark.parametrize("parts", [[b"only"], [b"a" * PART_MINIMUM, b"rest"]], ids=["one part", "two parts"])
+def test_given_a_multipart_object_then_its_composite_checksum_is_verified(store, s3, parts):
+    deliver(store, RUNS, tables={"dag_run": put_in_parts(s3, "dag_run", parts)})
+    assert outcome_of(store, "runs").cause is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "same"),
+    [("abc=-2", True), ("abc=", True), ("abc=-3", False), ("xyz=-2", False), ("", False), (None, False)],
+)
+def test_given_a_composite_checksum_then_s3_may_leave_out_the_parts_but_not_contradict(stored, same):
+    table = parse_manifest(json.dumps(manifest(RUNS, {"x": entry("key", 2, "abc=-2", [1, 1])})).encode()).tables["x"]
+    assert (object_problems("x", table, ObjectFacts(2, stored), "key") == []) is same
+
+
+def test_given_many_problems_then_the_cause_is_short_and_the_list_is_whole(store):
+    deliver(store, RUNS, tables={f"t{number}": put_table(store, f"t{number}") for number in range(9)})
+    found = outcome_of(store, "runs")
+    assert len(found.problems) == 10
+    assert "and 5 more" in found.cause.text
+
+
+def test_given_a_result_is_missing_at_first_then_its_group_fails(store):
+    deliver_all(store)
+    assert "no result" in outcome_of(store, "runs", succeeded(GROUPS[:1])).cause.text
+
+
+def test_given_a_retry_then_groups_without_result_are_read_from_their_manifests(store):
+    deliver_all(store)
+    retried = [{"group": "runs", "status": "SUCCEEDED", "job_run_id": "jr_second00"}]
+    rewrite(
+        store, RUNS, {**manifest(RUNS, {"dag_run": put_table(store, "dag_run", "run")}), "job_run_id": "jr_second00"}
+    )
+    outcomes = verify_groups(event(retried, "retry"), store)
+    assert [outcome.cause for outcome in outcomes] == [None] * len(GROUPS)
+
+
+def test_given_s3_denies_access_then_that_is_an_error_and_no_verdict_on_the_export():
+    client = clients.s3()
+    with Stubber(client) as stub:
+        stub.add_client_error("get_object", "AccessDenied", http_status_code=403)
+        with pytest.raises(AwsCallError):
+            verify_groups(event(), ObjectStore(client, "exports-bucket"))

@@ -1,0 +1,48 @@
+"""Entry point of Plan Export."""
+
+import json
+
+import pytest
+from export_contracts import clients
+from plan_export import handler as entry
+from plan_export.errors import InvalidExportInputError
+
+from tests.unit.lambdas.contracts import violations
+from tests.unit.lambdas.plan_export.cases import ARN
+
+EXECUTION = {"id": ARN, "name": "mine", "start_time": "2026-12-11T14:30:22.987Z"}
+
+
+@pytest.fixture(autouse=True)
+def variables(monkeypatch):
+    """Set what the template sets."""
+    monkeypatch.setenv("ENVIRONMENT_NAME", "prod")
+    monkeypatch.setenv("EXPORT_BUCKET", "exports-bucket")
+    monkeypatch.setenv("BASE_PREFIX", "exports")
+
+
+def test_given_a_valid_input_then_the_answer_is_a_plan(s3, context):
+    plan = entry.handler({"input": {"trigger": "dag"}, "execution": EXECUTION}, context)
+    assert violations("plan", plan) == []
+    assert plan["due"]
+
+
+def test_given_a_plan_then_log_and_metric_name_export_and_environment(s3, context, log_lines, capsys):
+    lines = log_lines(entry.logger)
+    entry.handler({"input": {}, "execution": EXECUTION}, context)
+    assert [(line["message"], line["export_id"]) for line in lines()] == [("planned", "20261211T143022Z")]
+    metric = json.loads(capsys.readouterr().out)
+    assert (metric["ExportsDue"], metric["environment"]) == ([1.0], "prod")
+
+
+def test_given_an_invalid_input_then_no_call_to_aws_is_made(context, log_lines, monkeypatch):
+    def forbidden() -> None:
+        pytest.fail("a client was asked for")
+
+    monkeypatch.setattr(clients, "s3", forbidden)
+    monkeypatch.setattr(clients, "step_functions", forbidden)
+    lines = log_lines(entry.logger)
+    with pytest.raises(InvalidExportInputError, match="drop table"):
+        entry.handler({"input": {"include_tables": ["dag_run; drop table x"]}, "execution": EXECUTION}, context)
+    assert [(line["level"], line["error"]) for line in lines()] == [("ERROR", "InvalidExportInputError")]
+    assert lines()[0]["export_id"] == "20261211T143022Z"

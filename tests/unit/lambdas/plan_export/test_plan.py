@@ -1,0 +1,138 @@
+"""Whether an export is due, and the plan."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from export_contracts.errors import InvalidEventError
+from export_contracts.plan import Export, TableGroup
+from plan_export.plan import Decision, Plan, decide, parse_request
+
+from tests.unit.lambdas.contracts import violations
+from tests.unit.lambdas.plan_export.cases import ARN, LAYOUT, OTHER_ARN, SETTINGS, STARTED, draft, request_with
+from tests.unit.lambdas.plan_export.test_fresh_export import SUMMARY_KEY, publish
+
+
+class FakeExecutions:
+    """Executions of which these are running."""
+
+    def __init__(self, *running: str) -> None:
+        """Take the ARNs of the running executions."""
+        self.running = running
+
+    def is_running(self, arn: str) -> bool:
+        """Say whether an execution is among them."""
+        return arn in self.running
+
+
+def decide_on(store, raw: dict, *running: str) -> Decision:
+    """Decide on an execution input."""
+    export, _ = draft(raw)
+    return decide(request_with(raw).input, export, SETTINGS, store, FakeExecutions(*running))
+
+
+def locked_by(store) -> str | None:
+    """Return who holds the lock."""
+    found = store.read(LAYOUT.lock_key)
+    return json.loads(found.body).get("execution_arn") if found else None
+
+
+@pytest.mark.parametrize("raw", [{}, {"trigger": "dag"}, {"trigger": "schedule", "force": True}], ids=str)
+def test_given_a_fresh_export_then_all_but_an_unforced_schedule_export_again(store, raw):
+    publish(store)
+    assert decide_on(store, raw).due
+    assert locked_by(store) == ARN
+
+
+def test_given_a_fresh_export_then_the_schedule_does_nothing_and_takes_no_lock(store):
+    publish(store)
+    decision = decide_on(store, {"trigger": "schedule"})
+    assert (decision.due, decision.winner) == (False, f"s3://exports-bucket/{SUMMARY_KEY}")
+    assert locked_by(store) is None
+
+
+def test_given_no_fresh_export_then_the_schedule_exports(store):
+    decision = decide_on(store, {"trigger": "schedule"})
+    assert decision.due
+    assert "20 hours" in decision.reason
+
+
+@pytest.mark.parametrize("raw", [{}, {"trigger": "dag"}, {"trigger": "schedule"}, {"force": True}], ids=str)
+def test_given_another_execution_is_running_then_every_trigger_yields_forced_or_not(store, raw):
+    store.write(LAYOUT.lock_key, json.dumps({"execution_arn": OTHER_ARN}).encode(), "application/json")
+    decision = decide_on(store, raw, OTHER_ARN)
+    assert (decision.due, decision.winner) == (False, OTHER_ARN)
+
+
+def test_given_the_other_execution_completes_meanwhile_then_the_schedule_does_nothing_and_frees_the_lock(store):
+    store.write(LAYOUT.lock_key, json.dumps({"execution_arn": OTHER_ARN}).encode(), "application/json")
+
+    class CompletesMeanwhile(FakeExecutions):
+        def is_running(self, arn: str) -> bool:
+            publish(store)
+            return False
+
+    raw = {"trigger": "schedule"}
+    decision = decide(request_with(raw).input, draft(raw)[0], SETTINGS, store, CompletesMeanwhile())
+    assert (decision.due, decision.winner) == (False, f"s3://exports-bucket/{SUMMARY_KEY}")
+    assert locked_by(store) is None
+
+
+def test_given_this_execution_plans_twice_then_it_is_due_twice(store):
+    assert decide_on(store, {}).due
+    assert decide_on(store, {}, ARN).due
+
+
+def test_given_an_execution_then_the_plan_derives_from_its_start_time():
+    export, groups = draft()
+    assert export.export_id == "20261211T143022Z"
+    assert export.cutoff == "2026-11-11T14:30:22Z"
+    assert export.output_path == "s3://exports-bucket/exports/prod-backups/2026/12/11/"
+    assert groups[0].manifest_key == "exports/prod-backups/_runs/20261211T143022Z/definitions.json"
+
+
+@pytest.mark.parametrize(("raw", "days"), [({}, 30), ({"max_age_in_days": 7}, 7), ({"max_age_in_days": None}, None)])
+def test_given_an_age_then_the_input_beats_the_stack(raw, days):
+    export, _ = draft(raw)
+    assert export.max_age_in_days == days
+    assert (export.cutoff is None) == (days is None)
+
+
+@pytest.mark.parametrize(
+    "raw", [{}, {"max_age_in_days": None}, {"include_tables": ["_x"]}, {"exclude_tables": ["log"]}]
+)
+@pytest.mark.parametrize(
+    "decision", [Decision(True, "because"), Decision(False, "because", OTHER_ARN)], ids=["due", "not"]
+)
+def test_given_any_plan_then_it_is_the_contract(raw, decision):
+    plan = Plan(decision, *draft(raw)).to_json()
+    assert violations("plan", plan) == []
+    assert bool(plan["groups"]) == decision.due
+
+
+def test_given_a_plan_went_through_json_then_it_reads_the_same():
+    export, groups = draft({"exclude_tables": ["log"]})
+    content = json.loads(json.dumps(Plan(Decision(True, ""), export, groups).to_json()))
+    assert Export.from_json(content["export"]) == export
+    assert tuple(TableGroup.from_json(group) for group in content["groups"]) == groups
+
+
+@pytest.mark.parametrize(
+    "start_time", ["2026-12-11T14:30:22.987Z", "2026-12-11T14:30:22Z", "2026-12-11T15:30:22.001+01:00"]
+)
+def test_given_a_start_time_then_fractions_and_offsets_do_not_matter(start_time):
+    event = {"input": {}, "execution": {"id": ARN, "name": "mine", "start_time": start_time}}
+    assert parse_request(event).started == STARTED
+
+
+@pytest.mark.parametrize(
+    "execution", [None, {}, {"id": ARN}, {"id": ARN, "start_time": "noon"}, {"id": ARN, "start_time": 5}]
+)
+def test_given_an_execution_that_is_not_the_contract_then_the_error_says_so(execution):
+    with pytest.raises(InvalidEventError, match="start_time"):
+        parse_request({"input": {}, "execution": execution})
+
+
+def test_given_a_whole_plan_then_it_is_far_from_the_limit_of_a_state():
+    plan = Plan(Decision(True, "because"), *draft({}, replace(SETTINGS, max_age_in_days=None))).to_json()
+    assert len(json.dumps(plan)) < 32_000

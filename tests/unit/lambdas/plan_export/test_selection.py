@@ -1,0 +1,77 @@
+"""Which tables one export consists of."""
+
+from dataclasses import replace
+
+import pytest
+from plan_export.errors import InvalidExportInputError
+from plan_export.table_registry import CATALOGUED_NAMES, GROUPS, TABLE_NAMES
+
+from tests.unit.lambdas.plan_export.cases import SETTINGS, draft
+
+
+def tables(groups) -> dict[str, list[str]]:
+    """Return the planned names by group."""
+    return {group.group: [table.table for table in group.tables] for group in groups}
+
+
+def test_given_no_selection_then_everything_is_planned_and_the_unknown_too():
+    export, groups = draft()
+    planned = tables(groups)
+    assert list(planned) == [*GROUPS, "uncatalogued"]
+    assert {name for names in planned.values() for name in names} == TABLE_NAMES
+    assert groups[-1].tables == ()
+    assert groups[-1].catalogued_tables == CATALOGUED_NAMES
+    assert "session" in export.excluded_tables
+
+
+def test_given_known_tables_to_include_then_only_they_are_planned():
+    export, groups = draft({"include_tables": ["xcom", "dag_run"]})
+    assert tables(groups) == {"runs": ["dag_run"], "tasks": ["xcom"]}
+    assert export.excluded_tables == {}
+
+
+def test_given_an_unknown_table_to_include_then_it_is_exported_whole_and_no_other_unknown_one():
+    _, groups = draft({"include_tables": ["_xcom_archive", "dag_run"]})
+    assert tables(groups) == {"runs": ["dag_run"], "uncatalogued": ["_xcom_archive"]}
+    assert groups[-1].catalogued_tables == ()
+    assert groups[-1].tables[0].window == "full"
+
+
+def test_given_tables_to_exclude_then_they_are_missing_with_a_reason():
+    export, groups = draft({"exclude_tables": ["log", "_xcom_archive"]})
+    assert "log" not in tables(groups)["logs"]
+    assert groups[-1].exclude_tables == ("_xcom_archive", "log")
+    assert export.excluded_tables["log"] == "excluded: exclude_tables names it"
+
+
+def test_given_all_tables_of_a_group_are_excluded_then_the_group_does_not_run():
+    _, groups = draft({"exclude_tables": [name for name in TABLE_NAMES if name in tables(draft()[1])["logs"]]})
+    assert [group.group for group in groups] == ["definitions", "runs", "tasks", "uncatalogued"]
+
+
+def test_given_defaults_of_the_stack_then_they_hold_without_an_input():
+    settings = replace(SETTINGS, include_tables=("dag_run", "log"), exclude_tables=("log",))
+    assert tables(draft({}, replace(settings, exclude_tables=()))[1]) == {"runs": ["dag_run"], "logs": ["log"]}
+    assert tables(draft({}, settings)[1]) == {"runs": ["dag_run"]}
+
+
+def test_given_the_input_has_a_list_then_it_replaces_the_stacks():
+    settings = replace(SETTINGS, include_tables=("dag_run", "log"))
+    assert tables(draft({"include_tables": ["xcom"]}, settings)[1]) == {"tasks": ["xcom"]}
+    assert len(draft({"include_tables": []}, settings)[1]) == 5
+
+
+def test_given_the_input_includes_what_the_stack_excludes_then_it_is_exported():
+    settings = replace(SETTINGS, exclude_tables=("log", "job"))
+    assert tables(draft({"include_tables": ["log"]}, settings)[1]) == {"logs": ["log"]}
+
+
+def test_given_the_input_excludes_what_the_stack_includes_then_it_is_left_out():
+    settings = replace(SETTINGS, include_tables=("dag_run", "log"))
+    assert tables(draft({"exclude_tables": ["log"]}, settings)[1]) == {"runs": ["dag_run"]}
+
+
+def test_given_nothing_would_be_left_then_the_input_is_refused():
+    settings = replace(SETTINGS, include_tables=("log",))
+    with pytest.raises(InvalidExportInputError, match="leaves nothing"):
+        draft({"exclude_tables": ["log"]}, settings)

@@ -1,0 +1,44 @@
+"""Defaults of the stack."""
+
+import pytest
+from export_contracts.errors import ConfigurationError
+from plan_export.settings import read_settings
+
+VARIABLES = {"ENVIRONMENT_NAME": "prod", "EXPORT_BUCKET": "bucket", "BASE_PREFIX": "exports"}
+
+
+def test_given_only_the_names_then_the_defaults_are_thirty_days_and_all_tables():
+    settings = read_settings(VARIABLES)
+    assert (settings.max_age_in_days, settings.include_tables, settings.exclude_tables) == (30, (), ())
+    assert settings.fresh_hours == 20
+    assert settings.layout.root == "exports/prod-backups"
+
+
+def test_given_all_variables_then_they_are_read():
+    more = {"MAX_AGE_IN_DAYS": "null", "INCLUDE_TABLES": "log, job", "EXCLUDE_TABLES": "xcom", "FRESH_HOURS": "6"}
+    settings = read_settings({**VARIABLES, **more})
+    assert settings.max_age_in_days is None
+    assert settings.include_tables == ("log", "job")
+    assert settings.exclude_tables == ("xcom",)
+    assert settings.fresh_hours == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_AGE_IN_DAYS", "0"),
+        ("MAX_AGE_IN_DAYS", "9999"),
+        ("MAX_AGE_IN_DAYS", "a month"),
+        ("MAX_AGE_IN_DAYS", ""),
+        ("INCLUDE_TABLES", "a;b"),
+        ("INCLUDE_TABLES", "log,,job"),
+        ("INCLUDE_TABLES", "session"),
+        ("FRESH_HOURS", "-1"),
+        ("EXPORT_BUCKET", ""),
+        ("ENVIRONMENT_NAME", ""),
+    ],
+)
+def test_given_a_malformed_variable_then_the_error_names_it_or_its_field(name, value):
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings({**VARIABLES, name: value})
+    assert name.lower() in str(caught.value).lower()

@@ -1,0 +1,76 @@
+"""Entry point of Report Failure."""
+
+import json
+
+import pytest
+from export_contracts import clients
+from export_contracts.errors import AwsCallError, ConfigurationError, InvalidEventError
+from report_failure import handler as entry
+from report_failure.glue_runs import GlueRuns
+
+from tests.unit.lambdas.conftest import BUCKET
+from tests.unit.lambdas.report_failure.cases import EXPORT_ID, event
+
+
+@pytest.fixture
+def inbox(s3, monkeypatch):
+    """Set what the template sets, and give a function that returns what was published."""
+    sns, sqs = clients.sns(), clients.boto3.client("sqs")
+    topic = sns.create_topic(Name="alerts")["TopicArn"]
+    url = sqs.create_queue(QueueName="inbox")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    variables = {"ENVIRONMENT_NAME": "prod", "EXPORT_BUCKET": BUCKET, "BASE_PREFIX": "exports"}
+    for name, value in {**variables, "GLUE_JOB_NAME": "prod-metadata-export", "ALERT_TOPIC_ARN": topic}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(GlueRuns, "_active", lambda self, execution: [])  # moto pages no job runs
+
+    def received() -> list[dict]:
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(message["Body"]) for message in messages]
+
+    return received
+
+
+def test_given_a_failed_execution_then_one_alert_is_published(inbox, context):
+    entry.handler(event(), context)
+    [published] = inbox()
+    assert published["Subject"] == "MWAA export prod FAILED: ExportIncompleteError"
+    assert "group runs has no manifest" in published["Message"]
+
+
+def test_given_the_same_event_twice_then_the_second_does_no_harm(inbox, s3, context):
+    s3.create_multipart_upload(Bucket=BUCKET, Key="exports/prod-backups/2026/12/11/xcom_143022.csv.gz")
+    entry.handler(event(), context)
+    entry.handler(event(), context)
+    first, second = inbox()
+    assert first["Subject"] == second["Subject"]
+    assert "1 unfinished uploads" in first["Message"] + second["Message"]
+
+
+def test_given_an_alert_then_log_and_metric_name_export_and_environment(inbox, context, log_lines, capsys):
+    lines = log_lines(entry.logger)
+    entry.handler(event(), context)
+    assert {line["export_id"] for line in lines()} == {EXPORT_ID}
+    metric = json.loads(capsys.readouterr().out)
+    assert (metric["ExecutionsFailed"], metric["environment"]) == ([1.0], "prod")
+
+
+def test_given_sns_refuses_then_the_function_fails_so_that_lambda_tries_again_and_keeps_the_event(
+    inbox, context, monkeypatch
+):
+    monkeypatch.setenv("ALERT_TOPIC_ARN", "arn:aws:sns:eu-central-1:123456789012:no-such-topic")
+    with pytest.raises(AwsCallError, match="no-such-topic"):
+        entry.handler(event(), context)
+
+
+def test_given_something_else_than_a_failed_execution_then_it_is_refused(inbox, context):
+    with pytest.raises(InvalidEventError):
+        entry.handler(event(status="SUCCEEDED"), context)
+    assert inbox() == []
+
+
+def test_given_a_missing_variable_then_the_error_names_it(inbox, context, monkeypatch):
+    monkeypatch.delenv("GLUE_JOB_NAME")
+    with pytest.raises(ConfigurationError, match="GLUE_JOB_NAME"):
+        entry.handler(event(), context)

@@ -1,0 +1,63 @@
+"""How AWS is called."""
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ParamValidationError
+from export_contracts import clients
+from export_contracts.aws import CLIENT_CONFIG, aws_call
+from export_contracts.errors import AwsCallError, AwsUnavailableError, TerminalError, TransientError
+
+
+def client_error(code: str, status: int = 400, message: str = "said so") -> ClientError:
+    """Return an error as botocore raises it."""
+    return ClientError(
+        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}, "Op"
+    )
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        client_error("SlowDown", 503),
+        client_error("ThrottlingException"),
+        client_error("SomethingNew", 500),
+        ConnectTimeoutError(endpoint_url="https://x"),
+        EndpointConnectionError(endpoint_url="https://x"),
+    ],
+    ids=lambda raised: type(raised).__name__ + str(getattr(raised, "response", {}).get("Error", {}).get("Code", "")),
+)
+def test_given_aws_is_busy_or_unreachable_then_the_error_is_transient(raised):
+    with pytest.raises(AwsUnavailableError, match="Could not read it") as caught, aws_call("read it", "Look."):
+        raise raised
+    assert isinstance(caught.value, TransientError)
+
+
+@pytest.mark.parametrize(
+    "raised", [client_error("AccessDenied", 403), ParamValidationError(report="bad")], ids=["denied", "bad"]
+)
+def test_given_aws_refuses_then_the_error_is_terminal_and_gives_advice(raised):
+    with pytest.raises(AwsCallError, match=r"Could not read it .* Look at the role\.") as caught:  # noqa: SIM117
+        with aws_call("read it", "Look at the role."):
+            raise raised
+    assert isinstance(caught.value, TerminalError)
+
+
+def test_given_a_hostile_error_text_then_it_cannot_forge_lines():
+    with pytest.raises(AwsCallError) as caught, aws_call("read it", "Look."):
+        raise client_error("X", message="bad\nERROR all is lost")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "maker",
+    [clients.s3, clients.step_functions, clients.secrets_manager, clients.mwaa, clients.ec2, clients.glue],
+    ids=lambda maker: maker.__name__,
+)
+def test_given_any_client_then_its_calls_are_bounded_in_time_and_attempts(maker):
+    config = maker().meta.config
+    assert (config.connect_timeout, config.read_timeout) == (3, 10)
+    assert config.retries["total_max_attempts"] == 4
+
+
+def test_given_the_slowest_answers_then_all_attempts_fit_into_a_function_of_sixty_seconds():
+    attempts = CLIENT_CONFIG.retries["total_max_attempts"]
+    assert attempts * (CLIENT_CONFIG.connect_timeout + CLIENT_CONFIG.read_timeout) < 60

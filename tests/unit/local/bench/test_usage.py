@@ -1,0 +1,85 @@
+"""A command is run, measured, and never left running."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local.bench.errors import BenchError
+from local.bench.usage import Usage, measure
+
+MIB = 1024 * 1024
+HOLD = "import time; held = bytearray(b'x') * ({size} << 20); time.sleep(0.4)"
+
+
+def run(code: str, folder: Path, servers: Mapping[str, int] | None = None) -> Usage:
+    command = [sys.executable, "-c", code]
+    return measure(command, env=dict(os.environ), cwd=folder, log=folder / "log", servers=servers or {})
+
+
+def test_given_process_and_child_that_hold_memory_when_measured_then_the_peak_is_of_both_together(
+    tmp_path: Path,
+) -> None:
+    child = HOLD.format(size=60)
+    start = f"import subprocess, sys; c = subprocess.Popen([sys.executable, '-c', {child!r}])"
+    code = f"{start}\n{HOLD.format(size=60)}\nc.wait()"
+
+    usage = run(code, tmp_path)
+
+    assert 120 * MIB < usage.peak_bytes["python"] < 200 * MIB
+    assert usage.peak_bytes["java"] == 0
+
+
+def test_given_forked_child_that_shares_memory_when_measured_then_shared_pages_count_once(tmp_path: Path) -> None:
+    code = "import os; held = bytearray(b'x') * (80 << 20)\nimport time\nif os.fork(): os.wait()\nelse: time.sleep(0.4)"
+
+    assert 80 * MIB < run(code, tmp_path).peak_bytes["python"] < 130 * MIB
+
+
+def test_given_busy_process_when_measured_then_its_time_and_processor_seconds_are_known(tmp_path: Path) -> None:
+    usage = run("import time\nwhile time.process_time() < 0.6: pass", tmp_path)
+
+    assert usage.wall_seconds >= 0.6
+    assert 0.4 < usage.cpu_seconds["python"] < 1.0
+
+
+def test_given_server_that_works_meanwhile_when_measured_then_its_share_and_that_of_its_children_is_known(
+    tmp_path: Path,
+) -> None:
+    burn = "import time\nwhile time.process_time() < 0.3: pass"
+    begin = "import subprocess, sys, time\ninput()\n"
+    code = f"{begin}subprocess.run([sys.executable, '-c', {burn!r}])\n{burn}\ntime.sleep(60)"
+    server = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
+    assert server.stdin is not None
+    try:
+        threading.Timer(0.1, lambda: (server.stdin.write(b"\n"), server.stdin.flush())).start()
+        usage = run("import time; time.sleep(2)", tmp_path, {"server": server.pid})
+    finally:
+        server.kill()
+        server.communicate()
+
+    assert usage.cpu_seconds["server"] == pytest.approx(0.6, abs=0.2)
+    assert usage.cpu_seconds["python"] < 0.2
+
+
+def test_given_command_that_fails_when_measured_then_the_error_holds_its_last_words(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=r"ended with 3:\nno such table: x"):
+        run("import sys; print('no such table: x', file=sys.stderr); sys.exit(3)", tmp_path)
+
+
+def test_given_command_that_leaves_a_child_behind_when_measured_then_the_child_is_killed(tmp_path: Path) -> None:
+    code = "import subprocess, sys\nprint(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid)"
+
+    run(code, tmp_path)
+
+    child = int((tmp_path / "log").read_text())
+    deadline = time.monotonic() + 5
+    while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

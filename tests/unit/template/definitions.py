@@ -1,0 +1,69 @@
+"""The template and the flow as tests read them: parsed from the files that are deployed, never retyped."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from samcli.yamlhelper import yaml_parse
+
+ROOT = Path(__file__).resolve().parents[3]
+ASL_FILE = ROOT / "state_machine" / "export.asl.yaml"
+
+
+@cache
+def template() -> dict[str, Any]:
+    """The SAM template, intrinsic functions in their long form."""
+    return yaml_parse((ROOT / "template.yaml").read_text())
+
+
+@cache
+def state_machine() -> dict[str, Any]:
+    """The flow, with its `${...}` substitutions as they stand in the file."""
+    return yaml_parse(ASL_FILE.read_text())
+
+
+def resources(kind: str) -> dict[str, Any]:
+    """The template's resources of one type, by logical id."""
+    return {name: body for name, body in template()["Resources"].items() if body["Type"] == kind}
+
+
+def scopes(machine: dict[str, Any]) -> list[dict[str, Any]]:
+    """A machine and the item processors of its Maps: each has its own `StartAt` and `States`."""
+    found = [machine]
+    for state in machine["States"].values():
+        if "ItemProcessor" in state:
+            found += scopes(state["ItemProcessor"])
+    return found
+
+
+def as_list(value: Any) -> list[Any]:
+    """A policy's element that may be one or several."""
+    return value if isinstance(value, list) else [value]
+
+
+@cache
+def identity_statements() -> dict[str, dict[str, Any]]:
+    """Every statement that says what a role may do, by `<logical id>-<Sid>`."""
+    return {f"{name}-{statement['Sid']}": statement for name, statement in _identity_statements()}
+
+
+def _identity_statements() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, role in resources("AWS::IAM::Role").items():
+        for policy in role["Properties"]["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, statement["Fn::If"][1] if "Fn::If" in statement else statement
+    for name, policy in {**resources("AWS::IAM::ManagedPolicy"), **resources("AWS::IAM::RolePolicy")}.items():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            yield name, statement
+
+
+@cache
+def resource_statements() -> dict[str, dict[str, Any]]:
+    """Every statement of a resource's own policy, by `<logical id>-<Sid>`."""
+    found = {}
+    for name, body in template()["Resources"].items():
+        policy = body["Properties"].get("KeyPolicy") or body["Properties"].get("PolicyDocument") or {}
+        if not body["Type"].startswith("AWS::IAM::"):
+            found |= {f"{name}-{statement['Sid']}": statement for statement in policy.get("Statement", [])}
+    return found

@@ -1,0 +1,83 @@
+"""Parameters: what they accept, what belongs together, and that all of it is documented."""
+
+import re
+from itertools import chain
+
+import pytest
+
+from local.rehearsal.changes import CHANGES, COMPANIONS
+
+from .definitions import ROOT, template
+
+PARAMETERS = template()["Parameters"]
+INTERFACE = template()["Metadata"]["AWS::CloudFormation::Interface"]
+ROWS = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", (ROOT / "docs" / "configure.md").read_text(), re.MULTILINE))
+# A good value of each pattern, and one that must be refused.
+PATTERNS = {
+    "AlertEmail": ("team@example.com", "team"),
+    "BasePrefix": ("airflow/exports", "/exports/"),
+    "DagBucketName": ("orders-mwaa", "Orders_MWAA"),
+    "DagPrefix": ("dags", "dags/"),
+    "EndpointClientSecurityGroupId": ("sg-0123456789abcdef0", "sg-012"),
+    "EndpointRouteTableIds": ("rtb-01234567,rtb-0123456789abcdef0", "rtb-01234567, rtb-01234567"),
+    "EndpointSubnetIds": ("subnet-01234567,subnet-0123456789abcdef0", "subnet-01234567,"),
+    "EndpointVpcId": ("vpc-01234567", "vpc"),
+    "ExcludeTables": ("log,job", "log, job"),
+    "ExistingBucketName": ("company.exports", "s3://company-exports"),
+    "ExistingKeyArn": (
+        "arn:aws:kms:eu-west-1:123456789012:key/0a-1b",
+        "arn:aws:kms:eu-west-1:123456789012:alias/exports",
+    ),
+    "IncludeTables": ("log", "log;job"),
+    "MaxAgeInDays": ("null", "3651"),
+    "MwaaEnvironmentName": ("Orders_1-a", "1orders"),
+    "PermissionsBoundaryArn": ("arn:aws-cn:iam::123456789012:policy/team/Boundary", "arn:aws:iam::123456789012:role/x"),
+    "ScheduleExpression": ("cron(0 6 * * ? *)", "0 6 * * *"),
+    "ScheduleTimezone": ("America/Argentina/Buenos_Aires", "Europe Berlin"),
+}
+
+
+def test_every_pattern_has_an_example():
+    assert set(PATTERNS) == {name for name, body in PARAMETERS.items() if "AllowedPattern" in body}
+
+
+@pytest.mark.parametrize(("name", "good", "bad"), [(name, *values) for name, values in PATTERNS.items()], ids=PATTERNS)
+def test_a_pattern_accepts_what_is_right_and_refuses_what_is_not(name, good, bad):
+    pattern = re.compile(PARAMETERS[name]["AllowedPattern"])
+
+    assert pattern.search(good)
+    assert not pattern.search(bad)
+
+
+@pytest.mark.parametrize("name", [name for name, body in PARAMETERS.items() if "Default" in body])
+def test_a_default_is_accepted_by_its_own_constraints(name):
+    body = PARAMETERS[name]
+    default = str(body["Default"])
+
+    assert re.search(body.get("AllowedPattern", ""), default)
+    assert default in body.get("AllowedValues", [default])
+    if body["Type"] == "Number":
+        assert body["MinValue"] <= int(default) <= body.get("MaxValue", int(default))
+
+
+def test_every_parameter_has_a_label():
+    assert set(INTERFACE["ParameterLabels"]) == set(PARAMETERS)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_parameter_is_documented_with_its_default(name):
+    default = PARAMETERS[name].get("Default")
+    shown = "-" if default is None else "empty" if default == "" else f"`{default}`"
+
+    assert ROWS.get(name) == shown
+
+
+def test_every_parameter_is_changed_in_the_rehearsal():
+    assert {change.parameter for change in CHANGES} | COMPANIONS == set(PARAMETERS)
+
+
+def test_a_rule_says_in_a_sentence_what_is_wrong():
+    assertions = list(chain.from_iterable(rule["Assertions"] for rule in template()["Rules"].values()))
+
+    assert len(assertions) > 4
+    assert [each["AssertDescription"] for each in assertions if not each["AssertDescription"].endswith(".")] == []

@@ -1,0 +1,157 @@
+"""What the template promises: encryption, retention, dead letters, least privilege, and the names of the contracts."""
+
+import re
+
+import pytest
+
+from .definitions import ROOT, identity_statements, resources, state_machine, template
+
+FUNCTIONS = resources("AWS::Serverless::Function")
+LOG_GROUPS = resources("AWS::Logs::LogGroup")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_every_function_has_a_log_group_and_a_role_of_its_own(function):
+    assert function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"] in LOG_GROUPS
+    roles = [other["Properties"]["Role"] for other in FUNCTIONS.values()]
+    assert roles.count(function["Properties"]["Role"]) == 1
+
+
+@pytest.mark.parametrize("group", LOG_GROUPS.values(), ids=LOG_GROUPS)
+def test_every_log_group_forgets(group):
+    assert group["Properties"]["RetentionInDays"] > 0
+
+
+@pytest.mark.parametrize("kind", ["AWS::S3::Bucket", "AWS::KMS::Key"])
+def test_what_holds_exports_survives_the_stack(kind):
+    [resource] = resources(kind).values()
+
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_the_bucket_is_encrypted_private_and_versioned():
+    [bucket] = resources("AWS::S3::Bucket").values()
+    [rule] = bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+
+    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+def test_the_bucket_answers_over_tls_only():
+    [policy] = resources("AWS::S3::BucketPolicy").values()
+    [statement] = policy["Properties"]["PolicyDocument"]["Statement"]
+
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        ("AWS::SecretsManager::Secret", "KmsKeyId"),
+        ("AWS::SNS::Topic", "KmsMasterKeyId"),
+    ],
+)
+def test_secret_and_topic_use_the_stacks_key(kind, key):
+    for resource in resources(kind).values():
+        assert resource["Properties"][key] == {
+            "Fn::If": ["CreatesKey", {"Fn::GetAtt": ["ExportKey", "Arn"]}, {"Ref": "ExistingKeyArn"}]
+        }
+
+
+def test_schedule_and_rule_keep_what_they_cannot_deliver():
+    [schedule] = resources("AWS::Scheduler::Schedule").values()
+    [rule] = resources("AWS::Events::Rule").values()
+    targets = [schedule["Properties"]["Target"], *rule["Properties"]["Targets"]]
+
+    assert [target["DeadLetterConfig"] for target in targets] == [
+        {"Arn": {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}}
+    ] * 2
+
+
+def test_the_queue_is_encrypted_with_a_key_that_eventbridge_can_use():
+    """A key of ours would need a statement for EventBridge without conditions; a lost dead letter tells nobody."""
+    [queue] = resources("AWS::SQS::Queue").values()
+
+    assert queue["Properties"]["SqsManagedSseEnabled"] is True
+
+
+def test_what_the_rule_invokes_keeps_what_it_cannot_handle():
+    [rule] = resources("AWS::Events::Rule").values()
+    [target] = rule["Properties"]["Targets"]
+    name = target["Arn"]["Fn::GetAtt"][0]
+    invoked = FUNCTIONS[name]["Properties"]["EventInvokeConfig"]
+
+    assert invoked["MaximumRetryAttempts"] == 2
+    assert invoked["DestinationConfig"]["OnFailure"] == {
+        "Type": "SQS",
+        "Destination": {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]},
+    }
+    assert identity_statements()["ReportFailureRole-KeepUndelivered"]["Resource"] == {
+        "Fn::GetAtt": ["UndeliveredQueue", "Arn"]
+    }
+
+
+def test_only_the_rule_may_invoke_a_function_from_outside():
+    [permission] = resources("AWS::Lambda::Permission").values()
+
+    assert permission["Properties"]["Principal"] == "events.amazonaws.com"
+    assert permission["Properties"]["SourceArn"] == {"Fn::GetAtt": ["FailedExecutionRule", "Arn"]}
+    assert permission["Properties"]["SourceAccount"] == {"Ref": "AWS::AccountId"}
+
+
+def test_every_unsuccessful_end_of_an_execution_is_alerted():
+    [rule] = resources("AWS::Events::Rule").values()
+
+    assert rule["Properties"]["EventPattern"]["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
+
+
+def test_the_glue_job_pins_what_aws_would_choose_and_never_retries_itself():
+    [job] = resources("AWS::Glue::Job").values()
+
+    assert {"GlueVersion", "Timeout", "WorkerType"} <= set(job["Properties"])
+    assert job["Properties"]["MaxRetries"] == 0
+
+
+def test_names_are_those_of_the_contracts():
+    names = {
+        kind: [resource["Properties"]["Name"]["Fn::Sub"] for resource in resources(kind).values()]
+        for kind in ("AWS::Serverless::StateMachine", "AWS::Glue::Job", "AWS::SecretsManager::Secret")
+    }
+
+    assert names == {
+        "AWS::Serverless::StateMachine": ["${MwaaEnvironmentName}-metadata-export"],
+        "AWS::Glue::Job": ["${MwaaEnvironmentName}-metadata-export"],
+        "AWS::SecretsManager::Secret": ["${MwaaEnvironmentName}-metadata-export/database"],
+    }
+
+
+def test_the_job_gets_exactly_the_arguments_of_the_contracts():
+    documented = set(re.findall(r"^\| `(--[A-Z_0-9]+)`", (ROOT / "docs/contracts/README.md").read_text(), re.MULTILINE))
+    [job] = resources("AWS::Glue::Job").values()
+    group = state_machine()["States"]["Export Table Groups"]["ItemProcessor"]["States"]["Export Group"]
+    given = {*job["Properties"]["DefaultArguments"], *group["Arguments"]["Arguments"]}
+
+    assert {name for name in given if name.isupper()} == documented
+
+
+@pytest.mark.parametrize("name", template()["Parameters"])
+def test_every_parameter_says_what_it_is(name):
+    parameter = template()["Parameters"][name]
+
+    assert parameter["Description"].endswith(".")
+    assert "AllowedPattern" not in parameter or "ConstraintDescription" in parameter
+
+
+def test_every_parameter_is_in_a_group_of_the_console():
+    groups = template()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+
+    assert sorted(p for group in groups for p in group["Parameters"]) == sorted(template()["Parameters"])
+
+
+def test_only_name_and_address_have_no_default():
+    assert {n for n, p in template()["Parameters"].items() if "Default" not in p} == {
+        "MwaaEnvironmentName",
+        "AlertEmail",
+    }
