@@ -1,0 +1,54 @@
+"""One whole stack per Airflow version: populated, exported through the DAG, then exported again while nobody writes."""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from local import demo, stack
+from local.airflow import population, versions
+from local.airflow import server as airflow_server
+from local.console import Progress
+from local.paths import stack_paths
+
+VERSIONS = os.environ.get("AIRFLOW_VERSIONS", "2.10.3,3.0.6,3.3.1").split(",")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A stack after two exports."""
+
+    stack: stack.Stack
+    dag_run_state: str
+    by_dag: dict[str, Any]
+    quiet: dict[str, Any]
+
+
+@pytest.fixture(scope="session", params=VERSIONS)
+def exported(request: pytest.FixtureRequest) -> Iterator[Exported]:
+    """The stack of one version. Airflow is stopped when the tests see it, the rest runs."""
+    progress = Progress()
+    versions.find(request.param)
+    with stack.running(stack_paths(f"end-to-end-{request.param}"), request.param, progress) as running:
+        population.populate(running.airflow, progress=progress.note)
+        state = demo.export(running, progress)
+        by_dag = demo.describe(running, progress)
+        airflow_server.stop(running.paths.airflow)
+        execute(running, {"force": True})
+        yield Exported(running, state, by_dag, demo.describe(running, progress))
+
+
+def execute(running: stack.Stack, given: Any) -> dict[str, Any]:
+    """Start an execution as a person does in the console, wait for its end, and return its description."""
+    stepfunctions = running.client("stepfunctions")
+    machine = running.outputs["StateMachineArn"]
+    arn = stepfunctions.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
+    with contextlib.closing(stepfunctions):
+        while (execution := stepfunctions.describe_execution(executionArn=arn))["status"] == "RUNNING":
+            time.sleep(0.3)
+    return execution

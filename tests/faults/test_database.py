@@ -1,0 +1,167 @@
+"""Faults of the database and on the way to it."""
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from local import debian, pgbouncer, postgres
+from local.faults.scene import Scene
+
+MIB = 1024 * 1024
+MID_COPY = 2 * MIB
+BEFORE_THE_COPIES = ("s3", "ListMultipartUploads")  # asked once the plan is made
+
+
+def test_refused_connection(scene: Scene) -> None:
+    """The connection is refused."""
+    scene.publish(port=1)
+
+    scene.start()
+
+    scene.must_fail("logs", "cannot connect to PostgreSQL at 127.0.0.1:1", "Connection refused")
+
+
+def test_wrong_password(scene: Scene) -> None:
+    """The password is wrong."""
+    scene.publish(password="no longer this one")
+
+    scene.start()
+
+    scene.must_fail("logs", "cannot connect to PostgreSQL", "password authentication failed")
+
+
+def test_expired_token(scene: Scene) -> None:
+    """The IAM token has expired before the export."""
+    scene.publish(expires_at="2026-01-01T00:00:00Z")
+
+    scene.start()
+
+    scene.must_fail("Prepare Connection", "expired at 2026-01-01T00:00:00Z", "trigger the DAG")
+
+
+def test_token_expires_before_the_run(scene: Scene) -> None:
+    """The IAM token expires before the Glue run connects."""
+    expires_at = datetime.now(UTC) + timedelta(seconds=20)
+    scene.publish(expires_at=expires_at.isoformat(timespec="seconds"))
+
+    with scene.faults.held("glue", "StartJobRun") as held:
+        scene.start()
+        held.wait()
+        time.sleep(max(0.0, (expires_at - datetime.now(UTC)).total_seconds()))
+
+    scene.must_fail("logs", "the database credentials expired", "trigger the DAG")
+
+
+@pytest.mark.representative
+def test_killed_backend(scene: Scene) -> None:
+    """A backend is killed in mid-COPY."""
+    scene.start()
+
+    with scene.proxy.stalled(MID_COPY) as stalled:
+        stalled.wait()
+        assert scene.terminate("state = 'active' AND query LIKE 'COPY%'") == 1
+
+    scene.must_complete()
+
+
+def test_server_restart(scene: Scene) -> None:
+    """The server restarts in mid-export."""
+    scene.start()
+
+    with scene.proxy.stalled(MID_COPY) as stalled:
+        stalled.wait()
+        postgres.stop(scene.database.data_dir)
+        postgres.start(scene.database.data_dir, port=scene.database.port, password=scene.database.password)
+
+    scene.must_recover("logs", "log", "snapshot")
+
+
+def test_statement_timeout(scene: Scene) -> None:
+    """A statement takes longer than its time-out."""
+    with scene.job({"--STATEMENT_TIMEOUT_SECONDS": "12"}), scene.proxy.stalled(MID_COPY) as stalled:
+        scene.start()
+        stalled.wait()
+        time.sleep(12.5)
+
+    scene.must_recover("export the table log", "statement timeout")
+
+
+def test_dropped_table(scene: Scene) -> None:
+    """A table is dropped between plan and read."""
+    scene.start()
+
+    with scene.faults.held(*BEFORE_THE_COPIES) as held:
+        held.wait()
+        scene.execute("DROP TABLE job")
+
+    scene.must_recover("export the table job", "does not exist")
+
+
+def test_altered_table(scene: Scene) -> None:
+    """A table loses a column between plan and read."""
+    scene.start()
+
+    with scene.faults.held(*BEFORE_THE_COPIES) as held:
+        held.wait()
+        scene.execute("ALTER TABLE job DROP COLUMN hostname")
+
+    scene.must_recover("export the table job", "hostname does not exist")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["ALTER TABLE job ALTER COLUMN id TYPE bigint", "TRUNCATE job"],
+    ids=["rewritten", "truncated"],
+)
+def test_rewritten_table(scene: Scene, statement: str) -> None:
+    """A table gets another file between plan and read, so that it looks empty to the snapshot."""
+    scene.start()
+
+    with scene.faults.held(*BEFORE_THE_COPIES) as held:
+        held.wait()
+        scene.execute(statement)
+
+    scene.must_recover("job: truncated or rewritten")
+
+
+def test_disk_full(scene: Scene) -> None:
+    """The server's disk is full (SQLSTATE 53100) in mid-COPY."""
+    scene.start()
+
+    full = scene.proxy.fail_copy(MID_COPY, "53100", 'could not write to file "base/pgsql_tmp": No space left on device')
+
+    full.wait()
+    scene.must_recover("export the table log", "No space left on device", "53100")
+
+
+def test_pgbouncer_restart(scene: Scene) -> None:
+    """PgBouncer restarts in mid-COPY."""
+    try:
+        pgbouncer.ensure()
+    except debian.DebianPackageError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    with pgbouncer.start(scene.database) as first:
+        scene.proxy.target_port = first.port
+        scene.start()
+        with scene.proxy.stalled(MID_COPY) as stalled:
+            stalled.wait()
+            first.stop()
+            second = scene.undo.enter_context(pgbouncer.start(scene.database))
+            scene.proxy.target_port = second.port
+
+    scene.must_recover("logs", "log", "snapshot")
+
+
+def test_killed_snapshot_holder(scene: Scene) -> None:
+    """The backend that holds the snapshot is killed before the others have it."""
+    scene.start()
+
+    with scene.faults.held(*BEFORE_THE_COPIES) as held:
+        held.wait()
+        assert scene.terminate("query NOT LIKE 'COPY%'") == 1
+
+    scene.must_recover("logs", "snapshot")

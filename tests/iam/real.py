@@ -1,0 +1,102 @@
+"""Some mutations for real: the policy in the running stack is changed, and its path is gone once more."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from local.faults.scene import Scene
+from local.faults.stage import Stage
+from tests.iam import mutations, paths, policies
+from tests.iam.mutations import Mutation
+from tests.iam.policies import Policies
+
+QUIET_SECONDS = 3.0  # so long nothing arrives that must not
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a path went with a changed policy: whether it failed, and what was seen."""
+
+    failed: bool
+    seen: str
+
+
+def try_all(stage: Stage, deployed: Policies) -> dict[str, Outcome]:
+    """Try them one after the other; each policy is put back."""
+    return {name: _try(stage, deployed, name) for name in PATHS}
+
+
+def check_names(deployed: Policies) -> None:
+    """Fail early when a statement or an action is gone whose absence is tried for real."""
+    for name in PATHS:
+        mutations.find(deployed, name)
+
+
+def _try(stage: Stage, deployed: Policies, name: str) -> Outcome:
+    mutation = mutations.find(deployed, name)
+    with Scene(stage) as scene, _changed(scene, mutation, deployed):
+        return PATHS[name](scene)
+
+
+@contextlib.contextmanager
+def _changed(scene: Scene, mutation: Mutation, deployed: Policies) -> Iterator[None]:
+    policies.write(scene.client, mutation.place, mutation.document)
+    try:
+        yield
+    finally:
+        policies.write(scene.client, mutation.place, deployed[mutation.place])
+
+
+def _export_fails(scene: Scene) -> Outcome:
+    scene.start(include_tables=paths.SMALL)
+    paths.ended(scene)
+    execution = scene.describe()
+    return Outcome(execution["status"] == "FAILED", str(execution.get("cause")))
+
+
+def _drifted_export_fails(scene: Scene) -> Outcome:
+    paths.drift_connection(scene)
+    return _export_fails(scene)
+
+
+def _schedule_is_undelivered(scene: Scene) -> Outcome:
+    before = paths.executions(scene)
+    paths.fire_schedule(scene)
+    scene.wait_for(lambda: paths.dead_letters(scene, '"schedule"'), "No dead letter of the schedule")
+    return Outcome(paths.executions(scene) == before, "a dead letter")
+
+
+def _nobody_hears_of_the_alarm(scene: Scene) -> Outcome:
+    names = paths.raise_alarms(scene)
+    with contextlib.suppress(Exception):
+        scene.wait_for(lambda: paths.alerts(scene, names[0]), "silence", QUIET_SECONDS)
+    heard = paths.alerts(scene, '"NewStateValue"')
+    return Outcome(not heard, f"{len(heard)} notices of an alarm")
+
+
+def _plain_http_is_answered(scene: Scene) -> Outcome:
+    answers = paths.over_plain_http(scene)
+    return Outcome(answers["s3"] == "OK" and answers["sns"] != "OK" and answers["sqs"] != "OK", str(answers))
+
+
+def _function_logs_nothing(scene: Scene) -> Outcome:
+    logs = scene.client("logs")
+    group = paths.resource(scene, "PlanExportLogs")
+    before = len(logs.describe_log_streams(logGroupName=group)["logStreams"])
+    paths.fail(scene)  # Plan Export refuses its input, and says so in its log
+    after = len(logs.describe_log_streams(logGroupName=group)["logStreams"])
+    return Outcome(before == after > 0, f"{before} log streams before, {after} after")
+
+
+PATHS: dict[str, Callable[[Scene], Outcome]] = {
+    "PlanExportRole/ReadExports": _export_fails,
+    "StateMachineRole/trust": _export_fails,
+    "PlanExportRole/WriteLogs/logs:PutLogEvents": _function_logs_nothing,
+    "PrepareConnectionRole/KeepTheConnection/glue:UpdateConnection": _drifted_export_fails,
+    "StateMachineRole/RunExportJob/glue:StartJobRun": _export_fails,
+    "ExportJobRole/JoinItsNetwork": _export_fails,
+    "AggregateResultsRole/UseTheKey/kms:GenerateDataKey": _export_fails,
+    "FallbackScheduleRole/StartExport": _schedule_is_undelivered,
+    "ExportKey/AlarmsToTheTopic/kms:Decrypt": _nobody_hears_of_the_alarm,
+    "ExportBucket/TlsOnly": _plain_http_is_answered,
+}

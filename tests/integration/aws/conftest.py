@@ -1,0 +1,38 @@
+"""One emulator for all tests of this folder."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.aws import runtimes
+from local.aws.faults.client import Faults
+from tests.emulated_account import Account, emulated_account
+
+
+@pytest.fixture(scope="session")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    with emulated_account(tmp_path_factory.mktemp("aws"), java_home=runtimes.java_home()) as running:
+        yield running
+
+
+@pytest.fixture
+def faults(account: Account) -> Iterator[Faults]:
+    made = Faults(account.aws.endpoint)
+    yield made
+    made.remove()
+
+
+def once(account: Account, service: str) -> Any:
+    """A client that asks once."""
+    return account.aws.client(service, retries={"total_max_attempts": 1})
+
+
+def code_of(call: Any) -> str:
+    """Return the code of the error that a call raises, or nothing."""
+    try:
+        call()
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return ""

@@ -1,0 +1,134 @@
+"""CloudFormation makes what a template says, and waits for custom resources."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.emulated_account import EVERYTHING, Account
+
+RESPOND = """
+import json, urllib.request
+def handler(event, context):
+    answer = {name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")}
+    answer |= {"Status": event["ResourceProperties"]["Answer"], "Reason": "as asked", "PhysicalResourceId": "made",
+               "Data": {"Uri": "s3://somewhere"}}
+    if event["RequestType"] == "Delete":
+        answer["Status"] = "SUCCESS"
+    body = json.dumps(answer).encode()
+    urllib.request.urlopen(urllib.request.Request(event["ResponseURL"], data=body, method="PUT"))
+"""
+FLOW = {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
+
+
+def stack() -> str:
+    """A new stack name."""
+    return f"stack-{uuid.uuid4().hex[:8]}"
+
+
+def job(**properties: Any) -> dict[str, Any]:
+    """A Glue job as a resource."""
+    command = {"Name": "glueetl", "ScriptLocation": "s3://somewhere/script.py"}
+    return {
+        "Type": "AWS::Glue::Job",
+        "Properties": {"Role": "arn:aws:iam::000000000000:role/x", "Command": command, **properties},
+    }
+
+
+def machine(account: Account, location: dict[str, str]) -> dict[str, Any]:
+    """A state machine whose definition is in S3, as `sam deploy` makes it from a DefinitionUri."""
+    properties = {
+        "DefinitionS3Location": location,
+        "DefinitionSubstitutions": {"Name": "substituted"},
+        "RoleArn": account.role("states", EVERYTHING),
+    }
+    return {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}
+
+
+def test_given_job_with_execution_property_when_deployed_then_it_has_it(account: Account) -> None:
+    made = account.deploy(stack(), {"Job": job(ExecutionProperty={"MaxConcurrentRuns": 7}), "Plain": job()})
+
+    glue = account.client("glue")
+    found = [glue.get_job(JobName=made[name])["Job"]["ExecutionProperty"] for name in ("Job", "Plain")]
+    assert found == [{"MaxConcurrentRuns": 7}, {"MaxConcurrentRuns": 1}]
+
+
+def test_given_definition_in_yaml_when_deployed_then_the_machine_runs(account: Account) -> None:
+    flow = {"QueryLanguage": "JSONata", **FLOW, "States": {"A": {"Type": "Succeed", "Output": {"name": "${Name}"}}}}
+
+    made = account.deploy(stack(), {"Machine": machine(account, _put(account, yaml.safe_dump(flow)))})
+
+    assert json.loads(account.execute(made["Machine"])["output"]) == {"name": "substituted"}
+
+
+def test_given_definition_with_a_mistake_when_deployed_then_the_stack_fails(account: Account) -> None:
+    broken = json.dumps({**FLOW, "StartAt": "No"})
+
+    assert "InvalidDefinition" in _failure(account, {"Machine": machine(account, _put(account, broken))})
+
+
+def test_given_secret_when_deployed_then_its_reference_is_its_arn(account: Account) -> None:
+    secret = {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": f"{stack()}/database"}}
+
+    made = account.deploy(stack(), {"Secret": secret})
+
+    assert made["Secret"].startswith("arn:aws:secretsmanager:")
+    assert account.client("secretsmanager").describe_secret(SecretId=made["Secret"])["ARN"] == made["Secret"]
+
+
+def test_given_custom_resource_when_deployed_then_its_answer_is_an_attribute(account: Account) -> None:
+    custom = _custom(account, "SUCCESS")
+    script = {"Fn::GetAtt": ["Custom", "Uri"]}
+
+    made = account.deploy(
+        stack(), {"Custom": custom, "Job": job(Command={"Name": "glueetl", "ScriptLocation": script})}
+    )
+
+    assert made["Custom"] == "made"
+    assert account.client("glue").get_job(JobName=made["Job"])["Job"]["Command"]["ScriptLocation"] == "s3://somewhere"
+
+
+def test_given_custom_resource_that_fails_when_deployed_then_the_stack_fails_with_its_reason(account: Account) -> None:
+    assert "as asked" in _failure(account, {"Custom": _custom(account, "FAILED")})
+
+
+def role_policy(role: str, name: str) -> dict[str, Any]:
+    """A role, and a policy in it as a resource of its own."""
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+    properties = {"RoleName": role, "PolicyName": name, "PolicyDocument": document}
+    return {"Policy": {"Type": "AWS::IAM::RolePolicy", "Properties": properties}}
+
+
+def test_given_role_policy_when_renamed_then_the_old_one_goes_and_both_go_with_the_stack(account: Account) -> None:
+    role = account.role("lambda", EVERYTHING).rsplit("/", 1)[1]
+    iam, name = account.client("iam"), stack()
+    account.deploy(name, role_policy(role, "first"))
+    had = iam.list_role_policies(RoleName=role)["PolicyNames"]
+
+    account.update(name, role_policy(role, "second"))
+    renamed = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    account.delete(name)
+
+    assert (sorted(had), sorted(renamed)) == (["first", "inline"], ["inline", "second"])
+    assert iam.list_role_policies(RoleName=role)["PolicyNames"] == ["inline"]
+
+
+def _custom(account: Account, answer: str) -> dict[str, Any]:
+    return {"Type": "Custom::Asset", "Properties": {"ServiceToken": account.function(RESPOND), "Answer": answer}}
+
+
+def _put(account: Account, text: str) -> dict[str, str]:
+    bucket = account.bucket()
+    account.client("s3").put_object(Bucket=bucket, Key="definition", Body=text.encode())
+    return {"Bucket": bucket, "Key": "definition"}
+
+
+def _failure(account: Account, resources: dict[str, Any]) -> str:
+    """The reasons of the failed resources of a stack that cannot be made."""
+    name = stack()
+    with pytest.raises(Exception, match="StackCreateComplete"):
+        account.deploy(name, resources)
+    events = account.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
+    return " ".join(event.get("ResourceStatusReason", "") for event in events if "FAILED" in event["ResourceStatus"])

@@ -1,0 +1,50 @@
+"""One PostgreSQL, one emulated AWS and one warm engine for all tests of this folder."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path[:0] = [str(ROOT / "lambdas"), str(ROOT / "lambdas" / "shared")]
+
+import pytest  # noqa: E402
+
+from local import postgres  # noqa: E402
+from local.airflow.versions import VERSIONS, find  # noqa: E402
+from local.aws import server  # noqa: E402
+from local.aws.settings import Settings  # noqa: E402
+from local.postgres import PostgresServer  # noqa: E402
+from tests.integration.completeness.databases import Databases  # noqa: E402
+from tests.integration.completeness.engine import BUCKET, Aws, Engine  # noqa: E402
+
+DEFAULT_VERSIONS = "2.10.3,3.0.6,3.3.1"
+CHOSEN = tuple(
+    find(number.strip()).number for number in os.environ.get("AIRFLOW_VERSIONS", DEFAULT_VERSIONS).split(",")
+)
+ALL_CHOSEN = set(CHOSEN) == set(VERSIONS)
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[PostgresServer]:
+    with postgres.temporary_server(password="pass'word \\ ünï", version=16) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def databases(database_server: PostgresServer) -> Databases:
+    return Databases(database_server)
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    with server.start(Settings(home=tmp_path_factory.mktemp("aws"), auth=False)) as emulator:
+        running = Aws(emulator)
+        running.client("s3").create_bucket(Bucket=BUCKET)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def engine(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with Engine(aws, tmp_path_factory.mktemp("engine") / "engine.log") as running:
+        yield running

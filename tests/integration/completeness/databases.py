@@ -1,0 +1,59 @@
+"""Databases of a kind: an Airflow version as its migration leaves it, or 2.9.2 upgraded in place to the newest."""
+
+import uuid
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+from plan_export.table_registry import TABLES
+from psycopg import sql
+
+from local.airflow.versions import NEWEST
+from local.postgres import PostgresServer
+from local.schemas.airflow import migrate
+from local.schemas.dumps import restore
+from tests.integration.completeness.aged_data import UNTOUCHED, AgedData, fill
+from tests.integration.completeness.live_catalog import read_live_catalog
+from tests.integration.completeness.values import PICKLED
+
+OLDEST = "2.9.2"
+UPGRADED = f"{OLDEST} upgraded to {NEWEST}"
+DATED = tuple(table.name for table in TABLES if table.window == "date")
+
+
+class Databases:
+    """Makes databases on one server; the slow part of each kind is done once."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self.server = server
+        self._templates: set[str] = set()
+
+    def empty(self, kind: str) -> str:
+        """Return the URL of a new database with the schema of a kind, and at most the rows that a migration makes.
+
+        Args:
+            kind: an Airflow version; or UPGRADED, once `aged` has made one.
+        """
+        if kind not in self._templates:
+            restore(self.server, kind, kind)
+            self._templates.add(kind)
+        return self.server.create_database(f"{kind}-{uuid.uuid4().hex[:8]}", template=kind)
+
+    def aged(self, kind: str) -> tuple[str, AgedData]:
+        """Return the URL of a new database of a kind with aged data, and what that data tells."""
+        url = self.empty(OLDEST if kind == UPGRADED else kind)
+        with psycopg.connect(url) as connection:
+            data = fill(connection, DATED)
+            if kind == UPGRADED:  # what cannot be converted: the upgrade leaves it behind in _xcom_archive
+                connection.execute("UPDATE xcom SET value = %s WHERE task_id = 'extract'", [PICKLED])
+        if kind == UPGRADED:
+            migrate(NEWEST, url)
+            self._keep_emptied(unquote(urlsplit(url).path[1:]), kind)
+        return url, data
+
+    def _keep_emptied(self, dbname: str, kind: str) -> None:
+        url = self.server.create_database(kind, template=dbname)
+        with psycopg.connect(url) as connection:
+            tables = set(read_live_catalog(connection).columns) - set(UNTOUCHED)
+            names = sql.SQL(", ").join(sql.Identifier("public", table) for table in sorted(tables))
+            connection.execute(sql.SQL("TRUNCATE {}").format(names))
+        self._templates.add(kind)

@@ -1,0 +1,42 @@
+"""A real schema is made once; half of one is never kept."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from local.postgres import PostgresServer
+from local.schemas import dumps
+from local.schemas.errors import SchemaError
+from tests.integration.completeness.conftest import CHOSEN
+from tests.integration.completeness.databases import Databases
+
+
+def test_given_a_kept_dump_when_restored_again_then_airflow_does_not_run(
+    database_server: PostgresServer, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    databases.empty(CHOSEN[0])
+    monkeypatch.setattr(dumps, "migrate", _fail)
+
+    url = dumps.restore(database_server, "restored again", CHOSEN[0])
+
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() is not None
+
+
+def test_given_a_migration_that_fails_when_restored_then_neither_dump_nor_database_is_left(
+    database_server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dumps, "migrate", _fail)
+
+    with pytest.raises(SchemaError, match="migration failed"):
+        dumps.restore(database_server, "never made", CHOSEN[0], root=tmp_path)
+
+    assert list(tmp_path.glob("*.dump")) == []
+    with psycopg.connect(database_server.url()) as connection:
+        names = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
+    assert [name for name in names if name == "never made" or name.startswith("made_")] == []
+
+
+def _fail(version: str, url: str) -> None:
+    raise SchemaError(f"migration failed for {version}")

