@@ -1,13 +1,21 @@
-"""Which tests stay together when several processes share the work: those of one folder, or of one Airflow version."""
+"""How the suite runs: which tests one process keeps together, and how examples are made up."""
 
 import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).parent
 VERSION = re.compile(r"\[(\d+\.\d+\.\d+)")
+
+# The same examples in every run, and as many seconds as they take: what CI finds does not depend on luck and load.
+# Others are tried by `pytest --hypothesis-profile explore`.
+PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
+settings.register_profile("suite", derandomize=True, **PATIENT)
+settings.register_profile("explore", max_examples=1000, **PATIENT)
+settings.load_profile("suite")
 
 
 class BySharedServers(LoadScopeScheduling):

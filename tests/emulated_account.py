@@ -2,10 +2,9 @@
 
 import io
 import json
-import time
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,19 +12,11 @@ from typing import Any
 
 from local.aws import runtimes, server
 from local.aws.settings import Settings
+from tests.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SERVICES = {name: f"{name}.amazonaws.com" for name in ("lambda", "glue", "states", "scheduler")}
 EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-
-
-def wait_until(answer: Callable[[], Any], seconds: float = 20) -> Any:
-    """Poll until `answer` is truthy, and return it."""
-    end = time.monotonic() + seconds
-    while not (found := answer()):
-        assert time.monotonic() < end, f"nothing within {seconds} s"
-        time.sleep(0.05)
-    return found
 
 
 @dataclass(frozen=True)
@@ -131,7 +122,7 @@ class Account:
             run = glue.get_job_run(JobName=name, RunId=run_id)["JobRun"]
             return run if run["JobRunState"] not in ("STARTING", "RUNNING", "STOPPING") else None
 
-        return dict(wait_until(ended, 60))
+        return dict(wait_until(ended, f"the run {run_id} ends"))
 
     def machine(self, definition: dict[str, Any], role: str = "") -> str:
         """A state machine; JSONata unless it says otherwise. Returns its ARN."""
@@ -157,7 +148,7 @@ class Account:
             found = client.describe_execution(executionArn=execution)
             return found if found["status"] != "RUNNING" else None
 
-        return dict(wait_until(described, 60))
+        return dict(wait_until(described, f"{execution} ends"))
 
     def history(self, execution: str) -> list[dict[str, Any]]:
         """All events of an execution."""

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.emulated_account import EVERYTHING, Account, wait_until
+from tests.emulated_account import EVERYTHING, Account
 from tests.state_machine.conftest import GLUE_PERMISSIONS, PERMISSIONS, Stage, create_machine, default_answers
 from tests.state_machine.packages import deploy_function
 from tests.unit.template.definitions import template
+from tests.waiting import wait_until
 
 ENVIRONMENT = "prod"
 ACTIVE = ("STARTING", "RUNNING", "STOPPING")
@@ -98,7 +99,7 @@ def keep_failures(account: Account, function: str, queue: str) -> None:
 def published(stage: Stage, number: int = 1) -> list[tuple[str | None, str]]:
     """Wait for so many messages; the function is invoked asynchronously."""
     found: list[tuple[str | None, str]] = []
-    wait_until(lambda: found.extend(stage.published()) or len(found) >= number, 60)
+    wait_until(lambda: found.extend(stage.published()) or len(found) >= number)
     return found
 
 
@@ -206,7 +207,7 @@ def test_given_topic_that_refuses_the_alert_then_the_event_is_kept_as_a_dead_let
     try:
         export = stage.run(stage.script(plan=[{"raise": "InvalidInputError"}]), watched.machine)
         sqs = account.client("sqs")
-        [letter] = wait_until(lambda: sqs.receive_message(QueueUrl=watched.dead_letters).get("Messages"), 60)
+        [letter] = wait_until(lambda: sqs.receive_message(QueueUrl=watched.dead_letters).get("Messages"))
     finally:
         function.update_function_configuration(FunctionName=watched.function, Environment={"Variables": variables})
 

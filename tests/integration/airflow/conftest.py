@@ -5,8 +5,7 @@
 
 import json
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from local.aws import server as aws_server
 from local.aws.server import EmulatedAws
 from local.aws.settings import Settings
 from local.postgres import PostgresServer
+from tests.waiting import wait_until
 
 VERSIONS = os.environ.get("AIRFLOW_VERSIONS", "2.10.3,3.3.1").split(",")
 DAG_ID = "mwaa_metadata_export"
@@ -42,7 +42,7 @@ FLOW = {
             "Default": "Export",
         },
         "Explode": {"Type": "Fail", "Error": "ExportIncompleteError", "Cause": "group runs failed:\ndisk full"},
-        "Export": {"Type": "Wait", "Seconds": 12, "Next": "Done"},  # longer than Airflow takes to look first
+        "Export": {"Type": "Wait", "Seconds": 25, "Next": "Done"},  # longer than Airflow takes to look first
         "Done": {"Type": "Succeed", "Output": {"status": "COMPLETE", "summary_uri": "s3://bucket/summary.json.gz"}},
     },
 }
@@ -52,15 +52,6 @@ TRUST = {
         {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"},
     ],
 }
-
-
-def wait_until(look: Callable[[], Any], what: str, seconds: float = 180) -> Any:
-    """Poll until `look` returns something truthy, and return that."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.3)
-    return found
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from local.airflow import server, versions
 from local.airflow.environment import AirflowEnvironment
 from local.airflow.errors import ApiError
 from local.aws.faults.client import Faults
-from tests.integration.airflow.conftest import DAG_ID, EXPLODE, PASSWORD, STACK, Running, wait_until
+from tests.integration.airflow.conftest import DAG_ID, EXPLODE, PASSWORD, STACK, Running
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 # https://github.com/apache/airflow/pull/55767: the retries of a killed task count in later versions only

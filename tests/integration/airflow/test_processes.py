@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from local.airflow import processes
 from local.airflow.processes import Component
+from tests.waiting import wait_until
 
 # Plays the command `airflow`: starts a child in a process group of its own, as Airflow does for a task, and then
 # ignores SIGTERM, ends at once, or waits.
@@ -48,10 +48,7 @@ def start(fake_airflow: Path, home: Path, kind: str) -> list[int]:
     file = home / "child"
     component = Component(kind, (kind, str(file)))
     pids = processes.start([component], airflow=fake_airflow, home=home, logs=home, variables={"PATH": "/usr/bin:/bin"})
-    deadline = time.monotonic() + 10
-    while not (file.exists() and file.read_text()):
-        assert time.monotonic() < deadline, (home / f"airflow-{kind}.log").read_text()
-        time.sleep(0.02)
+    wait_until(lambda: file.exists() and file.read_text(), "the child's id")
     return [pids[kind], int(file.read_text())]
 
 
@@ -75,10 +72,7 @@ def test_given_a_component_that_crashed_then_it_is_named_and_stop_ends_the_child
     fake_airflow: Path, home: Path
 ) -> None:
     component, child = start(fake_airflow, home, "crashing")
-    deadline = time.monotonic() + 10
-    while not processes.ended({"crashing": component}):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: processes.ended({"crashing": component}), "the component ends")
     assert running([child]) == [child]
     processes.stop(home)
     assert running([child]) == []

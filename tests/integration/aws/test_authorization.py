@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.aws.authorization import record
-from tests.emulated_account import EVERYTHING, Account, wait_until
+from tests.emulated_account import EVERYTHING, Account
+from tests.waiting import wait_until
 
 SPEAKING = "def handler(event, context):\n    print('spoken')\n    return 1"
 PASS = {"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}}

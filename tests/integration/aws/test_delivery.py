@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.emulated_account import EVERYTHING, Account, wait_until
+from tests.emulated_account import EVERYTHING, Account
+from tests.waiting import wait_until
 
 PASS = {"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}}
 ANYBODY = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}

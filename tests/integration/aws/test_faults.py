@@ -133,7 +133,7 @@ def test_given_held_call_then_it_waits_until_the_block_is_left(account: Account,
         held.wait()
         assert code_of(lambda: s3.head_object(Bucket=bucket, Key="key")) == "404"
 
-    put.join(10)
+    put.join(60)
     assert code_of(lambda: s3.head_object(Bucket=bucket, Key="key")) == ""
 
 

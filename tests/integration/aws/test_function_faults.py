@@ -3,8 +3,9 @@
 import pytest
 
 from local.aws.faults.client import Faults
-from tests.emulated_account import Account, wait_until
+from tests.emulated_account import Account
 from tests.integration.aws.conftest import code_of, once
+from tests.waiting import wait_until
 
 ECHO = "def handler(event, context):\n    return event\n"
 

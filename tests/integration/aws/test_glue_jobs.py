@@ -11,7 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.aws.server import is_alive
-from tests.emulated_account import EVERYTHING, Account, wait_until
+from tests.emulated_account import EVERYTHING, Account
+from tests.waiting import wait_until
 
 FOREVER = "import time\ntime.sleep(600)"
 WRITE_ARGUMENTS = """

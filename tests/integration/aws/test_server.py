@@ -12,7 +12,7 @@ from local.aws import server
 from local.aws.errors import PatchError, StartError
 from local.aws.patches import replace
 from local.aws.settings import Settings
-from tests.emulated_account import wait_until
+from tests.waiting import wait_until
 
 PARENT = """
 import sys, time

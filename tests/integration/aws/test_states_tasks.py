@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from tests.emulated_account import EVERYTHING, Account, wait_until
+from tests.emulated_account import EVERYTHING, Account
+from tests.waiting import wait_until
 
 ECHO = "def handler(event, context):\n    return event\n"
 

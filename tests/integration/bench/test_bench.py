@@ -134,10 +134,10 @@ def test_given_running_benchmark_when_interrupted_then_servers_and_contestant_ar
     started = psutil.Process(process.pid).children(recursive=True)
 
     os.kill(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=180)
 
     assert process.returncode == 130, output
     assert "stopped" in output
     assert len(started) > 1
-    assert not psutil.wait_procs(started, timeout=5)[1]
+    assert not psutil.wait_procs(started, timeout=60)[1]
     assert postgres.find(home / "postgres") is None

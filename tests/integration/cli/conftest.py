@@ -55,7 +55,7 @@ def run(start: Start) -> Callable[..., "subprocess.CompletedProcess[str]"]:
 
     def running(*arguments: str) -> "subprocess.CompletedProcess[str]":
         process = start(*arguments)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=300)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     return running

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulated_account import Account, wait_until
+from tests.emulated_account import Account
+from tests.waiting import wait_until
 
 
 def test_given_an_export_then_list_show_verify_and_cost_find_it(run):
@@ -55,7 +56,7 @@ def test_given_ctrl_c_then_following_ends_and_the_export_goes_on(account: Accoun
     assert "Console" in process.stdout.readline()
     wait_until(lambda: process.poll() is None)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=180)
     assert process.returncode == 130
     assert "The export goes on" in errors
     assert client.describe_execution(executionArn=arn)["status"] == "RUNNING"
@@ -64,6 +65,6 @@ def test_given_ctrl_c_then_following_ends_and_the_export_goes_on(account: Accoun
 
 def test_given_an_endpoint_that_does_not_answer_then_the_exit_code_is_three(start):
     process = start("list", endpoint="http://127.0.0.1:9")
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=180)
     assert process.returncode == 3
     assert "Could not connect to the endpoint URL" in errors

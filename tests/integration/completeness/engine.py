@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[3]
 ENTRY_SCRIPT = ROOT / "glue" / "mwaa_metadb_export.py"
 WARM_ENGINE = Path(__file__).with_name("warm_engine.py")
 BUCKET = "exports"
-EXPORT_SECONDS = 120
+EXPORT_SECONDS = 300
 
 
 class ExportFailedError(Exception):

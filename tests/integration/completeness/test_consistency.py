@@ -2,9 +2,8 @@
 
 import csv
 import io
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,6 +11,7 @@ from tests.integration.completeness.conftest import CHOSEN
 from tests.integration.completeness.databases import Databases
 from tests.integration.completeness.engine import Aws, Engine, Export, group_arguments
 from tests.integration.completeness.write_load import PREFIX, TASKS, TOKENS, Writer
+from tests.waiting import wait_until
 
 BOTH_ENDS = tuple(dict.fromkeys((CHOSEN[0], CHOSEN[-1])))
 ROUNDS = 2
@@ -49,7 +49,8 @@ def test_given_write_load_when_a_group_comes_too_late_for_the_snapshot_then_its_
 ) -> None:
     arguments = group_arguments(aws.connect_to(url), only=["runs", "tasks"], SNAPSHOT_HOLD_SECONDS="0")
     first = engine.export({"runs": arguments["runs"]})
-    _wait(lambda: writer.transactions, more=50)
+    enough = writer.transactions + 50
+    wait_until(lambda: writer.transactions >= enough, f"{enough} transactions")
     second = engine.export({"tasks": arguments["tasks"]})
 
     assert first.manifests["runs"]["consistency"] == "snapshot"
@@ -83,10 +84,3 @@ def _loaded(export: Export, table: str, column: str) -> list[str]:
     """Return the values of a column in the rows of the writer."""
     rows = csv.DictReader(io.StringIO(export.csv(table).decode(), newline=""))
     return [row[column] for row in rows if row[column].startswith(PREFIX)]
-
-
-def _wait(count: Callable[[], int], more: int, seconds: float = 30) -> None:
-    end, deadline = count() + more, time.monotonic() + seconds
-    while count() < end:
-        assert time.monotonic() < deadline, f"{count()} of {end} within {seconds} s"
-        time.sleep(0.01)

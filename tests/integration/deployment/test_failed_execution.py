@@ -8,8 +8,8 @@ import pytest
 
 from local.observe import received_alerts
 from local.pipeline import ALERT_QUEUE, subscribe_queue
-from tests.emulated_account import wait_until
 from tests.integration.deployment.conftest import ENVIRONMENT, STACK, Deployed
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +24,9 @@ def failed(deployed: Deployed, inbox: str) -> tuple[dict[str, Any], dict[str, st
     states = deployed.client("stepfunctions")
     given = json.dumps({"include_tables": ["no such; table"]})
     arn = states.start_execution(stateMachineArn=deployed.resource("ExportStateMachine"), input=given)["executionArn"]
-    wait_until(lambda: states.describe_execution(executionArn=arn)["status"] == "FAILED", 60)
+    wait_until(lambda: states.describe_execution(executionArn=arn)["status"] == "FAILED")
     found: list[dict[str, str]] = []
-    wait_until(lambda: found.extend(received_alerts(deployed.client("sqs"), inbox)) or found, 60)
+    wait_until(lambda: found.extend(received_alerts(deployed.client("sqs"), inbox)) or found)
     [alert] = found
     return states.describe_execution(executionArn=arn), alert
 

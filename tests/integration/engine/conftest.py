@@ -7,9 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -206,7 +205,7 @@ class Engine:
     def run_script(self, tables: Mapping[str, str], *, publish: bool = True, **changes: str) -> tuple[int, str, str]:
         """Run the entry script under Spark to its end; return exit code, standard output and error."""
         process = self.start_script(tables, publish=publish, **changes)
-        output, error = process.communicate(timeout=120)
+        output, error = process.communicate(timeout=300)
         return process.returncode, output, error
 
     def manifest(self, group: str = "runs") -> dict[str, Any]:
@@ -252,12 +251,4 @@ class Engine:
     def kill(process: subprocess.Popen[str]) -> None:
         """End the driver, its JVM and its workers at once, as a machine that fails does."""
         os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=20)
-
-    @staticmethod
-    def wait_until(true: Callable[[], object], seconds: float) -> None:
-        """Poll until it is true."""
-        deadline = time.monotonic() + seconds
-        while not true():
-            assert time.monotonic() < deadline, f"not true within {seconds} s"
-            time.sleep(0.02)
+        process.communicate(timeout=60)

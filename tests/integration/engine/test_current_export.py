@@ -8,6 +8,7 @@ from metadata_export.aws import s3_client
 from metadata_export.storage import Store
 
 from tests.integration.engine.conftest import PREFIX, Database, Engine
+from tests.waiting import wait_until
 
 LOCK = "exports/env-backups/_runs/_current.json"
 ARN = "arn:aws:states:eu-central-1:000000000000:execution:env-metadata-export:old"
@@ -40,7 +41,7 @@ def test_a_redriven_run_yields_to_an_export_at_work_and_takes_the_lock_over_when
     # GIVEN a newer export whose Glue run is active
     glue = boto3.client("glue")
     other = glue.start_job_run(JobName=job, Arguments=OTHER)["JobRunId"]
-    engine.wait_until(lambda: state(job, other) == "RUNNING", 20)
+    wait_until(lambda: state(job, other) == "RUNNING")
 
     # WHEN a run of the old execution starts, THEN it fails at once, says whose export is running, and writes no table
     code, _, error = engine.run_script(TABLES, JOB_NAME=job, EXECUTION_ARN=ARN)
@@ -50,7 +51,7 @@ def test_a_redriven_run_yields_to_an_export_at_work_and_takes_the_lock_over_when
 
     # WHEN the newer one has ended and the old one is redriven, THEN it exports and holds the lock
     glue.batch_stop_job_run(JobName=job, JobRunIds=[other])
-    engine.wait_until(lambda: state(job, other) == "STOPPED", 20)
+    wait_until(lambda: state(job, other) == "STOPPED")
     code, _, error = engine.run_script(TABLES, publish=False, JOB_NAME=job, EXECUTION_ARN=ARN)
     assert code == 0, error[-3000:]
     assert engine.keys(PREFIX) == [f"{PREFIX}variable_143022.csv.gz"]

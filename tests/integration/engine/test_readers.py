@@ -99,5 +99,5 @@ def test_spark_sees_the_same_rows_whatever_the_members(tmp_path: Path) -> None:
         "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     }
     command = [sys.executable, "-c", SPARK_READER, *map(str, paths)]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
     assert result.stdout.splitlines() == [repr(EXPECTED)] * len(LAYOUTS)

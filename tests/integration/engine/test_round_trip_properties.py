@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
@@ -42,7 +42,7 @@ def tables(draw: st.DrawFn) -> tuple[list[str], list[tuple[Any, ...]]]:
 
 
 @given(table=tables(), names=st.lists(TEXT.filter(lambda name: 0 < len(name.encode()) < 60), min_size=5, unique=True))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 def test_any_table_comes_back_as_it_was(
     engine: Engine, database: Database, table: tuple[list[str], list[tuple[Any, ...]]], names: list[str]
 ) -> None:

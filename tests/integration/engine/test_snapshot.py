@@ -18,6 +18,7 @@ from metadata_export.errors import ExportError
 from metadata_export.storage import Store
 
 from tests.integration.engine.conftest import RUNS_PREFIX, Database, Engine
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.parametrize("postgres_server", [16, 18], ids=["PostgreSQL 16", "PostgreSQL 18"], indirect=True)
 
@@ -157,7 +158,7 @@ def test_a_holder_waits_no_longer_than_the_bound(engine: Engine, database: Datab
         GROUPS["runs"], EXPORT_GROUP="runs", EXPORT_GROUPS='["runs", "tasks"]', SNAPSHOT_HOLD_SECONDS="1"
     )
     assert manifest["snapshot"]["role"] == "claimed"
-    assert 1 <= time.monotonic() - started < 8
+    assert 1 <= time.monotonic() - started < 60  # without it, 15 minutes
     assert database.open_transactions() == 0
 
 
@@ -169,13 +170,13 @@ def test_a_group_that_fails_before_it_imports_does_not_keep_the_holder_waiting(
     groups = '["runs", "tasks"]'
     with ThreadPoolExecutor(1) as threads:
         holder = threads.submit(engine.export, GROUPS["runs"], EXPORT_GROUP="runs", EXPORT_GROUPS=groups)
-        engine.wait_until(lambda: engine.keys(f"{RUNS_PREFIX}_snapshot"), 20)
+        wait_until(lambda: engine.keys(f"{RUNS_PREFIX}_snapshot"))
         source = database.source(port=1)
         with pytest.raises(ExportError, match="cannot connect"):
             engine.export(GROUPS["tasks"], source=source, EXPORT_GROUP="tasks", EXPORT_GROUPS=groups)
 
         # THEN the holder ends long before its bound of 15 minutes
-        assert holder.result(timeout=30)["snapshot"]["role"] == "claimed"
+        assert holder.result(timeout=60)["snapshot"]["role"] == "claimed"
 
 
 def test_a_single_group_needs_no_claim(engine: Engine, database: Database) -> None:

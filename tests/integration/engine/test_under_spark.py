@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from tests.integration.engine.conftest import PASSWORD, PREFIX, ROOT, Database, Engine
+from tests.waiting import wait_until
 
 SCHEMA = json.loads((Path(ROOT) / "docs/contracts/group_manifest.schema.json").read_text())
 INCOMPRESSIBLE = "encode(sha256(g::text::bytea), 'hex') || encode(sha256((g + 1)::text::bytea), 'hex')"
@@ -89,11 +90,11 @@ def test_a_killed_run_leaves_no_transaction_and_the_next_one_cleans_up(engine: E
     # GIVEN a run that is killed in the middle of a table, with its upload begun
     make_large_table(database, 600_000)
     process = engine.start_script({"log": "full"})
-    engine.wait_until(lambda: engine.uploads() and database.open_transactions() > 1, 60)
+    wait_until(lambda: engine.uploads() and database.open_transactions() > 1)
     engine.kill(process)
 
     # THEN its transactions end
-    engine.wait_until(lambda: database.open_transactions() == 0, 10)
+    wait_until(lambda: database.open_transactions() == 0, "its transactions end", 60)
     assert engine.uploads()
 
     # AND the next attempt aborts the stale upload and delivers
@@ -112,7 +113,7 @@ def test_two_groups_that_run_at_the_same_time_share_one_snapshot(engine: Engine,
         engine.start_script({"variable": "full"}, publish=False, EXPORT_GROUP="definitions", EXPORT_GROUPS=groups),
     ]
     for process in processes:
-        _, error = process.communicate(timeout=120)
+        _, error = process.communicate(timeout=300)
         assert process.returncode == 0, error[-3000:]
 
     # THEN one claimed the snapshot, the other imported it, and both name the same claimer

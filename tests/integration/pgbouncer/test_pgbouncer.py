@@ -163,7 +163,7 @@ def test_given_a_run_that_is_killed_when_it_copies_then_no_transaction_is_open_a
     assert _left_open(source) == []
 
 
-def _left_open(source: Source, seconds: float = 5) -> list[tuple[Any, ...]]:
+def _left_open(source: Source, seconds: float = 60) -> list[tuple[Any, ...]]:
     """Return the transactions that stay open: a server needs a moment to notice that its client is gone."""
     deadline = time.monotonic() + seconds
     while (left := source.open_transactions()) and time.monotonic() < deadline:
@@ -171,7 +171,7 @@ def _left_open(source: Source, seconds: float = 5) -> list[tuple[Any, ...]]:
     return left
 
 
-def _wait_for_lock(source: Source, process: Any, log: Path, seconds: float = 90) -> None:
+def _wait_for_lock(source: Source, process: Any, log: Path, seconds: float = 180) -> None:
     """Wait until a run has a task that waits for a lock, and beside it the transaction that holds the snapshot."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mwaa_metadata_export.verification import Digest, verify_table
@@ -142,7 +142,6 @@ def test_given_a_value_of_many_megabytes_then_it_is_read():
 
 
 @given(data=st.binary(max_size=300), cuts=st.lists(st.integers(0, 300), max_size=4), step=st.integers(1, 70))
-@settings(deadline=None)
 def test_given_any_parts_and_any_reads_then_the_digest_is_that_of_s3(data: bytes, cuts: list[int], step: int):
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     parts = [data[begin:end] for begin, end in pairwise(edges)]
@@ -163,7 +162,6 @@ def test_given_any_parts_and_any_reads_then_the_digest_is_that_of_s3(data: bytes
         )
     )
 )
-@settings(deadline=None)
 def test_given_any_values_then_the_rows_are_counted(records: list[list[str | None]]):
     data = gzip.compress(csv_bytes([["a", "b"], *records]), mtime=0)
     assert problems(data, len(records), ["a", "b"]) == []

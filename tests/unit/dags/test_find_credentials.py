@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.dags.conftest import ADDRESS, CANARY, IMAGE_ADDRESS, LOGIN, URL, found
@@ -181,7 +181,6 @@ def test_given_a_unix_socket_then_it_is_refused_and_the_reason_is_said(dag_file:
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
-EVERY_EXAMPLE = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def as_sqlalchemy_1(text: str) -> str:
@@ -194,7 +193,6 @@ def as_sqlalchemy_1(text: str) -> str:
     [partial(quote, safe=""), partial(quote, safe=" +"), as_sqlalchemy_1],
     ids=["everything", "SQLAlchemy 2", "SQLAlchemy 1.4"],
 )
-@EVERY_EXAMPLE
 @given(username=TEXT, password=TEXT, dbname=TEXT)
 def test_given_any_login_and_database_in_a_url_then_they_come_out_as_they_went_in(
     dag_file: Any, encode: Callable[[str], str], username: str, password: str, dbname: str
@@ -205,7 +203,6 @@ def test_given_any_login_and_database_in_a_url_then_they_come_out_as_they_went_i
     assert (secret["host"], secret["port"]) == ("db.example", 6432)
 
 
-@EVERY_EXAMPLE
 @given(username=TEXT, password=TEXT)
 def test_given_any_login_in_json_then_it_comes_out_as_it_went_in(dag_file: Any, username: str, password: str) -> None:
     login = {"username": username, "password": password}

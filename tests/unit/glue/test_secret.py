@@ -5,7 +5,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from metadata_export.errors import CredentialsError
 from metadata_export.secret import parse_secret, read_credentials
@@ -97,7 +97,6 @@ def test_given_an_sslmode_that_verifies_then_there_are_authorities_to_verify_wit
     assert not verifies or b"BEGIN CERTIFICATE" in Path(options["sslrootcert"]).read_bytes()
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_given_any_password_then_it_comes_out_of_the_secret_as_it_went_in(password: str) -> None:
     assert parse_secret("s", json.dumps(SECRET | {"password": password})).password == password

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,9 +12,10 @@ import pytest
 
 from local.bench.errors import BenchError
 from local.bench.usage import Usage, measure
+from tests.waiting import wait_until
 
 MIB = 1024 * 1024
-HOLD = "import time; held = bytearray(b'x') * ({size} << 20); time.sleep(0.4)"
+HOLD = "import time; held = bytearray(b'x') * ({size} << 20); time.sleep(1)"
 
 
 def run(code: str, folder: Path, servers: Mapping[str, int] | None = None) -> Usage:
@@ -37,13 +37,13 @@ def test_given_process_and_child_that_hold_memory_when_measured_then_the_peak_is
 
 
 def test_given_forked_child_that_shares_memory_when_measured_then_shared_pages_count_once(tmp_path: Path) -> None:
-    code = "import os; held = bytearray(b'x') * (80 << 20)\nimport time\nif os.fork(): os.wait()\nelse: time.sleep(0.4)"
+    code = "import os; held = bytearray(b'x') * (80 << 20)\nimport time\nif os.fork(): os.wait()\nelse: time.sleep(1)"
 
     assert 80 * MIB < run(code, tmp_path).peak_bytes["python"] < 130 * MIB
 
 
 def test_given_busy_process_when_measured_then_its_time_and_processor_seconds_are_known(tmp_path: Path) -> None:
-    usage = run("import time\nwhile time.process_time() < 0.6: pass", tmp_path)
+    usage = run("import time\nwhile time.process_time() < 0.6: pass\ntime.sleep(0.5)", tmp_path)
 
     assert usage.wall_seconds >= 0.6
     assert 0.4 < usage.cpu_seconds["python"] < 1.0
@@ -52,14 +52,16 @@ def test_given_busy_process_when_measured_then_its_time_and_processor_seconds_ar
 def test_given_server_that_works_meanwhile_when_measured_then_its_share_and_that_of_its_children_is_known(
     tmp_path: Path,
 ) -> None:
-    burn = "import time\nwhile time.process_time() < 0.3: pass"
-    begin = "import subprocess, sys, time\ninput()\n"
-    code = f"{begin}subprocess.run([sys.executable, '-c', {burn!r}])\n{burn}\ntime.sleep(60)"
+    burn, done = "import time\nwhile time.process_time() < 0.3: pass", tmp_path / "done"
+    begin = "import pathlib, subprocess, sys, time\ninput()\n"
+    end = f"pathlib.Path({str(done)!r}).touch()\ntime.sleep(60)"
+    code = f"{begin}subprocess.run([sys.executable, '-c', {burn!r}])\n{burn}\n{end}"
+    wait_for_it = f"import pathlib, time\nwhile not pathlib.Path({str(done)!r}).exists(): time.sleep(0.1)"
     server = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
     assert server.stdin is not None
     try:
-        threading.Timer(0.1, lambda: (server.stdin.write(b"\n"), server.stdin.flush())).start()
-        usage = run("import time; time.sleep(2)", tmp_path, {"server": server.pid})
+        threading.Timer(0.5, lambda: (server.stdin.write(b"\n"), server.stdin.flush())).start()
+        usage = run(wait_for_it, tmp_path, {"server": server.pid})
     finally:
         server.kill()
         server.communicate()
@@ -79,7 +81,4 @@ def test_given_command_that_leaves_a_child_behind_when_measured_then_the_child_i
     run(code, tmp_path)
 
     child = int((tmp_path / "log").read_text())
-    deadline = time.monotonic() + 5
-    while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
