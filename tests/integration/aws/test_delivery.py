@@ -34,10 +34,8 @@ def test_given_topic_policy_that_does_not_allow_it_when_rule_matches_then_dead_l
 
     account.execute(machine)
 
-    sqs, everything = account.client("sqs"), ["All"]
-    letters = sqs.receive_message(QueueUrl=dead_letters, WaitTimeSeconds=5, MessageAttributeNames=everything)[
-        "Messages"
-    ]
+    sqs, everything = account.client("sqs"), {"MessageAttributeNames": ["All"]}
+    letters = wait_until(lambda: sqs.receive_message(QueueUrl=dead_letters, **everything).get("Messages"))
     assert [letter["MessageAttributes"]["RULE_ARN"]["StringValue"] for letter in letters] == [rule]
     assert "Messages" not in sqs.receive_message(QueueUrl=queue)
 
@@ -153,5 +151,6 @@ def _let_events_publish(account: Account, topic: str, rule: str) -> None:
 
 
 def _received(account: Account, queue: str) -> list[str]:
-    messages = account.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=5).get("Messages", [])
+    sqs = account.client("sqs")
+    messages = wait_until(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"), "a message")
     return [json.loads(message["Body"])["Message"] for message in messages]

