@@ -1,6 +1,7 @@
 """How the suite runs: which tests one process keeps together, and how examples are made up."""
 
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,12 @@ class BySharedServers(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> BySharedServers:
     """Let pytest-xdist schedule by groups. Its own, `--dist loadgroup`, knows none under pytest 9."""
     return BySharedServers(config, log)
+
+
+def pytest_configure() -> None:
+    """Let what tests start hear Ctrl-C: a job in the background of a script has it ignored, and its children too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
