@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 from local.aws.glue.failure import LaunchError
+from local.locks import exclusive
 
 INSTALL_SECONDS = 300
 
@@ -30,13 +31,20 @@ def install(archive: Path, options: str, python: Path, cache: Path) -> Path:
         LaunchError: the archive or its requirements cannot be installed, with pip's reason.
     """
     digest = hashlib.sha256(archive.read_bytes() + options.encode() + str(python).encode()).hexdigest()[:16]
-    target = cache / digest
-    if target.exists():
-        return target
-    unpacked, staging = archive.with_suffix(".unpacked"), cache / f".{digest}.{archive.parent.name}"
+    target, staging = cache / digest, cache / f".{digest}"
+    with exclusive(cache / f"{digest}.lock"):  # all groups of an export start at once and ask for the same
+        if not target.exists():
+            shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
+            _install(archive, options, python, staging)
+            staging.rename(target)
+    return target
+
+
+def _install(archive: Path, options: str, python: Path, target: Path) -> None:
+    unpacked = archive.with_suffix(".unpacked")
     _unpack(archive, unpacked)
     command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-input", "--no-compile"]
-    command += ["--disable-pip-version-check", "--target", str(staging), *shlex.split(options)]
+    command += ["--disable-pip-version-check", "--target", str(target), *shlex.split(options)]
     command += [
         "--find-links",
         str(unpacked / "wheels"),
@@ -46,10 +54,6 @@ def install(archive: Path, options: str, python: Path, cache: Path) -> Path:
     result = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     if result.returncode:
         raise LaunchError("LAUNCH ERROR", f"Failed to install {archive.name}: {result.stderr.strip().splitlines()[-1]}")
-    if not target.exists():
-        staging.rename(target)
-    shutil.rmtree(staging, ignore_errors=True)  # another run was faster
-    return target
 
 
 def _unpack(archive: Path, folder: Path) -> None:

@@ -1,10 +1,8 @@
 """A Glue job runs its script, as Glue does."""
 
-import io
 import json
 import os
 import signal
-import zipfile
 from typing import Any
 
 import pytest
@@ -12,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from local.aws.server import is_alive
 from tests.emulated_account import EVERYTHING, Account
+from tests.integration.aws.wheels import wheel_archive
 from tests.waiting import wait_until
 
 FOREVER = "import time\ntime.sleep(600)"
@@ -124,7 +123,7 @@ def test_given_role_that_does_not_trust_glue_when_run_then_failed(account: Accou
 def test_given_wheels_when_run_then_the_script_imports_them(account: Account) -> None:
     bucket = account.bucket()
     account.client("s3").put_object(
-        Bucket=bucket, Key="a/own.gluewheels.zip", Body=_wheels("own_module", "NAME = 'own'")
+        Bucket=bucket, Key="a/own.gluewheels.zip", Body=wheel_archive({"own_module": "NAME = 'own'"})
     )
     options = {
         "--additional-python-modules": f"s3://{bucket}/a/own.gluewheels.zip",
@@ -184,19 +183,3 @@ def test_given_connection_when_updated_then_it_is_another(account: Account) -> N
 def _ended(account: Account, job: str, run_id: str) -> dict[str, Any] | None:
     run = account.client("glue").get_job_run(JobName=job, RunId=run_id)["JobRun"]
     return run if run["JobRunState"] not in ("STARTING", "RUNNING", "STOPPING") else None
-
-
-def _wheels(module: str, code: str) -> bytes:
-    wheel, archive = io.BytesIO(), io.BytesIO()
-    with zipfile.ZipFile(wheel, "w") as zipped:
-        information = f"{module}-1.0.dist-info"
-        zipped.writestr(f"{module}.py", code)
-        zipped.writestr(f"{information}/METADATA", f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
-        zipped.writestr(
-            f"{information}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        zipped.writestr(f"{information}/RECORD", "")
-    with zipfile.ZipFile(archive, "w") as zipped:
-        zipped.writestr(f"wheels/{module}-1.0-py3-none-any.whl", wheel.getvalue())
-        zipped.writestr("wheels/requirements.txt", f"{module}==1.0\n")
-    return archive.getvalue()
