@@ -37,7 +37,7 @@ def environment(settings: Settings, folder: Path, conf: Mapping[str, str] | None
         "PYSPARK_SUBMIT_ARGS": submit_arguments(settings.spark_master, own | dict(conf or {})),
         "SPARK_LOCAL_DIRS": str(scratch),
         "SPARK_LOCAL_IP": "127.0.0.1",
-        **_archive_of_classes(settings.spark_classes),
+        "SPARK_SUBMIT_OPTS": java_options(folder, settings.spark_classes),
     }
 
 
@@ -50,6 +50,12 @@ def submit_arguments(master: str, conf: Mapping[str, str] | None = None) -> str:
     return " ".join([f"--master {master}", *options, "pyspark-shell"])
 
 
-def _archive_of_classes(archive: Path | None) -> dict[str, str]:
-    # One that does not fit is passed over, silently.
-    return {"SPARK_SUBMIT_OPTS": f"-XX:SharedArchiveFile={archive} -Xlog:disable"} if archive else {}
+def java_options(folder: Path, classes: Path | None = None) -> str:
+    """SPARK_SUBMIT_OPTS: what Java takes from its command line only.
+
+    Args:
+        folder: for the files that Java and its libraries unpack; they leave some of them behind.
+        classes: archive of the classes that Spark's start loads. One that does not fit is passed over, silently.
+    """
+    archive = [f"-XX:SharedArchiveFile={classes}", "-Xlog:disable"] if classes else []
+    return shlex.join([f"-Djava.io.tmpdir={folder}", *archive])

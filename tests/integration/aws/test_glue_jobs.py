@@ -151,12 +151,16 @@ def test_given_output_when_run_then_it_is_in_cloudwatch_logs(account: Account) -
 
 
 @pytest.mark.slow
-def test_given_spark_script_when_run_then_spark_runs_in_local_mode(account: Account) -> None:
+def test_given_spark_script_when_run_then_spark_runs_in_local_mode_and_in_the_folder_of_the_run(
+    account: Account,
+) -> None:
     script = (
+        "import os\n"
         "from pyspark.sql import SparkSession\n"
         "context = SparkSession.builder.getOrCreate().sparkContext\n"
         "assert context.parallelize(range(10), 4).sum() == 45\n"
         "print(context.master)\n"
+        "assert context._jvm.System.getProperty('java.io.tmpdir') == os.environ['TMPDIR']\n"
     )
 
     run = account.run_job(account.job(script))

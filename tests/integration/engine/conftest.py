@@ -33,7 +33,7 @@ from metadata_export.task import Failure, Result, Session, Task, run_task  # noq
 
 from local import postgres  # noqa: E402
 from local.aws import server  # noqa: E402
-from local.aws.glue.spark import submit_arguments  # noqa: E402
+from local.aws.glue.spark import java_options, submit_arguments  # noqa: E402
 from local.aws.settings import Settings  # noqa: E402
 
 PASSWORD = "p@ss 'word' \\ with/everything?"
@@ -191,6 +191,7 @@ class Engine:
             "PYSPARK_SUBMIT_ARGS": submit_arguments("local[2,4]"),
             "PYTHONPATH": str(ROOT / "glue"),
             "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_SUBMIT_OPTS": java_options(self.aws.settings.temporary),
         }
         script = [sys.executable, str(ROOT / "glue" / "mwaa_metadb_export.py")]
         return subprocess.Popen(

