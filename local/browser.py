@@ -197,7 +197,7 @@ def _start(installed: Installed, profile: str) -> Browser:
     pid = os.posix_spawn(
         installed.executable,
         [installed.executable, *arguments, "about:blank"],
-        {**installed.environment, "HOME": profile},
+        {**installed.environment, "HOME": profile, "TMPDIR": profile},
         file_actions=[*actions, *silence],
         setpgroup=0,
     )
