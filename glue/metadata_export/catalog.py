@@ -8,9 +8,16 @@ from psycopg import sql
 from metadata_export.errors import SourceError
 from metadata_export.source import Connection, naming
 
-# r ordinary, p partitioned; a partition is exported as a part of its parent
+# r ordinary, p partitioned; a partition is exported as a part of its parent, which has no pages of its own.
+# pg_partition_tree() would keep every partition locked until the transaction ends.
 TABLES = """
-SELECT c.relname, c.relkind::text, pg_catalog.pg_table_size(c.oid),
+SELECT c.relname, c.relkind::text,
+       CASE c.relkind WHEN 'p' THEN (
+           WITH RECURSIVE tree AS (
+               SELECT c.oid UNION ALL
+               SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
+           ) SELECT COALESCE(sum(pg_catalog.pg_table_size(oid)), 0) FROM tree
+       ) ELSE pg_catalog.pg_table_size(c.oid) END,
        pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int
 FROM pg_catalog.pg_class c
 WHERE c.relnamespace = 'public'::pg_catalog.regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
@@ -38,15 +45,20 @@ WHERE k.contype = 'f' AND k.conparentid = 0 AND child.relnamespace = 'public'::p
   AND parent.relnamespace = 'public'::pg_catalog.regnamespace
 ORDER BY child.relname, k.conname
 """
-# A table that was truncated or rewritten after the snapshot looks empty to it
-# (https://www.postgresql.org/docs/current/mvcc-caveats.html); it has another file than the snapshot's pg_class says.
-# Asking for the size locks the table for a moment, which brings what this session knows of its file up to date.
+# COPY reads the rows of the snapshot from the table that has the name now. One that was truncated or rewritten since
+# has another file and looks empty (https://www.postgresql.org/docs/current/mvcc-caveats.html); one that was dropped and
+# created again is another table under the same name; a partition that is gone or detached takes its rows with it. An
+# ordinary table that is only dropped needs no look: it was read before, or its COPY has failed.
+# Asking for the size locks the table for a moment, which brings what this session knows of it up to date.
 REPLACED = """
 SELECT c.relname FROM pg_catalog.pg_class c
-WHERE c.relnamespace = 'public'::pg_catalog.regnamespace AND c.relkind = 'r'
+WHERE c.relnamespace = 'public'::pg_catalog.regnamespace AND c.relkind IN ('r', 'p')
   AND (c.relispartition OR c.relname IN ({}))
-  AND CASE WHEN pg_catalog.pg_relation_size(c.oid) IS NOT NULL
-           THEN pg_catalog.pg_relation_filenode(c.oid) <> c.relfilenode END
+  AND CASE WHEN COALESCE(pg_catalog.pg_relation_size(c.oid), 0) >= 0 THEN
+          pg_catalog.pg_relation_filenode(c.oid) <> c.relfilenode
+          OR CASE WHEN c.relispartition THEN pg_catalog.pg_partition_root(c.oid) IS NULL
+             ELSE pg_catalog.to_regclass(pg_catalog.format('public.%I', c.relname)) <> c.oid END
+      END
 ORDER BY c.relname
 """
 SERVER = """
@@ -130,7 +142,7 @@ def read_catalog(connection: Connection) -> Catalog:
 
 
 def check_not_replaced(connection: Connection, tables: Iterable[str]) -> None:
-    """Raise SourceError when one of these tables was truncated or rewritten since the transaction's snapshot.
+    """Raise SourceError when one of these tables was replaced since the transaction's snapshot.
 
     Args:
         connection: whose transaction has the snapshot with which the tables were read before.
@@ -140,8 +152,8 @@ def check_not_replaced(connection: Connection, tables: Iterable[str]) -> None:
         replaced = [str(row[0]) for row in connection.execute(sql.SQL(REPLACED).format(names)).fetchall()]
     if replaced:
         raise SourceError(
-            f"{', '.join(replaced)}: truncated or rewritten (TRUNCATE, ALTER TABLE, VACUUM FULL) after the export's "
-            "snapshot, so rows are missing: export this group again, when no migration runs"
+            f"{', '.join(replaced)}: truncated, rewritten or replaced (TRUNCATE, ALTER TABLE, VACUUM FULL, DROP and "
+            "CREATE) after the export's snapshot, so rows are missing: export this group again, when no migration runs"
         )
 
 
