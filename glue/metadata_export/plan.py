@@ -7,8 +7,9 @@ from psycopg import sql
 
 from metadata_export.arguments import Arguments
 from metadata_export.catalog import Catalog, Column, Table
+from metadata_export.errors import SourceError
 from metadata_export.parts import MAXIMUM_PARTS, MIB
-from metadata_export.window import Window, parent_rules
+from metadata_export.window import RUN_TABLE, Window, parent_rules
 
 SMALL_TABLE_BYTES = 8 * MIB  # exported whole by one task, many tables to a task
 CHUNK_BYTES = 64 * MIB  # on disk; compresses to one S3 part, over its minimum of 5 MiB for most tables
@@ -48,7 +49,17 @@ class Extract:
 
 
 def select_tables(arguments: Arguments, catalog: Catalog) -> Selection:
-    """Decide by the live catalog which tables are exported, skipped, and unknown to the table registry."""
+    """Decide by the live catalog which tables are exported, skipped, and unknown to the table registry.
+
+    Raises:
+        SourceError: this is not Airflow's database, or not now: all tables would be skipped, and nothing be missing.
+    """
+    if RUN_TABLE not in catalog.tables and not catalog.tables.keys() & arguments.tables.keys():
+        raise SourceError(
+            f"the schema public of the database {arguments.database_name!r} has neither {RUN_TABLE} nor any table of "
+            f"the group {arguments.group}: is it Airflow's metadata database (see dbname in the secret), and is it "
+            "not being reset? Redrive the execution when it is there"
+        )
     skipped = {name: ABSENT for name in arguments.tables if name not in catalog.tables}
     known = arguments.catalogued_tables | arguments.exclude_tables | frozenset(arguments.tables)
     unknown = tuple(sorted(set(catalog.tables) - known)) if arguments.catalogued_tables else ()

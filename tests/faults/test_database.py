@@ -32,6 +32,15 @@ def test_wrong_password(scene: Scene) -> None:
     scene.must_fail("logs", "cannot connect to PostgreSQL", "password authentication failed")
 
 
+def test_other_database(scene: Scene) -> None:
+    """The secret names a database that has no Airflow in it."""
+    scene.publish(dbname="postgres")
+
+    scene.start()
+
+    scene.must_fail("logs", "has neither dag_run nor any table of the group", "see dbname in the secret")
+
+
 def test_expired_token(scene: Scene) -> None:
     """The IAM token has expired before the export."""
     scene.publish(expires_at="2026-01-01T00:00:00Z")
@@ -112,18 +121,22 @@ def test_altered_table(scene: Scene) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["ALTER TABLE job ALTER COLUMN id TYPE bigint", "TRUNCATE job"],
-    ids=["rewritten", "truncated"],
+    [
+        "ALTER TABLE job ALTER COLUMN id TYPE bigint",
+        "TRUNCATE job",
+        "ALTER TABLE job RENAME TO job_old; CREATE TABLE job (LIKE job_old); DROP TABLE job_old",
+    ],
+    ids=["rewritten", "truncated", "created again"],
 )
-def test_rewritten_table(scene: Scene, statement: str) -> None:
-    """A table gets another file between plan and read, so that it looks empty to the snapshot."""
+def test_replaced_table(scene: Scene, statement: str) -> None:
+    """A table is replaced between plan and read, so that it looks empty to the snapshot."""
     scene.start()
 
     with scene.faults.held(*BEFORE_THE_COPIES) as held:
         held.wait()
         scene.execute(statement)
 
-    scene.must_recover("job: truncated or rewritten")
+    scene.must_recover("job: truncated, rewritten or replaced")
 
 
 def test_disk_full(scene: Scene) -> None:

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 from metadata_export.arguments import parse_arguments
+from metadata_export.errors import SourceError
 from metadata_export.parts import MIB
 from metadata_export.plan import (
     CHUNK_BYTES,
@@ -89,6 +90,28 @@ def test_given_the_live_catalog_then_it_alone_decides_what_is_skipped_and_unknow
 
     # AND without the registry's names nothing is unknown
     assert select_tables(parse_arguments(argv(EXPORT_TABLES=tables)), live).uncatalogued == ()
+
+
+@pytest.mark.parametrize(
+    ("live", "skipped"),
+    [
+        (["dag_run"], ["job", "sla_miss"]),
+        (["job"], ["sla_miss"]),
+    ],
+    ids=["Airflow without the group's tables", "one of the group's tables"],
+)
+def test_given_a_sign_of_airflow_then_absent_tables_are_skipped(live: list[str], skipped: list[str]) -> None:
+    tables = '[{"table": "job", "window": "date"}, {"table": "sla_miss", "window": "date"}]'
+    selection = select_tables(parse_arguments(argv(EXPORT_TABLES=tables)), catalog(*(table(n, "id") for n in live)))
+    assert sorted(selection.skipped) == skipped
+
+
+@pytest.mark.parametrize("live", [[], ["orders"]], ids=["empty", "of something else"])
+@pytest.mark.parametrize("tables", ['[{"table": "job", "window": "date"}]', "[]"], ids=["tables", "unknown ones only"])
+def test_given_a_database_without_airflow_then_nothing_passes_for_an_export(live: list[str], tables: str) -> None:
+    arguments = parse_arguments(argv(EXPORT_TABLES=tables, CATALOGUED_TABLES='["job"]'))
+    with pytest.raises(SourceError, match=r"'AirflowMetadata' has neither dag_run nor any table of the group runs"):
+        select_tables(arguments, catalog(*(table(name, "id") for name in live)))
 
 
 def test_given_a_group_then_the_largest_table_comes_first_under_its_own_key() -> None:
