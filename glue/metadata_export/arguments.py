@@ -70,6 +70,11 @@ class Arguments:
         return f"{self.prefix}{name}_{self.export_id[9:15]}.csv.gz"
 
     @property
+    def parallelism(self) -> int:
+        """How many tasks run at a time, each on its connection: one more holds the snapshot."""
+        return self.max_connections - 1
+
+    @property
     def runs_prefix(self) -> str:
         """The folder of the manifest, where the snapshot claim lies too; ends in a slash."""
         return self.manifest_key.rpartition("/")[0] + "/"

@@ -107,7 +107,7 @@ def _export_tables(
     try:
         with _own_uploads(arguments, store, plan), start_tasks(session) as runner:
             progress = Progress(tables=len(plan.extracts), disk_bytes=disk_bytes)
-            tables = Work(plan.extracts, store, runner, arguments.max_connections - 1, progress).run()
+            tables = Work(plan.extracts, store, runner, arguments.parallelism, progress).run()
             progress.finished()
     except ExportError as error:
         raise _with_lost_snapshot(error, holder) from error

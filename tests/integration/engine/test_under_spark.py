@@ -5,12 +5,15 @@ import gzip
 import io
 import json
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jsonschema
 import pytest
+from metadata_export.aws import s3_client
+from metadata_export.storage import Store
 
-from tests.integration.engine.conftest import PASSWORD, PREFIX, ROOT, Database, Engine
+from tests.integration.engine.conftest import PASSWORD, PREFIX, ROOT, RUNS_PREFIX, Database, Engine
 from tests.waiting import wait_until
 
 SCHEMA = json.loads((Path(ROOT) / "docs/contracts/group_manifest.schema.json").read_text())
@@ -101,6 +104,47 @@ def test_a_killed_run_leaves_no_transaction_and_the_next_one_cleans_up(engine: E
     manifest = engine.export({"log": "full"})
     assert manifest["tables"]["log"]["rows"] == 600_000
     assert not engine.uploads()
+
+
+def test_connections_that_are_kept_are_no_more_than_allowed_and_go_before_the_snapshot_is_held_for_others(
+    engine: Engine, database: Database
+) -> None:
+    # GIVEN credentials that expire, more slots than connections, and a sibling that does not come
+    make_large_table(database, 600_000)
+    database.execute("CREATE TABLE variable (id int)")
+    engine.publish_credentials(expires_at=(datetime.now(UTC) + timedelta(minutes=15)).isoformat())
+    process = engine.start_script(
+        {"log": "full", "variable": "full"},
+        publish=False,
+        slots=6,
+        MAX_CONNECTIONS="3",
+        EXPORT_GROUPS='["runs", "definitions"]',
+    )
+
+    seen: list[int] = []
+
+    def exported() -> bool:
+        seen.append(database.open_transactions())
+        assert process.poll() is None
+        return len(engine.keys(PREFIX)) == 2
+
+    try:
+        # WHEN all tables are exported
+        wait_until(exported)
+
+        # THEN there were no more connections than allowed, and only the one with the snapshot is left
+        assert 1 < max(seen) <= 3
+        wait_until(lambda: database.open_transactions() == 1, "kept connections are closed", 30)
+        assert process.poll() is None
+
+        # AND the run ends well when the sibling is there
+        Store(s3_client(), engine.bucket).put_json(f"{RUNS_PREFIX}_snapshot_definitions.json", {})
+        _, error = process.communicate(timeout=60)
+        assert process.returncode == 0, error[-3000:]
+        assert database.open_transactions() == 0
+    finally:
+        if process.poll() is None:
+            engine.kill(process)
 
 
 def test_two_groups_that_run_at_the_same_time_share_one_snapshot(engine: Engine, database: Database) -> None:
