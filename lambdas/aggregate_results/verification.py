@@ -49,7 +49,10 @@ def _outcome(event: Event, group: TableGroup, store: ObjectStore) -> GroupOutcom
         manifest = _read_manifest(group, store)
     except ManifestError as error:
         return _distrusted(group, result, [f"its manifest {store.uri(group.manifest_key)} {error}"])
-    problems = [*_identity_problems(manifest, event.export, group, result), *_table_problems(manifest, group)]
+    problems = [
+        *_identity_problems(manifest, event.export, group, result),
+        *_table_problems(manifest, event.export, group),
+    ]
     problems = problems or _object_problems(manifest, event.export, store)
     return _distrusted(group, result, problems) if problems else GroupOutcome(group, manifest=manifest)
 
@@ -80,11 +83,17 @@ def _identity_problems(
             yield f"its manifest has {name} {shown(has)}, expected was {shown(expected)}"
 
 
-def _table_problems(manifest: Manifest, group: TableGroup) -> Iterator[str]:
+def _table_problems(manifest: Manifest, export: Export, group: TableGroup) -> Iterator[str]:
     planned = {table.table: table.window for table in group.tables}
     exported, skipped = manifest.tables.keys(), manifest.skipped_tables.keys()
     for name in sorted(planned.keys() - exported - skipped):
         yield f"planned table {name} is neither exported nor skipped"
+    # By name somebody asked for it: a slip of the pen must not pass for an export of everything that was asked for.
+    for name in sorted(planned.keys() & skipped & set(export.include_tables)):
+        yield (
+            f"table {name}, which include_tables asks for, is not in this database: start a new execution without it, "
+            "or with its right name"
+        )
     for name in sorted(exported & skipped):
         yield f"table {shown(name)} is both exported and skipped"
     for name in sorted(planned.keys() & exported):

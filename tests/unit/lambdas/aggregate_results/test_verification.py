@@ -1,5 +1,6 @@
 """Did a group deliver what was planned?"""
 
+import dataclasses
 import json
 
 import pytest
@@ -90,6 +91,13 @@ def test_given_a_manifest_that_is_not_this_groups_then_the_group_fails(store, ch
 def test_given_a_planned_table_is_absent_in_this_version_then_skipping_it_is_fine(store):
     deliver(store, RUNS, tables={}, skipped_tables={"dag_run": "no such table"})
     assert outcome_of(store, "runs").cause is None
+
+
+def test_given_a_table_that_was_asked_for_by_name_is_absent_then_the_group_fails(store):
+    deliver(store, RUNS, tables={}, skipped_tables={"dag_run": "no such table"})
+    asked = dataclasses.replace(event(), export=dataclasses.replace(EXPORT, include_tables=("dag_run",)))
+    found = next(each for each in verify_groups(asked, store) if each.group == RUNS)
+    assert "table dag_run, which include_tables asks for, is not in this database" in found.cause.text
 
 
 def test_given_another_window_than_planned_then_only_the_whole_table_is_accepted(store):
