@@ -52,6 +52,8 @@ def test_given_an_export_when_loaded_by_the_documented_commands_then_every_expor
         number = "INSERT INTO log (dttm, event) VALUES (now(), 'after the restore') RETURNING id"
         assert right.execute(number).fetchone() > right.execute("SELECT max(id) - 1 FROM log").fetchone()
         assert "log" in read_live_catalog(right).columns
+        taken, given = right.execute("SELECT max(id), nextval('ab_user_id_seq') FROM ab_user").fetchone() or (0, 0)
+        assert given > (taken or 0)
 
 
 def libpq_environment(url: str, bin_dir: Path) -> dict[str, str]:
