@@ -11,6 +11,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from export_contracts.aws import aws_call, error_code
 
+from mwaa_metadata_export.errors import InvalidOptionError
+
 _ADVICE = "Check --profile and --region, and whether your credentials are valid (aws sts get-caller-identity)."
 _MISSING = (
     "ResourceNotFoundException",
@@ -44,9 +46,13 @@ class Aws:
 
         Raises:
             AwsCallError: no region is known.
+            InvalidOptionError: AWS_ENDPOINT_URL is no URL.
         """
-        with aws_call(f"reach {service}", _ADVICE):
-            return self._session.client(service, config=_config())  # type: ignore[call-overload]
+        try:
+            with aws_call(f"reach {service}", _ADVICE):
+                return self._session.client(service, config=_config())  # type: ignore[call-overload]
+        except ValueError as error:  # botocore's, of an endpoint without its scheme
+            raise InvalidOptionError(f"Check the environment variable AWS_ENDPOINT_URL: {error}.") from error
 
     @property
     def region(self) -> str:

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from export_contracts.errors import AwsCallError
-from export_contracts.layout import Layout, export_id, report_key, started_at, summary_prefix
+from export_contracts.layout import Layout, export_id, report_key, started_at
 from export_contracts.store import ObjectStore
 from export_contracts.text import shown
 
@@ -122,9 +122,7 @@ class Exports:
         for year in self._folders(f"{self._layout.root}/", 4):
             for month in self._folders(year, 2):
                 for day in self._folders(month, 2):
-                    noon = datetime.strptime(day[-11:], "%Y/%m/%d/")  # noqa: DTZ007 - only for its date
-                    keys = self._store.keys(summary_prefix(self._layout.root, noon))
-                    yield from sorted((key for key in keys if _SUMMARY.search(key)), reverse=True)
+                    yield from sorted(filter(_id_of, self._store.keys(f"{day}export_summary_")), reverse=True)
 
     def _folders(self, prefix: str, digits: int) -> list[str]:
         folders = self._store.folders(prefix)
@@ -149,14 +147,20 @@ class Exports:
 
 def _id_of(key: str) -> str:
     found = _SUMMARY.search(key)
-    return f"{found[1]}{found[2]}{found[3]}T{found[4]}Z" if found else ""
+    identifier = f"{found[1]}{found[2]}{found[3]}T{found[4]}Z" if found else ""
+    return identifier if _start_of(identifier) else ""
 
 
 def _valid_start(identifier: str) -> datetime:
+    started = _start_of(identifier)
+    if started is None:
+        raise InvalidOptionError(f"{identifier} is no time, so it names no export.")
+    return started
+
+
+def _start_of(identifier: str) -> datetime | None:
     try:
         started = started_at(identifier)
     except ValueError:
-        started = None
-    if started is None or export_id(started) != identifier:
-        raise InvalidOptionError(f"{identifier} is no time, so it names no export.")
-    return started
+        return None
+    return started if export_id(started) == identifier else None

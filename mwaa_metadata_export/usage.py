@@ -71,14 +71,18 @@ def read_usage(aws: Aws, job: str, summary: Mapping[str, Any], started: datetime
 
 
 def _glue_runs(aws: Aws, job: str, export_id: str, started: datetime) -> tuple[GlueRun, ...]:
-    found = []
+    found: list[Mapping[str, Any]] = []
     with call(f"look at the runs of Glue job {job}"):
-        for page in aws.client("glue").get_paginator("get_job_runs").paginate(JobName=job):
-            runs = page["JobRuns"]
-            found += [run for run in runs if run.get("Arguments", {}).get("--EXPORT_ID") == export_id]
-            # Newest first: what follows is older still.
-            if runs and runs[-1]["StartedOn"].astimezone(UTC) < started - _CLOCKS_APART:
-                break
+        try:
+            for page in aws.client("glue").get_paginator("get_job_runs").paginate(JobName=job):
+                runs = page["JobRuns"]
+                found += [run for run in runs if run.get("Arguments", {}).get("--EXPORT_ID") == export_id]
+                # Newest first: what follows is older still.
+                if runs and runs[-1]["StartedOn"].astimezone(UTC) < started - _CLOCKS_APART:
+                    break
+        except ClientError as error:
+            if not missing(error):  # the stack may be gone: its exports stay
+                raise
     return tuple(_glue_run(run) for run in reversed(found))
 
 

@@ -35,20 +35,25 @@ def state_machine(patient: Patient) -> Finding:
 
 
 def job(patient: Patient) -> Finding:
-    """Is the Glue job there, and the script that it runs?"""
+    """Is the Glue job there, the script that it runs, and the packages that it installs?"""
     name = patient.target.name
     with call(f"look at Glue job {name}", "Allow glue:GetJob on it."):
         found = read_or_none(lambda: patient.aws.client("glue").get_job(JobName=name)["Job"])
     if found is None:
         return failed(f"there is no Glue job {name}", f"{_DEPLOY}.")
-    script = str(found["Command"]["ScriptLocation"])
-    bucket, _, key = script.removeprefix("s3://").partition("/")
-    with call(f"look at {script}", "Allow s3:GetObject and s3:ListBucket on the export bucket."):
-        there = read_or_none(lambda: patient.aws.client("s3").head_object(Bucket=bucket, Key=key))
-    if there is None:
-        return failed(f"its script {script} does not exist", f"{_DEPLOY}: it puts the script in place again.")
+    wheels = found.get("DefaultArguments", {}).get("--additional-python-modules", "")
+    assets = {"script": str(found["Command"]["ScriptLocation"]), "packages": wheels}
+    for what, uri in assets.items():
+        if uri.startswith("s3://") and not _is_there(patient, uri):
+            return failed(f"its {what} {uri} does not exist", f"{_DEPLOY}: it puts the {what} in place again.")
     version = found.get("GlueVersion", "unknown")
-    return passed(f"{name} on Glue {version}, script in place")
+    return passed(f"{name} on Glue {version}, script and packages in place")
+
+
+def _is_there(patient: Patient, uri: str) -> bool:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    with call(f"look at {uri}", "Allow s3:GetObject and s3:ListBucket on the export bucket."):
+        return read_or_none(lambda: patient.aws.client("s3").head_object(Bucket=bucket, Key=key)) is not None
 
 
 def schedule(patient: Patient) -> Finding:

@@ -28,6 +28,8 @@ def last_export(patient: Patient) -> Finding:
         return failed(
             f"there is no COMPLETE export; the newest, {found[0].export_id}, is not", _see(found[0].export_id)
         )
+    if latest.summary is None:
+        return failed(f"the summary of {latest.export_id}, the last COMPLETE export: {latest.problem}", start)
     when = f"{latest.export_id}, {age(latest.started, patient.now)}"
     if patient.now - latest.started > timedelta(hours=patient.fresh_hours):
         return failed(f"the last COMPLETE export is {when}: older than {patient.fresh_hours} hours", start)

@@ -1,5 +1,6 @@
 """`cost`: what an export cost, and a month of such exports."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +18,7 @@ from mwaa_metadata_export.costing import (
     object_sizes,
     run_costs,
 )
+from mwaa_metadata_export.errors import InvalidOptionError
 from mwaa_metadata_export.exports import LATEST
 from mwaa_metadata_export.options import Session, with_session
 from mwaa_metadata_export.prices import Prices, read_prices
@@ -40,6 +42,8 @@ def cost(session: Session, export: str, exports_a_month: float, own_prices: Path
 
     These are list prices, not your bill: no free tier, no discount, no taxes.
     """
+    if not math.isfinite(exports_a_month):
+        raise InvalidOptionError(f"--exports-a-month {exports_a_month}: allowed is a number of 0 or more.")
     prices = read_prices(own_prices)
     target = session.target()
     found = session.exports(target).find(export)

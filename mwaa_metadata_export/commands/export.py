@@ -1,6 +1,7 @@
 """`export`: starts an execution and follows it."""
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from mwaa_metadata_export.options import Session, with_session
 from mwaa_metadata_export.target import Target
 
 POLL_SECONDS = 3.0
+_EXECUTION_ARN = re.compile(r"arn:[\w-]+:states:[\w-]+:\d{12}:execution:[^:\s]+:[^:\s]+")
 _SIGNS = {"started": "·", "succeeded": "✓", "failed": "✗"}
 _STYLES = {"started": "dim", "succeeded": "green", "failed": "red"}
 
@@ -44,6 +46,8 @@ def export(session: Session, follow: bool, execution: str | None, **fields: Any)
 
     What is not said is as the stack's parameters say. Ctrl-C ends the following, not the export.
     """
+    if execution and not _EXECUTION_ARN.fullmatch(execution):
+        raise InvalidOptionError(f"--execution {execution!r} is not an execution's ARN (arn:aws:states:...).")
     target = session.target()
     client = session.aws.client("stepfunctions")
     arn = execution or _start(client, target, _input(fields))
@@ -89,7 +93,7 @@ def _follow(session: Session, target: Target, follower: Follower, *, started: bo
     screen.line("Console", execution_url(arn), style="dim")
     if not to_the_end:
         if screen.as_json:
-            screen.document({"execution_arn": arn, "status": "RUNNING"})
+            screen.document({"execution_arn": arn, "status": "RUNNING" if started else follower.status()["status"]})
         return OK
     with screen.waiting("waiting for the next step; Ctrl-C ends the following, not the export"):
         execution = _wait(session, target, follower)

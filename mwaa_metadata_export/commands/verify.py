@@ -1,5 +1,6 @@
 """`verify`: every object of an export against its summary, byte by byte."""
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,8 @@ def verify(session: Session, export: str, tables: tuple[str, ...], download: Pat
     found = session.exports(target).find(export)
     summary = found.read()
     wanted = _wanted(summary["details"], tables)
+    if download:
+        _make_folder(download)
     bucket, folder = target.where().bucket, found.key.rpartition("/")[0] + "/"
     verdicts = []
     with session.screen.progress("verifying", sum(entry["object_bytes"] for entry in wanted.values())) as bar:
@@ -45,6 +48,15 @@ def verify(session: Session, export: str, tables: tuple[str, ...], download: Pat
     if download:
         _keep_summary(session, target, found, download)
     return _conclude(session.screen, found, summary, verdicts)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InvalidOptionError(f"--download {folder}: cannot write there: {error.strerror}.") from error
 
 
 def _wanted(details: Mapping[str, Any], tables: tuple[str, ...]) -> dict[str, Any]:
@@ -85,7 +97,6 @@ def _kept(folder: Path | None, key: str) -> Iterator[tuple[BinaryIO | None, Call
     if folder is None:
         yield None, lambda sound: None
         return
-    folder.mkdir(parents=True, exist_ok=True)
     final = folder / key.rpartition("/")[2]
     partial = final.with_name(f"{final.name}.part")
     sounds: list[bool] = []

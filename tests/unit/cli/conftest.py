@@ -140,9 +140,13 @@ def sound(made: Made, fakes: dict[str, Any]) -> Made:
     fakes["mwaa"], fakes["stepfunctions"] = environment.Mwaa(*environment.make_network()), environment.StepFunctions()
     fakes["sns"], fakes["s3"] = environment.Sns(), environment.S3()
     made.put("assets/glue/script.py", b"")
+    made.put("assets/glue/wheels.zip", b"")
     glue = environment.client("glue")
     command = {"Name": "glueetl", "ScriptLocation": f"s3://{BUCKET}/assets/glue/script.py"}
-    glue.create_job(Name="prod-metadata-export", Role="r", Command=command, GlueVersion="5.1")
+    packages = {"--additional-python-modules": f"s3://{BUCKET}/assets/glue/wheels.zip"}
+    glue.create_job(
+        Name="prod-metadata-export", Role="r", Command=command, GlueVersion="5.1", DefaultArguments=packages
+    )
     outputs = fakes["cloudformation"].stacks["prod-metadata-export"]["Outputs"]
     outputs.append({"OutputKey": "KeyArn", "OutputValue": environment.make_storage()})
     environment.make_schedule("ENABLED")

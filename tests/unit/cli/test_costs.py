@@ -83,6 +83,19 @@ def test_given_a_run_of_long_ago_then_aws_does_not_know_it_any_more_and_that_is_
     assert "AWS no longer knows" in run("cost").out
 
 
+def test_given_a_job_that_is_gone_then_the_runs_are_unknown_and_that_is_said(used, fakes, run):
+    gone = {"Error": {"Code": "EntityNotFoundException", "Message": "gone"}}
+    fakes["glue"].pages = ClientError(gone, "GetJobRuns")  # type: ignore[arg-type]
+    assert run("cost", "--json").json["complete_records"] is False
+
+
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_given_no_finite_number_of_exports_then_it_is_refused(used, run, number):
+    result = run("cost", "--exports-a-month", number, "--json")
+    assert (result.code, result.out) == (2, "")
+    assert "--exports-a-month" in result.err
+
+
 def test_given_older_runs_then_no_more_pages_are_read(used, fakes):
     from mwaa_metadata_export.aws import Aws
     from mwaa_metadata_export.usage import read_usage

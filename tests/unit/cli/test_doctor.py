@@ -46,6 +46,16 @@ def _no_script(made: Made, _: dict[str, Any]) -> None:
     made.s3.delete_object(Bucket=BUCKET, Key="assets/glue/script.py")
 
 
+def _no_packages(made: Made, _: dict[str, Any]) -> None:
+    made.s3.delete_object(Bucket=BUCKET, Key="assets/glue/wheels.zip")
+
+
+def _damaged(made: Made, _: dict[str, Any]) -> None:
+    for found in made.s3.list_objects_v2(Bucket=BUCKET)["Contents"]:
+        if "export_summary" in found["Key"]:
+            made.put(found["Key"], b"no gzip")
+
+
 def _no_schedule(_: Made, __: dict[str, Any]) -> None:
     client("scheduler").delete_schedule(Name="prod-metadata-export")
 
@@ -126,6 +136,7 @@ def _incomplete(made: Made, _: dict[str, Any]) -> None:
         ("state machine", _no_machine, "does not exist", "sam deploy"),
         ("Glue job", _no_job, "there is no Glue job", "sam deploy"),
         ("Glue job", _no_script, "script s3://prod-exports/assets/glue/script.py does not exist", "puts the script"),
+        ("Glue job", _no_packages, "packages s3://prod-exports/assets/glue/wheels.zip does not exist", "puts the"),
         ("schedule", _no_schedule, "there is no schedule", "sam deploy"),
         ("schedule", _schedule_off, "DISABLED, the stack's parameter ScheduleState says ENABLED", "set it by hand"),
         ("alerts", _not_confirmed, "ops@example.com has not confirmed", "Follow the link"),
@@ -146,6 +157,7 @@ def _incomplete(made: Made, _: dict[str, Any]) -> None:
         ("connection", _foreign_connection, "did not create", "Rename or delete"),
         ("connection", _drifted_connection, "is not what it should be", "repairs"),
         ("last export", _stale, "older than 36 hours", "mwaa-metadata-export export"),
+        ("last export", _damaged, "it is damaged", "mwaa-metadata-export export"),
         ("last export", _incomplete, "is not COMPLETE", "mwaa-metadata-export show"),
     ],
 )

@@ -204,6 +204,20 @@ def test_given_an_execution_then_it_is_followed_and_nothing_is_started(machine, 
     assert run("export", "--execution", ARN.replace("run-1", "run-2")).code == 4
 
 
+@pytest.mark.parametrize("arn", ["garbage", ARN.replace(":execution:", ":stateMachine:"), f"{ARN}\n"])
+def test_given_what_is_no_execution_then_it_is_refused(machine, run, arn):
+    machine()
+    result = run("export", "--execution", arn)
+    assert result.code == 2
+    assert "is not an execution's ARN" in result.err
+
+
+def test_given_an_execution_and_no_follow_then_its_status_is_what_it_is(machine, run):
+    machine(status="FAILED", looks=0)
+    answer = run("export", "--execution", ARN, "--no-follow", "--json").json
+    assert answer == {"execution_arn": ARN, "status": "FAILED"}
+
+
 def test_given_no_follow_then_it_ends_at_once(machine, run):
     machine(looks=99)
     assert run("export", "--no-follow", "--json").json == {"execution_arn": ARN, "status": "RUNNING"}

@@ -71,6 +71,8 @@ def test_given_foreign_objects_in_the_bucket_then_they_are_no_exports(made, run)
         "2026/notes.txt",
         "20x6/01/02/export_summary_030405.json.gz",
         "2026/01/02/export_summary_x.json.gz",
+        "2026/13/01/export_summary_030405.json.gz",
+        "2026/01/02/export_summary_999999.json.gz",
     ):
         made.put(f"{LAYOUT.root}/{key}", b"x")
     assert run("list", "--json").json == []

@@ -111,6 +111,22 @@ def test_given_download_then_what_is_sound_is_kept_with_the_summary(made, run, t
     assert json.loads(gzip.decompress((tmp_path / "kept" / f"export_summary_{stamp}.json.gz").read_bytes())) == summary
 
 
+def test_given_download_and_nothing_that_can_be_kept_then_the_verdict_comes_all_the_same(made, run, tmp_path: Path):
+    for entry in made.export()["details"].values():
+        made.s3.delete_object(Bucket=BUCKET, Key=entry["key"])
+    result = run("verify", "--download", str(tmp_path / "kept"))
+    assert result.code == 1
+    assert "does not exist" in result.out
+
+
+def test_given_a_folder_that_cannot_be_written_then_it_is_a_wrong_option(made, run, tmp_path: Path):
+    made.export()
+    (tmp_path / "file").write_text("")
+    result = run("verify", "--download", str(tmp_path / "file" / "kept"))
+    assert result.code == 2
+    assert "cannot write there" in result.err
+
+
 @pytest.mark.parametrize(
     ("text", "rows", "columns", "words"),
     [
