@@ -2,8 +2,11 @@
 
 import gzip
 import json
+from contextlib import nullcontext
 
 import pytest
+from botocore.stub import Stubber
+from export_contracts.errors import AwsCallError
 from plan_export.fresh_export import find_fresh_export
 
 from tests.unit.lambdas.plan_export.cases import LAYOUT, draft
@@ -88,3 +91,13 @@ def test_given_an_unreadable_summary_then_it_does_not_count(store, damage):
     publish(store)
     store.write(SUMMARY_KEY, damage(store.read(SUMMARY_KEY).body), "application/gzip")
     assert find_fresh_export(store, EXPORT, 20) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "refused"), [("InvalidObjectState", False), ("AccessDenied", True)], ids=["archived", "refused"]
+)
+def test_given_a_pointer_that_s3_does_not_give_then_only_an_archived_one_does_not_count(s3, store, code, refused):
+    with Stubber(s3) as stub:
+        stub.add_client_error("get_object", code, "no", http_status_code=403)
+        with pytest.raises(AwsCallError, match=code) if refused else nullcontext():
+            assert find_fresh_export(store, EXPORT, 20) is None
