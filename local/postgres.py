@@ -129,9 +129,9 @@ def start(
     if not (data_dir / "PG_VERSION").exists():
         _create_cluster(data_dir, bin_dir, password)
     chosen = port or _free_port()
-    _launch(data_dir, bin_dir, chosen, SETTINGS | (settings or {}))
     if not detached:
         atexit.register(_stop_at_exit, data_dir, os.getpid())
+    _launch(data_dir, bin_dir, chosen, SETTINGS | (settings or {}))
     _check_password(data_dir, chosen, password)
     return PostgresServer(data_dir=data_dir, port=chosen, bin_dir=bin_dir, password=password)
 
@@ -199,16 +199,22 @@ def _launch(data_dir: Path, bin_dir: Path, port: int, settings: dict[str, str]) 
     """Start the server through pg_ctl, which makes it nobody's child: no zombie to collect, no Ctrl-C to forward."""
     options = shlex.join(["-p", str(port), *(part for item in settings.items() for part in ("-c", "=".join(item)))])
     command = [str(bin_dir / "pg_ctl"), "start", "-D", str(data_dir), "-l", str(data_dir / "server.log"), "-s", "-w"]
-    result = subprocess.run(
+    process = subprocess.Popen(
         [*command, "-t", str(START_SECONDS), "-o", options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        check=False,
         cwd="/",
+        start_new_session=True,  # Ctrl-C would end pg_ctl and not the server that it has just started
         **_as_server_user(),
     )
-    if result.returncode != 0:
+    try:
+        code = process.wait()
+    except BaseException:
+        process.wait()  # the server can be found, and stopped, once it is up
+        stop(data_dir)
+        raise
+    if code != 0:
         raise PostgresError(f"PostgreSQL in {data_dir} does not start: {_end_of_log(data_dir)}")
 
 
