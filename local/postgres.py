@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -131,8 +132,13 @@ def start(
     chosen = port or _free_port()
     if not detached:
         atexit.register(_stop_at_exit, data_dir, os.getpid())
-    _launch(data_dir, bin_dir, chosen, SETTINGS | (settings or {}))
-    _check_password(data_dir, chosen, password)
+    try:
+        with _interrupts_deferred():
+            _launch(data_dir, bin_dir, chosen, SETTINGS | (settings or {}))
+        _check_password(data_dir, chosen, password)
+    except BaseException:
+        stop(data_dir)
+        raise
     return PostgresServer(data_dir=data_dir, port=chosen, bin_dir=bin_dir, password=password)
 
 
@@ -195,26 +201,39 @@ def _create_cluster(data_dir: Path, bin_dir: Path, password: str) -> None:
         raise PostgresError(f"initdb cannot make {data_dir}: {result.stderr.strip()}")
 
 
+@contextlib.contextmanager
+def _interrupts_deferred() -> Iterator[None]:
+    """Let Ctrl-C and `kill` wait for the end of the block: a server that is half up is found by nobody."""
+    if threading.current_thread() is not threading.main_thread():  # Python interrupts the main thread alone
+        yield
+        return
+    came: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(number, lambda received, _: came.append(received)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])
+
+
 def _launch(data_dir: Path, bin_dir: Path, port: int, settings: dict[str, str]) -> None:
     """Start the server through pg_ctl, which makes it nobody's child: no zombie to collect, no Ctrl-C to forward."""
     options = shlex.join(["-p", str(port), *(part for item in settings.items() for part in ("-c", "=".join(item)))])
     command = [str(bin_dir / "pg_ctl"), "start", "-D", str(data_dir), "-l", str(data_dir / "server.log"), "-s", "-w"]
-    process = subprocess.Popen(
+    result = subprocess.run(
         [*command, "-t", str(START_SECONDS), "-o", options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        check=False,
         cwd="/",
         start_new_session=True,  # Ctrl-C would end pg_ctl and not the server that it has just started
         **_as_server_user(),
     )
-    try:
-        code = process.wait()
-    except BaseException:
-        process.wait()  # the server can be found, and stopped, once it is up
-        stop(data_dir)
-        raise
-    if code != 0:
+    if result.returncode != 0:
         raise PostgresError(f"PostgreSQL in {data_dir} does not start: {_end_of_log(data_dir)}")
 
 
@@ -222,7 +241,6 @@ def _check_password(data_dir: Path, port: int, password: str) -> None:
     try:
         psycopg.connect(host=HOST, port=port, user=USER, password=password, dbname=USER, connect_timeout=5).close()
     except psycopg.OperationalError as error:
-        stop(data_dir)
         raise PostgresError(f"PostgreSQL in {data_dir} was made with another password: {error}") from error
 
 

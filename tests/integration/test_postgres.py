@@ -1,10 +1,11 @@
 """The local PostgreSQL server leaves nothing behind, whenever Ctrl-C comes."""
 
+import os
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
@@ -21,17 +22,18 @@ def data_dir() -> Iterator[Path]:
         postgres.stop(made)
 
 
-@pytest.mark.parametrize("seconds", [0.01, 0.03, 0.1])
-def test_given_ctrl_c_while_the_server_starts_then_none_is_left(data_dir: Path, seconds: float) -> None:
-    def interrupt(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGALRM, interrupt)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("seconds", [0.001, 0.01, 0.03, 0.1])
+def test_given_an_interruption_while_the_server_starts_then_none_is_left(
+    data_dir: Path, seconds: float, number: signal.Signals
+) -> None:
+    before = signal.signal(number, signal.default_int_handler)
+    interruption = threading.Timer(seconds, os.kill, (os.getpid(), number))
+    interruption.start()
     try:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
         with pytest.raises(KeyboardInterrupt), postgres.start(data_dir, password="x"):
             signal.pause()  # a machine so quick that the server is up already
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        interruption.join()
+        signal.signal(number, before)
     assert postgres.find(data_dir) is None
