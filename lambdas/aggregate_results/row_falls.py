@@ -2,15 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 from export_contracts.errors import AwsCallError
+from export_contracts.layout import started_at, summary_prefix
 from export_contracts.plan import Export
 from export_contracts.store import ObjectStore
 from export_contracts.text import one_line
 
 # Below this a table's rows rise and fall by themselves: 3 of 5 dag runs out of the window are no loss.
 MINIMUM_ROWS = 100
+# Exports of some tables, or of another age, between two full ones: so far the last full one is looked for.
+DAYS_BACK = 31
+SUMMARIES_READ = 30
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Comparison:
 
 
 def compare_rows(store: ObjectStore, export: Export, rows: Mapping[str, int], fall_percent: int) -> Comparison:
-    """Compare a COMPLETE export with the one that latest.json names, if it has the same selection and age.
+    """Compare a COMPLETE export with the last one before it of the same selection and age.
 
     A table that the previous export had and this one has not counts as one without rows.
 
@@ -56,13 +62,12 @@ def compare_rows(store: ObjectStore, export: Export, rows: Mapping[str, int], fa
         AwsUnavailableError: see ``aws_call``. What S3 refuses (a summary moved to Glacier) is told as a problem.
     """
     try:
-        key, previous = _previous(store, export)
+        found = _previous(store, export)
     except AwsCallError as error:
         return Comparison(problem=one_line(str(error), 1000))
-    if previous.get("export_id") == export.export_id:
-        return _made_before(previous)
-    if not _comparable(previous, export):
+    if found is None:
         return Comparison()
+    key, previous = found
     falls = sorted(_falls(previous["tables"], rows), key=lambda fall: -fall.percent)
     return Comparison(
         falls=tuple(fall for fall in falls if fall.percent >= fall_percent),
@@ -71,15 +76,24 @@ def compare_rows(store: ObjectStore, export: Export, rows: Mapping[str, int], fa
     )
 
 
-def _previous(store: ObjectStore, export: Export) -> tuple[str, dict[str, Any]]:
-    key = (store.read_json(export.latest_key) or {}).get("summary_key")
-    return (key, store.read_json(key) or {}) if isinstance(key, str) else ("", {})
+def _previous(store: ObjectStore, export: Export) -> tuple[str, dict[str, Any]] | None:
+    for key in islice(_keys_before(store, export), SUMMARIES_READ):
+        summary = store.read_json(key) or {}
+        if _comparable(summary, export):
+            return key, summary
+    return None
 
 
-def _made_before(summary: Mapping[str, Any]) -> Comparison:
-    """This function has succeeded before, but its answer was lost: its summary has what there was to say."""
-    falls = tuple(RowFall(**fall) for fall in summary.get("row_falls", ()))
-    return Comparison(falls, max((fall.percent for fall in falls), default=0.0), summary.get("compared_with"))
+def _keys_before(store: ObjectStore, export: Export) -> Iterator[str]:
+    """Yield the key that latest.json names, however old it is, and those of the summaries before this one's."""
+    latest = (store.read_json(export.latest_key) or {}).get("summary_key")
+    if not isinstance(latest, str):
+        return  # the first one
+    yield latest
+    root, started = export.latest_key.rpartition("/")[0], started_at(export.export_id)
+    for days in range(DAYS_BACK):
+        keys = store.keys(summary_prefix(root, started - timedelta(days=days)))
+        yield from (key for key in sorted(keys, reverse=True) if key < export.summary_key)
 
 
 def _comparable(previous: Mapping[str, Any], export: Export) -> bool:
@@ -88,7 +102,7 @@ def _comparable(previous: Mapping[str, Any], export: Export) -> bool:
         and previous.get("environment") == export.environment
         and previous.get("selection") == export.selection
         and previous.get("max_age_days") == export.max_age_in_days
-        # The pointer of a redriven, older export names a newer one.
+        # latest.json names a newer one for an older export that is redriven, and this one when its answer was lost.
         and str(previous.get("export_id")) < export.export_id
         and isinstance(previous.get("tables"), dict)
     )

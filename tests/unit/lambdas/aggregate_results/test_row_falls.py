@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from aggregate_results import handler as entry
-from aggregate_results.row_falls import Comparison, RowFall, compare_rows
+from aggregate_results.row_falls import SUMMARIES_READ, Comparison, RowFall, compare_rows
 from botocore.stub import Stubber
 from export_contracts import clients
 from export_contracts.errors import AwsUnavailableError
@@ -20,8 +20,8 @@ URI = f"s3://exports-bucket/{KEY}"
 ROWS = {"dag_run": 1000, "xcom": 1000, "dag": 99}
 
 
-def leave(store, rows=ROWS, **changes) -> None:
-    """Write the export that latest.json names."""
+def leave(store, rows=ROWS, key=KEY, **changes) -> None:
+    """Write an export, which latest.json names from then on."""
     summary = {
         "export_id": "20261210T143022Z",
         "status": "COMPLETE",
@@ -31,8 +31,8 @@ def leave(store, rows=ROWS, **changes) -> None:
         "tables": rows,
         **changes,
     }
-    store.write(KEY, gzip.compress(json.dumps(summary).encode()), "application/gzip")
-    pointer = {"export_id": summary["export_id"], "summary_key": KEY}
+    store.write(key, gzip.compress(json.dumps(summary).encode()), "application/gzip")
+    pointer = {"export_id": summary["export_id"], "summary_key": key}
     store.write(EXPORT.latest_key, json.dumps(pointer).encode(), "application/json")
 
 
@@ -92,6 +92,49 @@ def test_given_an_export_that_cannot_be_compared_then_nothing_fell(store, change
 
 def test_given_no_previous_export_then_nothing_fell(store):
     assert compare(store, {}) == Comparison()
+
+
+SOME_TABLES = {"include_tables": ["dag"], "exclude_tables": []}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"selection": SOME_TABLES, "tables": {"dag": 99}}, id="some tables"),
+        pytest.param({"max_age_days": 3650}, id="another age"),
+        pytest.param({"status": "INCOMPLETE"}, id="a pointer that somebody moved"),
+    ],
+)
+def test_given_another_kind_of_export_in_between_then_the_last_of_the_same_kind_is_compared(store, changes):
+    leave(store, key=KEY.replace("2026/12/10", "2026/11/12"), export_id="20261112T143022Z", rows={"xcom": 7777})
+    leave(store)
+    leave(store, key=KEY.replace("12/10", "12/11").replace("143022", "010101"), export_id="20261211T010101Z", **changes)
+    found = compare(store, {**ROWS, "xcom": 3})
+    assert (found.compared_with, found.falls) == (URI, (RowFall("xcom", 1000, 3, 99.7),))
+
+
+def test_given_only_a_newer_export_of_the_same_kind_then_nothing_is_compared(store):
+    leave(store, key=KEY.replace("12/10", "12/11").replace("143022", "235959"), export_id="20261211T235959Z")
+    leave(store, selection=SOME_TABLES)
+    assert compare(store, {}) == Comparison()
+
+
+def test_given_many_exports_of_another_kind_then_the_search_ends(store, monkeypatch):
+    leave(store)
+    for hour in range(24):
+        for minute in (10, 20):
+            time = f"{hour:02}{minute}00"
+            key = KEY.replace("12/10", "12/10" if hour > 14 else "12/11").replace("143022", time)
+            leave(store, key=key, selection=SOME_TABLES)
+    reads = []
+    monkeypatch.setattr(store, "read_json", lambda key, read=store.read_json: reads.append(key) or read(key))
+    assert compare(store, {}) == Comparison()
+    assert len(reads) == 1 + SUMMARIES_READ
+
+
+def test_given_a_previous_export_of_long_ago_then_latest_json_leads_to_it(store):
+    leave(store, key=KEY.replace("2026/12/10", "2026/01/10"), export_id="20260110T143022Z")
+    assert len(compare(store, {}).falls) == 2
 
 
 def test_given_a_previous_summary_that_s3_does_not_give_then_the_export_stands_and_the_problem_is_told():
