@@ -5,6 +5,10 @@ class LocalAirflowError(Exception):
     """The local Airflow cannot be installed, started or asked. The text says what to do."""
 
 
+class NoAnswerError(LocalAirflowError):
+    """Airflow's web server cannot be reached, or takes too long."""
+
+
 class ApiError(LocalAirflowError):
     """Airflow's REST API answered with an error."""
 

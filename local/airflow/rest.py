@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from local.airflow.errors import ApiError, LocalAirflowError
+from local.airflow.errors import ApiError, LocalAirflowError, NoAnswerError
 
 TIMEOUT_SECONDS = 30
 
@@ -29,7 +29,7 @@ class AirflowApi:
 
         Raises:
             ApiError: the API refused the request.
-            LocalAirflowError: the server cannot be reached.
+            NoAnswerError: the server cannot be reached, or takes too long.
         """
         if self._authorization is None:
             self._authorization = self._authorize()
@@ -108,5 +108,5 @@ class AirflowApi:
         except urllib.error.HTTPError as error:
             raise ApiError(method, path, error.code, error.read().decode(errors="replace")[:1000]) from error
         except (OSError, http.client.HTTPException) as error:
-            raise LocalAirflowError(f"Airflow at {self._base_url} does not answer: {error}") from error
+            raise NoAnswerError(f"Airflow at {self._base_url} does not answer: {error}") from error
         return json.loads(text) if text else None
