@@ -9,7 +9,8 @@ There is nothing to configure: state machine and secret are found by the environ
 Airflow Variable `metadata_export_name` replaces `<environment>-metadata-export` where the stack has another name.
 
 *Trigger* offers tables and age to choose. To export again, trigger a new run: clearing a run that succeeded attaches to
-its export; clearing one that failed starts another. States, alerts and redrive are in the Step Functions console.
+its export; clearing one that failed starts another. A run that meets another export at work, of the same tables and
+age, waits for that one. States, alerts and redrive are in the Step Functions console.
 """
 
 from __future__ import annotations
@@ -217,18 +218,47 @@ def _start_or_attach(states: Any, machine: str, run_id: str, payload: str) -> st
             return states.start_execution(stateMachineArn=machine, name=name, input=payload)["executionArn"]
         except states.exceptions.ExecutionAlreadyExists:
             arn = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
-            status = states.describe_execution(executionArn=arn)["status"]
-            log.info("%s is there already: %s", arn, status)
-            if status in {"RUNNING", "PENDING_REDRIVE", "SUCCEEDED"}:
+            execution = states.describe_execution(executionArn=arn)
+            log.info("%s is there already: %s", arn, execution["status"])
+            if execution["status"] in {"RUNNING", "PENDING_REDRIVE", "SUCCEEDED"} and not _winner(execution):
                 return arn
-    raise AirflowFailException(f"{MAX_EXECUTIONS_PER_RUN} executions of this run have failed: trigger a new run.")
+    raise AirflowFailException(f"None of {MAX_EXECUTIONS_PER_RUN} executions of this run exported: trigger a new run.")
 
 
-def _outcome(output: str) -> dict[str, str]:
-    """Return what a person wants to know of an execution's output, a JSON document."""
-    fields = json.loads(output or "{}")
+def _document(execution: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return `input` or `output` of an execution."""
+    content = json.loads(execution.get(name) or "{}")
+    return content if isinstance(content, dict) else {}
+
+
+def _outcome(execution: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a person wants to know of an execution's output."""
+    output = _document(execution, "output")
     known = ("status", "reason", "summary_uri", "total_tables", "total_rows")
-    return {key: _one_line(str(fields[key])) for key in known if key in fields} if isinstance(fields, dict) else {}
+    return {key: _one_line(str(output[key])) for key in known if key in output}
+
+
+def _winner(execution: Mapping[str, Any]) -> str | None:
+    """Return the ARN of the execution that was at work already and that this one left the export to."""
+    winner = _document(execution, "output").get("winner")
+    return winner if isinstance(winner, str) and winner.startswith("arn:") else None
+
+
+def _wanted(execution: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tables and the age that an execution's input chooses."""
+    return {key: value for key, value in _document(execution, "input").items() if key not in {"trigger", "force"}}
+
+
+def _decisive_execution(states: Any, arn: str) -> dict[str, Any]:
+    """Describe the execution whose outcome is this run's: its own, or the one that was at work when it started."""
+    own: dict[str, Any] = states.describe_execution(executionArn=arn)
+    if not (winner := _winner(own)):
+        return own
+    log.info("Another export was at work when this one started: %s", winner)
+    other: dict[str, Any] = states.describe_execution(executionArn=winner)
+    if _wanted(other) != _wanted(own):
+        raise AirflowFailException(f"{winner} exports other tables or another age - clear this run when it has ended.")
+    return other
 
 
 @task
@@ -259,16 +289,16 @@ def start_export(secret_arn: str, params: Any = None, run_id: Any = None) -> str
 def wait_for_export(execution_arn: str) -> PokeReturnValue:
     """Tell whether the export has ended; fail, without a retry, when it ended in anything but success."""
     with _explained(f"Looking at {execution_arn}", "the export goes on: clear this task to wait for it again."):
-        execution = _client("stepfunctions").describe_execution(executionArn=execution_arn)
-    status = execution["status"]
+        execution = _decisive_execution(_client("stepfunctions"), execution_arn)
+    status, arn = execution["status"], execution["executionArn"]
     if status in {"RUNNING", "PENDING_REDRIVE"}:
         return PokeReturnValue(is_done=False)
     if status != "SUCCEEDED":
         error, cause = (_one_line(execution.get(key) or f"no {key}") for key in ("error", "cause"))
         next_action = "in the Step Functions console and clear this task, or clear this run to start another export."
-        raise AirflowFailException(f"The export {status}: {error}: {cause} - redrive {execution_arn} {next_action}")
-    outcome = _outcome(execution.get("output", ""))
-    log.info("%s has succeeded: %s", execution_arn, outcome or "it says no more")
+        raise AirflowFailException(f"The export {status}: {error}: {cause} - redrive {arn} {next_action}")
+    outcome = _outcome(execution)
+    log.info("%s has succeeded: %s", arn, outcome or "it says no more")
     return PokeReturnValue(is_done=True, xcom_value=outcome)
 
 

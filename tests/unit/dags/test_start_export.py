@@ -157,14 +157,14 @@ class AlreadyThere:
         class ExecutionAlreadyExists(Exception):  # noqa: N818 - boto3's name
             pass
 
-    def __init__(self, status: str) -> None:
-        self.status = status
+    def __init__(self, status: str, output: str = "{}") -> None:
+        self.description = {"status": status, "output": output}
 
     def start_execution(self, **_: Any) -> Any:
         raise self.exceptions.ExecutionAlreadyExists
 
     def describe_execution(self, **_: Any) -> dict[str, str]:
-        return {"status": self.status}
+        return self.description
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED", "PENDING_REDRIVE"])
@@ -183,6 +183,17 @@ def test_given_a_run_whose_executions_always_failed_then_the_task_ends_in_failur
     monkeypatch.setattr(dag_file, "_client", lambda _: AlreadyThere(status))
     with pytest.raises(dag_file.AirflowFailException, match="trigger a new run"):
         dag_file.start_export(SECRET_ARN, {}, RUN_ID)
+
+
+def test_given_a_cleared_run_that_had_left_it_to_another_export_then_it_starts_its_own(
+    dag_file: Any, aws: SimpleNamespace, machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = dag_file.start_export(SECRET_ARN, {}, RUN_ID)
+    aws.states.stop_execution(executionArn=first)
+    yielded = {"status": "SUCCEEDED", "output": json.dumps({"status": "ALREADY_EXPORTED", "winner": MACHINE_ARN})}
+    monkeypatch.setattr(aws.states, "describe_execution", lambda **_: yielded)
+    monkeypatch.setattr(dag_file, "_client", lambda _: aws.states)
+    assert dag_file.start_export(SECRET_ARN, {}, RUN_ID) == f"{first}-2"
 
 
 @pytest.mark.usefixtures("aws")

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 def answer_with(dag_file: Any, monkeypatch: pytest.MonkeyPatch, **description: Any) -> None:
     """Have DescribeExecution answer with `description`."""
-    client = SimpleNamespace(describe_execution=lambda **_: description)
+    client = SimpleNamespace(describe_execution=lambda **asked: asked | description)
     monkeypatch.setattr(dag_file, "_client", lambda _: client)
 
 
@@ -38,13 +38,60 @@ def test_given_a_successful_export_then_the_sensor_returns_what_matters_of_its_o
     assert answer.xcom_value == {"status": "COMPLETE", "summary_uri": "s3://b/s.json.gz", "total_rows": "12"}
 
 
-def test_given_an_export_that_left_it_to_another_then_its_reason_is_logged(
+WINNER = "arn:aws:states:eu-west-1:1:execution:m:winner"
+
+
+def meet(dag_file: Any, monkeypatch: pytest.MonkeyPatch, asked: str, was_asked: str, **winner: Any) -> None:
+    """Have the execution `arn` with the input `asked` find another one at work."""
+    output = json.dumps({"status": "ALREADY_EXPORTED", "reason": "at most one runs", "winner": WINNER})
+    answers = {
+        "arn": {"status": "SUCCEEDED", "input": asked, "output": output},
+        WINNER: {"input": was_asked, **winner},
+    }
+    client = SimpleNamespace(describe_execution=lambda **asked: asked | answers[asked["executionArn"]])
+    monkeypatch.setattr(dag_file, "_client", lambda _: client)
+
+
+def test_given_another_export_at_work_then_its_outcome_is_waited_for(
     dag_file: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer_with(dag_file, monkeypatch, status="SUCCEEDED", output='{"reason": "execution abc is running"}')
+    meet(dag_file, monkeypatch, '{"trigger": "dag"}', '{"trigger": "schedule", "force": true}', status="RUNNING")
+    with caplog.at_level(logging.INFO):
+        assert dag_file.wait_for_export("arn").is_done is False
+    assert WINNER in caplog.text
+    summary = '{"status": "COMPLETE", "summary_uri": "s3://b/s.json.gz"}'
+    meet(dag_file, monkeypatch, '{"trigger": "dag"}', '{"trigger": "manual"}', status="SUCCEEDED", output=summary)
+    answer = dag_file.wait_for_export("arn")
+    assert (answer.is_done, answer.xcom_value) == (True, {"status": "COMPLETE", "summary_uri": "s3://b/s.json.gz"})
+
+
+def test_given_another_export_at_work_that_fails_then_this_run_fails_and_says_which(
+    dag_file: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meet(dag_file, monkeypatch, "{}", "{}", status="FAILED", error="ExportIncompleteError", cause="disk full")
+    with pytest.raises(dag_file.AirflowFailException, match=f"disk full - redrive {WINNER}"):
+        dag_file.wait_for_export("arn")
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED"])
+@pytest.mark.parametrize("other", ['{"include_tables": ["dag"]}', '{"max_age_in_days": null}'])
+def test_given_another_kind_of_export_at_work_then_this_run_did_not_get_what_it_asked_for(
+    dag_file: Any, monkeypatch: pytest.MonkeyPatch, other: str, status: str
+) -> None:
+    for asked, was_asked in (("{}", other), (other, "{}")):
+        meet(dag_file, monkeypatch, asked, was_asked, status=status)
+        with pytest.raises(dag_file.AirflowFailException, match=f"{WINNER} exports other tables or another age"):
+            dag_file.wait_for_export("arn")
+
+
+def test_given_a_fresh_export_that_makes_it_superfluous_then_the_reason_is_logged(
+    dag_file: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    output = '{"status": "ALREADY_EXPORTED", "reason": "one is fresh", "winner": "s3://b/s.json.gz"}'
+    answer_with(dag_file, monkeypatch, status="SUCCEEDED", output=output)
     with caplog.at_level(logging.INFO):
         assert dag_file.wait_for_export("arn").is_done is True
-    assert "execution abc is running" in caplog.text
+    assert "one is fresh" in caplog.text
 
 
 @pytest.mark.parametrize("output", [None, "null", "[1]", '"text"'], ids=["absent", "null", "list", "text"])
@@ -85,7 +132,7 @@ def test_given_an_execution_that_is_redriven_then_a_cleared_task_waits_for_it_ag
     dag_file: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = iter(["FAILED", "PENDING_REDRIVE", "RUNNING", "SUCCEEDED"])
-    client = SimpleNamespace(describe_execution=lambda **_: {"status": next(answers)})
+    client = SimpleNamespace(describe_execution=lambda **_: {"executionArn": "arn", "status": next(answers)})
     monkeypatch.setattr(dag_file, "_client", lambda _: client)
     with pytest.raises(dag_file.AirflowFailException, match="redrive arn"):
         dag_file.wait_for_export("arn")
