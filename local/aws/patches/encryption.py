@@ -28,6 +28,7 @@ NEEDED = {
     "sns:Publish": (WRITE, READ),
 }
 _KEY_OF_BUCKET = re.compile(r"<KMSMasterKeyID>([^<]+)</KMSMasterKeyID>")
+_BUCKET_KEY = "<BucketKeyEnabled>true</BucketKeyEnabled>"
 _denied: ContextVar[tuple[str, str] | None] = ContextVar("denied_use_of_key", default=None)
 
 
@@ -67,8 +68,9 @@ def _enforce_use_of_key(original: Callable[..., Any]) -> Callable[..., Any]:
         _denied.set(None)
         denied = original(access_key, action, service, region, resource_arn=resource_arn, **more)
         key = key_of(action, resource_arn) if denied is None and action in NEEDED else None
+        context = _context(service, region, resource_arn)
         for use in NEEDED[action] if key else ():
-            denied = original(access_key, use, "kms", region, resource_arn=key)
+            denied = original(access_key, use, "kms", region, resource_arn=key, service_context=context)
             if denied is not None:
                 _denied.set((use, str(key)))
                 return denied
@@ -94,7 +96,10 @@ def _complete_needs_decrypt(original: Callable[..., Any]) -> Callable[..., Any]:
         kms_key = _key_of_bucket(bucket)
         caller = extract_access_key_id(headers or {}, query)
         if kms_key and caller:
-            denied = iam_evaluator.enforce(caller, READ, "kms", get_region(), resource_arn=kms_key)
+            context = _context("s3", get_region(), f"arn:aws:s3:::{bucket}/{key}")
+            denied = iam_evaluator.enforce(
+                caller, READ, "kms", get_region(), resource_arn=kms_key, service_context=context
+            )
             if denied is not None:
                 message = f"{denied.principal_arn} is not authorized to perform: {READ} on resource: {kms_key}"
                 return s3._error("AccessDenied", message, 403, f"/{bucket}/{key}")
@@ -113,6 +118,19 @@ def key_of(action: str, resource_arn: str) -> str | None:
         return _arn((secret or {}).get("KmsKeyId"))
     topic = sns._topic_by_arn_any_scope(resource_arn)
     return _arn(((topic or {}).get("attributes") or {}).get("KmsMasterKeyId"))
+
+
+def _context(service: str, region: str, resource_arn: str) -> dict[str, str]:
+    """Condition keys of a call that a service makes to KMS; the encryption context only for S3.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html#encryption-context
+    """
+    via = {"kms:ViaService": f"{service}.{region}.amazonaws.com"}
+    if service != "s3":
+        return via
+    bucket = resource_arn.partition("/")[0]
+    has_bucket_key = _BUCKET_KEY in (s3._bucket_encryption.get(bucket.rpartition(":")[2]) or "")
+    return via | {"kms:EncryptionContext:aws:s3:arn": bucket if has_bucket_key else resource_arn}
 
 
 def _key_of_bucket(bucket: str) -> str | None:

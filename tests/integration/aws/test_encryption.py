@@ -66,6 +66,35 @@ def test_given_role_without_the_key_when_called_then_refused(
     assert f"not authorized to perform: {needed} " in message
 
 
+@pytest.mark.parametrize("has_bucket_key", [False, True])
+def test_given_key_for_one_bucket_through_s3_when_called_then_allowed_there_alone(
+    account: Account, has_bucket_key: bool
+) -> None:
+    key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    rules = [{"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": has_bucket_key}]
+    bucket, other = account.bucket(), account.bucket()
+    for each in (bucket, other):
+        configuration = {"Rules": rules}
+        account.client("s3").put_bucket_encryption(Bucket=each, ServerSideEncryptionConfiguration=configuration)
+    context = f"arn:aws:s3:::{bucket}" + ("" if has_bucket_key else "/written")
+    condition = {
+        "StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"},
+        "StringLike": {"kms:EncryptionContext:aws:s3:arn": context},
+    }
+    through_s3 = {"Effect": "Allow", "Action": "kms:GenerateDataKey", "Resource": "*", "Condition": condition}
+    role = account.role("lambda", {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}, through_s3)
+    function = f"import boto3\ndef handler(bucket, context):\n    {WRITE}\n"
+    made = account.function(function, role)
+
+    def call(name: str) -> str:
+        answer = account.client("lambda").invoke(FunctionName=made, Payload=json.dumps(name))
+        return str((json.load(answer["Payload"]) or {}).get("errorMessage", ""))
+
+    assert call(bucket) == ""
+    assert "not authorized to perform: kms:GenerateDataKey " in call(other)
+
+
 def test_given_template_with_encrypted_bucket_when_deployed_then_it_is_encrypted(account: Account) -> None:
     default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": {"Fn::GetAtt": ["Key", "Arn"]}}
     rules = [{"ServerSideEncryptionByDefault": default}]
