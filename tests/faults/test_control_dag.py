@@ -92,15 +92,17 @@ def test_worker_dies_while_it_waits(scene: Scene, worker: Worker) -> None:
 def test_dag_meets_another_export(scene: Scene, worker: Worker) -> None:
     """The DAG starts in mid-export: it waits for the export at work, and starts its own when it is cleared later."""
     with scene.faults.held("glue", "StartJobRun") as held:
-        scene.start(trigger="schedule", force=True, include_tables=list(SMALL))
+        _, winner = start(scene, worker, f"{RUN_ID}, first")
         held.wait()
         _, arn = start(scene, worker, f"{RUN_ID}, second")
         control.wait_until_ended(scene, arn)
         assert worker.run("wait_for_export", arn) == (0, {"is_done": False, "xcom_value": None})
-    control.wait_until_ended(scene)
-
-    control.must_yield(scene, control.arn(scene), arn)
+    scene.follow(winner)
+    control.must_yield(scene, winner, arn)
     scene.must_complete()
-    summary = scene.describe()["output"]
-    assert worker.run("wait_for_export", arn)[1]["xcom_value"]["summary_uri"] == json.loads(summary)["summary_uri"]
-    assert start(scene, worker, f"{RUN_ID}, second")[1] not in (arn, control.arn(scene))
+
+    _, answer = worker.run("wait_for_export", arn)
+    assert answer["xcom_value"]["summary_uri"] == json.loads(scene.describe()["output"])["summary_uri"]
+    _, third = start(scene, worker, f"{RUN_ID}, second")
+    assert third not in (arn, winner)
+    assert control.wait_until_ended(scene, third) == "SUCCEEDED"

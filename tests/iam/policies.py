@@ -45,10 +45,10 @@ def of_resource(policies: Policies, arn: str) -> Document | None:
 
 
 def read_all(client: Client, stack: str) -> Policies:
-    """Read every policy of every role of the account, and of every resource of the stack."""
+    """Read every policy of every role and key of the account, and of every other resource of the stack."""
     found = client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
     labels = {resource["PhysicalResourceId"]: resource["LogicalResourceId"] for resource in found}
-    policies = dict(_of_roles(client("iam"), labels))
+    policies = dict([*_of_roles(client("iam"), labels), *_of_keys(client("kms"), labels)])
     for resource in found:
         read = _READERS.get(resource["ResourceType"])
         if read:
@@ -91,9 +91,10 @@ def _of_roles(iam: Any, labels: Mapping[str, str]) -> Iterator[tuple[Place, Docu
             yield Place(MANAGED, name, labels.get(arn, ""), arn), _document(document)
 
 
-def _of_key(client: Client, key: str, label: str) -> dict[Place, Document]:
-    arn = client("kms").describe_key(KeyId=key)["KeyMetadata"]["Arn"]
-    return {Place("key", arn, label, key): _document(client("kms").get_key_policy(KeyId=key)["Policy"])}
+def _of_keys(kms: Any, labels: Mapping[str, str]) -> Iterator[tuple[Place, Document]]:
+    for key in kms.list_keys()["Keys"]:
+        name, policy = key["KeyId"], kms.get_key_policy(KeyId=key["KeyId"])["Policy"]
+        yield Place("key", key["KeyArn"], labels.get(name, ""), name), _document(policy)
 
 
 def _of_bucket(client: Client, bucket: str, label: str) -> dict[Place, Document]:
@@ -122,7 +123,6 @@ def _of_function(client: Client, name: str, label: str) -> dict[Place, Document]
 
 
 _READERS = {
-    "AWS::KMS::Key": _of_key,
     "AWS::S3::Bucket": _of_bucket,
     "AWS::SQS::Queue": _of_queue,
     "AWS::SNS::Topic": _of_topic,
