@@ -238,6 +238,21 @@ def test_given_cause_that_is_plain_text_then_it_is_reported_as_it_is(
     assert export.described["error"] == "Glue.AWSGlueException"
 
 
+def test_given_run_that_takes_longer_than_its_state_may_then_its_group_has_failed_without_a_cause(
+    stage: Stage, account: Account, substitutions: dict[str, str]
+) -> None:
+    states = account.client("stepfunctions")
+    machine = create_machine(account, substitutions, *PERMISSIONS, *GLUE_PERMISSIONS)
+    definition = states.describe_state_machine(stateMachineArn=machine)["definition"]
+    states.update_state_machine(stateMachineArn=machine, definition=definition.replace("14400", "1"))
+
+    export = stage.run(stage.script(job_seconds=60), machine)
+
+    results = export.calls("aggregate")[0]["results"]
+    assert [(result["error"], result["cause"]) for result in results] == [("States.Timeout", "")] * len(GROUPS)
+    assert export.described["error"] == "States.Timeout"
+
+
 def test_given_too_many_concurrent_runs_then_the_group_waits_for_room(
     stage: Stage, account: Account, substitutions: dict[str, str]
 ) -> None:

@@ -60,7 +60,8 @@ def catch(state: Mapping[str, Any], data: Any, context: dict[str, Any], error: A
     """
     for catcher in state.get("Catch", []):
         if matches(catcher["ErrorEquals"], error.error):
-            error_output = {"Error": error.error, "Cause": error.cause}
+            # Whether AWS leaves out a cause that is empty is not documented; what survives that survives both.
+            error_output = {"Error": error.error} | ({"Cause": error.cause} if error.cause else {})
             language = sfn._state_query_language(state, context)
             return sfn._apply_catcher(catcher, data, context, language, error_output), catcher["Next"]
     raise error
