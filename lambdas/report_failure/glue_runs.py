@@ -55,13 +55,14 @@ class GlueRuns:
             AwsCallError, AwsUnavailableError: see ``aws_call``.
         """
         runs = self._active(execution)
+        seen = {run["Id"] for run in runs}
         stopped = [run["Id"] for run in runs if run["JobRunState"] in _TO_STOP]
         refused = self._stop(stopped)
         waited = 0.0
         while runs and waited < patience_seconds:
             self._sleep(_POLL_SECONDS)
             waited += _POLL_SECONDS
-            runs = self._active(execution)
+            runs = [run for run in self._active(execution) if run["Id"] in seen]  # a redrive starts others
         active = tuple(f"{run['Id']}{refused.get(run['Id'], '')}" for run in runs)
         return Stopped(tuple(run for run in stopped if run not in refused), active)
 

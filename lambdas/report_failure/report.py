@@ -57,6 +57,9 @@ def tidy_up(
     stopped, uploads = Stopped(), 0
     if redriven is False:
         stopped = attempt(lambda: runs.stop(execution, patience_seconds), stopped)
+        # That took a while. If somebody has redriven it, what is half written belongs to the new runs.
+        redriven = attempt(lambda: executions.is_running(execution.arn), None)
+    if redriven is False:
         uploads = attempt(lambda: objects.abort_uploads(execution), uploads)
     remains = attempt(lambda: objects.remains(execution), None)
     last_state = attempt(lambda: executions.last_state(execution.arn), None)

@@ -68,6 +68,13 @@ def test_given_a_run_that_step_functions_stops_already_then_its_end_is_awaited(s
     assert stop(stub) == Stopped()
 
 
+def test_given_a_redrive_while_its_runs_end_then_nobody_waits_for_the_new_ones(stub):
+    answer(stub, run("one"))
+    expect_stop(stub, "one")
+    answer(stub, run("one", "STOPPED"), run("of-the-redrive"))
+    assert stop(stub) == Stopped(stopped=("one",))
+
+
 def test_given_a_run_that_does_not_end_then_it_is_named_after_the_patience(stub):
     answer(stub, run("one"))
     expect_stop(stub, "one")

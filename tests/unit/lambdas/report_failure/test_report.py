@@ -8,16 +8,19 @@ from report_failure.report import Report, tidy_up
 
 from tests.unit.lambdas.report_failure.cases import execution
 
+ALL = ["is_running", "stop", "is_running", "abort_uploads", "remains", "last_state"]
 REMAINS = Remains(0, None, "s3://x", None)
 
 
 class Scripted:
     """Stands for executions, runs and objects; says what was called, and breaks where told."""
 
-    def __init__(self, breaking: dict[str, Exception] | None = None, redriven: bool = False) -> None:
+    def __init__(
+        self, breaking: dict[str, Exception] | None = None, redriven: tuple[bool, bool] = (False, False)
+    ) -> None:
         self.calls: list[str] = []
         self._breaking = breaking or {}
-        self._redriven = redriven
+        self._redriven = iter(redriven)
 
     def _call(self, name: str, answer: object):
         self.calls.append(name)
@@ -26,7 +29,7 @@ class Scripted:
         return answer
 
     def is_running(self, arn: str):
-        return self._call("is_running", self._redriven)
+        return self._call("is_running", next(self._redriven))
 
     def last_state(self, arn: str):
         return self._call("last_state", "Prepare Connection")
@@ -49,13 +52,19 @@ def tidied(scripted: Scripted) -> Report:
 def test_given_a_failed_execution_then_runs_are_stopped_before_uploads_are_aborted():
     scripted = Scripted()
     assert tidied(scripted) == Report(Stopped(stopped=("jr_1",)), 3, REMAINS, "Prepare Connection", False, ())
-    assert scripted.calls == ["is_running", "stop", "abort_uploads", "remains", "last_state"]
+    assert scripted.calls == ALL
 
 
 def test_given_somebody_has_redriven_it_then_its_runs_and_uploads_are_left_alone():
-    scripted = Scripted(redriven=True)
+    scripted = Scripted(redriven=(True, True))
     assert tidied(scripted).is_redriven
     assert scripted.calls == ["is_running", "remains", "last_state"]
+
+
+def test_given_somebody_redrives_it_while_its_runs_end_then_the_uploads_of_the_new_runs_are_left_alone():
+    scripted = Scripted(redriven=(False, True))
+    assert tidied(scripted) == Report(Stopped(stopped=("jr_1",)), 0, REMAINS, "Prepare Connection", True)
+    assert scripted.calls == ["is_running", "stop", "is_running", "remains", "last_state"]
 
 
 def test_given_nobody_can_tell_whether_it_runs_then_its_runs_and_uploads_are_left_alone():
@@ -71,4 +80,4 @@ def test_given_a_step_fails_then_it_is_named_and_the_others_are_done(step, error
     scripted = Scripted({step: error})
     [problem] = tidied(scripted).problems
     assert problem == ("Could not do it" if isinstance(error, AwsCallError) else "unexpected KeyError('odd')")
-    assert scripted.calls == ["is_running", "stop", "abort_uploads", "remains", "last_state"]
+    assert scripted.calls == ALL
