@@ -7,6 +7,7 @@ import click
 from export_contracts.errors import ExportError
 from export_contracts.figures import count, duration, size
 
+from mwaa_metadata_export.errors import NotFoundError
 from mwaa_metadata_export.exports import Export
 from mwaa_metadata_export.options import Session, with_session
 from mwaa_metadata_export.screen import age
@@ -31,14 +32,17 @@ def list_exports(session: Session, limit: int) -> None:
     columns = [" export", "age ", "verdict", "tables ", "rows ", "size ", "took ", "by"]
     session.screen.table(columns, [_row(export, now) for export in found])
     session.screen.blank()
-    session.screen.line(f"latest: {latest or 'no COMPLETE export yet'}", style="dim")
+    session.screen.line(f"latest: {latest}", style="dim")
 
 
-def _latest(exports: Any) -> str | None:
+def _latest(exports: Any) -> str:
+    """Return the id of the latest export, or why there is none."""
     try:
         return str(exports.latest_id())
-    except ExportError:
-        return None
+    except NotFoundError:
+        return "no COMPLETE export yet"
+    except ExportError as error:
+        return str(error)
 
 
 def _row(export: Export, now: datetime) -> list[str]:
@@ -58,7 +62,7 @@ def _row(export: Export, now: datetime) -> list[str]:
     ]
 
 
-def _document(export: Export, latest: str | None, now: datetime) -> dict[str, Any]:
+def _document(export: Export, latest: str, now: datetime) -> dict[str, Any]:
     about = {
         "export_id": export.export_id,
         "age_seconds": round((now - export.started).total_seconds()),

@@ -123,8 +123,11 @@ def test_given_no_export_then_show_says_so(made, run):
 
 
 def test_given_a_pointer_that_is_damaged_then_it_is_bad(made, run):
+    made.export()
     made.put(LAYOUT.latest_key, b"{")
     assert run("show").code == 1
+    assert "is not a pointer to an export" in run("list").out
+    assert [export["latest"] for export in run("list", "--json").json] == [False]
 
 
 def test_given_an_incomplete_export_then_show_says_what_is_missing_and_why(made, run):
