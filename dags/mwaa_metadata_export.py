@@ -256,8 +256,10 @@ def _decisive_execution(states: Any, arn: str) -> dict[str, Any]:
         return own
     log.info("Another export was at work when this one started: %s", winner)
     other: dict[str, Any] = states.describe_execution(executionArn=winner)
-    if _wanted(other) != _wanted(own):
-        raise AirflowFailException(f"{winner} exports other tables or another age - clear this run when it has ended.")
+    theirs, ours = (json.dumps(_wanted(execution), sort_keys=True) for execution in (other, own))
+    if theirs != ours:
+        text = f"One export runs at a time: {winner} was at work with the input {theirs}, but this run has {ours}"
+        raise AirflowFailException(f"{_one_line(text)} - clear this run when that one has ended.")
     return other
 
 
