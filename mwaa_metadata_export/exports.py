@@ -8,8 +8,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from export_contracts.errors import AwsCallError
-from export_contracts.layout import Layout, export_id, report_key, started_at
+from export_contracts.errors import ArchivedObjectError
+from export_contracts.layout import SUMMARY_NAME, Layout, export_id, report_key, started_at
 from export_contracts.store import ObjectStore
 from export_contracts.text import shown
 
@@ -122,7 +122,7 @@ class Exports:
         for year in self._folders(f"{self._layout.root}/", 4):
             for month in self._folders(year, 2):
                 for day in self._folders(month, 2):
-                    yield from sorted(filter(_id_of, self._store.keys(f"{day}export_summary_")), reverse=True)
+                    yield from sorted(filter(_id_of, self._store.keys(f"{day}{SUMMARY_NAME}")), reverse=True)
 
     def _folders(self, prefix: str, digits: int) -> list[str]:
         folders = self._store.folders(prefix)
@@ -134,9 +134,7 @@ class Exports:
         identifier = _id_of(key)
         try:
             content = self._store.read_json(key)
-        except AwsCallError as error:
-            if "InvalidObjectState" not in str(error):
-                raise
+        except ArchivedObjectError:
             return Export(key, identifier, None, "it is archived; restore it from Glacier first")
         if content is None:
             return Export(key, identifier, None, "it is damaged")

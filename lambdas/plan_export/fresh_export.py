@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from export_contracts.errors import AwsCallError
+from export_contracts.errors import ArchivedObjectError
 from export_contracts.layout import started_at
 from export_contracts.plan import Export
 from export_contracts.store import ObjectStore
@@ -23,10 +23,8 @@ def find_fresh_export(store: ObjectStore, export: Export, fresh_hours: int) -> s
     try:
         key = (store.read_json(export.latest_key) or {}).get("summary_key")
         summary = store.read_json(key) or {} if isinstance(key, str) else {}
-    except AwsCallError as error:
-        if "InvalidObjectState" not in str(error):
-            raise
-        return None  # archived, by a lifecycle of somebody's own bucket
+    except ArchivedObjectError:
+        return None  # by a lifecycle of somebody's own bucket
     oldest = started_at(export.export_id) - timedelta(hours=fresh_hours)
     return key if _covers(summary, export) and _is_younger(summary, oldest) else None
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
-from export_contracts.errors import AwsCallError, AwsUnavailableError
+from export_contracts.errors import ArchivedObjectError, AwsCallError, AwsUnavailableError
 from export_contracts.text import one_line
 
 # Seconds. Four attempts of at most 13 s stay below the 60 s that a function has.
@@ -46,6 +46,7 @@ def aws_call(action: str, advice: str) -> Iterator[None]:
 
     Raises:
         AwsUnavailableError: no answer, throttled or a server error, after the SDK's own retries.
+        ArchivedObjectError: refused, because the object is archived.
         AwsCallError: refused.
     """
     try:
@@ -54,7 +55,8 @@ def aws_call(action: str, advice: str) -> Iterator[None]:
         detail = f"{error_code(error)}: {one_line(error.response.get('Error', {}).get('Message', ''), 500)}"
         if _is_transient(error):
             raise AwsUnavailableError(f"Could not {action} ({detail}). It may pass: try again.") from error
-        raise AwsCallError(f"Could not {action} ({detail}). {advice}") from error
+        kind = ArchivedObjectError if error_code(error) == "InvalidObjectState" else AwsCallError
+        raise kind(f"Could not {action} ({detail}). {advice}") from error
     except (ConnectionError, HTTPClientError) as error:
         raise AwsUnavailableError(
             f"Could not {action} ({one_line(str(error), 500)}). It may pass: try again."

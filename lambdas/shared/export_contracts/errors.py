@@ -25,5 +25,9 @@ class AwsCallError(TerminalError):
     """AWS refused a call."""
 
 
+class ArchivedObjectError(AwsCallError):
+    """An object is in an archive class of S3: it must be restored there before it can be read."""
+
+
 class AwsUnavailableError(TransientError):
     """AWS did not answer a call, or asked to slow down, after all retries of the SDK."""

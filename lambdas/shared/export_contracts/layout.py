@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 EXPORT_ID_FORMAT = "%Y%m%dT%H%M%SZ"
+SUMMARY_NAME = "export_summary_"  # then the time of day
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,13 @@ def day_prefix(root: str, started: datetime) -> str:
 
 def summary_prefix(root: str, started: datetime) -> str:
     """Return what the keys of a day's summaries begin with; ``root`` and ``started`` as for ``day_prefix``."""
-    return f"{day_prefix(root, started)}export_summary_"
+    return f"{day_prefix(root, started)}{SUMMARY_NAME}"
 
 
 def report_key(summary_key: str) -> str:
     """Return the key of the report for people; it lies beside the summary."""
     folder, _, name = summary_key.rpartition("/")
-    return f"{folder}/{name.replace('export_summary_', 'export_report_').replace('.json.gz', '.html')}"
+    return f"{folder}/{name.replace(SUMMARY_NAME, 'export_report_').replace('.json.gz', '.html')}"
 
 
 def table_key(day_prefix: str, identifier: str, table: str) -> str:
