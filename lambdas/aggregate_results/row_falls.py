@@ -93,7 +93,7 @@ def _keys_before(store: ObjectStore, export: Export) -> Iterator[str]:
     root, started = export.latest_key.rpartition("/")[0], started_at(export.export_id)
     for days in range(DAYS_BACK):
         keys = store.keys(summary_prefix(root, started - timedelta(days=days)))
-        yield from (key for key in sorted(keys, reverse=True) if key < export.summary_key)
+        yield from (key for key in sorted(keys, reverse=True) if latest != key < export.summary_key)
 
 
 def _comparable(previous: Mapping[str, Any], export: Export) -> bool:

@@ -44,8 +44,11 @@ def job(patient: Patient) -> Finding:
     wheels = found.get("DefaultArguments", {}).get("--additional-python-modules", "")
     assets = {"script": str(found["Command"]["ScriptLocation"]), "packages": wheels}
     for what, uri in assets.items():
-        if uri.startswith("s3://") and not _is_there(patient, uri):
-            return failed(f"its {what} {uri} does not exist", f"{_DEPLOY}: it puts the {what} in place again.")
+        if not (uri.startswith("s3://") and _is_there(patient, uri)):
+            return failed(
+                f"its {what} {uri or '(it names none)'} does not exist",
+                f"{_DEPLOY}: it puts the {what} in place again.",
+            )
     version = found.get("GlueVersion", "unknown")
     return passed(f"{name} on Glue {version}, script and packages in place")
 

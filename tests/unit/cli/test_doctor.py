@@ -50,6 +50,12 @@ def _no_packages(made: Made, _: dict[str, Any]) -> None:
     made.s3.delete_object(Bucket=BUCKET, Key="assets/glue/wheels.zip")
 
 
+def _names_no_packages(_: Made, __: dict[str, Any]) -> None:
+    command = {"Name": "glueetl", "ScriptLocation": f"s3://{BUCKET}/assets/glue/script.py"}
+    client("glue").delete_job(JobName="prod-metadata-export")
+    client("glue").create_job(Name="prod-metadata-export", Role="r", Command=command)
+
+
 def _damaged(made: Made, _: dict[str, Any]) -> None:
     for found in made.s3.list_objects_v2(Bucket=BUCKET)["Contents"]:
         if "export_summary" in found["Key"]:
@@ -137,6 +143,7 @@ def _incomplete(made: Made, _: dict[str, Any]) -> None:
         ("Glue job", _no_job, "there is no Glue job", "sam deploy"),
         ("Glue job", _no_script, "script s3://prod-exports/assets/glue/script.py does not exist", "puts the script"),
         ("Glue job", _no_packages, "packages s3://prod-exports/assets/glue/wheels.zip does not exist", "puts the"),
+        ("Glue job", _names_no_packages, "packages (it names none) does not exist", "puts the"),
         ("schedule", _no_schedule, "there is no schedule", "sam deploy"),
         ("schedule", _schedule_off, "DISABLED, the stack's parameter ScheduleState says ENABLED", "set it by hand"),
         ("alerts", _not_confirmed, "ops@example.com has not confirmed", "Follow the link"),

@@ -62,12 +62,20 @@ class TestEveryStatementOfARole:
         if "*" in as_list(statement["Resource"]):
             assert len({bool(WITHOUT_RESOURCE[action]) for action in as_list(statement["Action"])}) == 1
 
-    def test_uses_a_key_that_it_does_not_name_through_s3_for_one_bucket(self, statement):
-        if "key/*" in str(statement["Resource"]):
-            condition = statement["Condition"]
-            assert condition["StringEquals"].keys() == {"kms:ViaService"}
-            places = [place["Fn::Sub"] for place in condition["StringLike"]["kms:EncryptionContext:aws:s3:arn"]]
-            assert all(place.startswith("arn:${AWS::Partition}:s3:::${DagBucketName}") for place in places)
+
+def test_a_key_that_no_parameter_names_is_used_through_s3_for_the_dag_alone():
+    [statement] = [statement for statement in IDENTITY.values() if "key/*" in str(statement["Resource"])]
+    bucket = "arn:${AWS::Partition}:s3:::${DagBucketName}"
+
+    assert statement["Condition"] == {
+        "StringEquals": {"kms:ViaService": {"Fn::Sub": "s3.${AWS::Region}.${AWS::URLSuffix}"}},
+        "StringLike": {
+            "kms:EncryptionContext:aws:s3:arn": [
+                {"Fn::Sub": bucket},
+                {"Fn::Sub": f"{bucket}/*/mwaa_metadata_export.py"},
+            ]
+        },
+    }
 
 
 def test_the_statements_of_all_roles_and_resources_are_looked_at():
