@@ -3,39 +3,27 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from metadata_export.arguments import Arguments
-from metadata_export.catalog import Catalog, check_not_replaced, read_alembic_heads, read_catalog
 from metadata_export.errors import ExportError, describe
 from metadata_export.holder import SnapshotHolder
+from metadata_export.introspection import read_catalog
 from metadata_export.log import info, warning
 from metadata_export.manifest import build_manifest
-from metadata_export.plan import Extract, Selection, plan_extracts, select_tables, window_rules
+from metadata_export.plan import Plan, make_plan
 from metadata_export.progress import Progress
+from metadata_export.revisions import read_alembic_heads
 from metadata_export.siblings import EndedGroups
 from metadata_export.snapshot import Party, SharedSnapshot
-from metadata_export.source import Connection, Source, releasing
+from metadata_export.source import Source, releasing
 from metadata_export.storage import Store
 from metadata_export.task import Session
-from metadata_export.touched import find_touched_runs
-from metadata_export.window import Window
 from metadata_export.work import ExportedTable, TaskRunner, Work
 
 StartTasks = Callable[[Session], AbstractContextManager[TaskRunner]]
 """starts what runs the tasks of a session (Spark), and stops it"""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the live database says is to be done."""
-
-    catalog: Catalog
-    alembic_heads: dict[str, list[str]]
-    selection: Selection
-    extracts: list[Extract]
 
 
 def export_group(
@@ -61,38 +49,22 @@ def export_group(
         snapshot = shared.open(source, connection)
         deadline = time.monotonic() + arguments.snapshot_hold_seconds
         shared.announce(snapshot.role)
-        plan = read_plan(arguments, connection)
+        catalog = read_catalog(connection, arguments.stands_alone, arguments.any_schema)
+        heads = read_alembic_heads(connection, catalog)
+        plan = make_plan(arguments, connection, catalog)
+        if plan.failed:
+            raise ExportError("; ".join(plan.failed.values()))
         session = Session(source, snapshot.id, arguments.bucket, attempts)
         with SnapshotHolder(connection) as holder:
             tables = _export_tables(arguments, plan, store, start_tasks, session, holder)
-            _check_not_replaced(arguments, plan, connection, holder)
             if snapshot.role == "claimed":
                 _hold(shared, deadline, ended)
-    manifest = build_manifest(
-        arguments, plan.catalog, plan.alembic_heads, snapshot, plan.selection, tables, started, datetime.now(UTC)
-    )
+    manifest = build_manifest(arguments, plan, heads, snapshot, tables, started, datetime.now(UTC))
     store.put_json(arguments.manifest_key, manifest)
     info(
         f"wrote the manifest s3://{arguments.bucket}/{arguments.manifest_key}: the group {arguments.group} is exported"
     )
     return manifest
-
-
-def read_plan(arguments: Arguments, connection: Connection) -> Plan:
-    """Read the catalog and turn the arguments into statements, within the connection's transaction."""
-    catalog = read_catalog(connection)
-    selection = select_tables(arguments, catalog)
-    window = Window(catalog, window_rules(catalog, selection), arguments.cutoff)
-    if window.depends_on_runs(selection.rules):
-        touched = find_touched_runs(connection, window)
-        window = Window(catalog, window.rules, arguments.cutoff, touched)
-        info(f"{len(touched)} older dag runs belong to the window by what happened to them", touched_runs=len(touched))
-    for table, reason in selection.skipped.items():
-        info(f"skipped {table}: {reason}", table=table)
-    for table in selection.uncatalogued:
-        warning(f"{table} is not in the table registry: exported whole", table=table)
-    heads = read_alembic_heads(connection, catalog)
-    return Plan(catalog, heads, selection, plan_extracts(arguments, window, selection))
 
 
 def _shared_snapshot(arguments: Arguments, store: Store) -> SharedSnapshot:
@@ -112,15 +84,6 @@ def _export_tables(
     except ExportError as error:
         raise _with_lost_snapshot(error, holder) from error
     return tables
-
-
-def _check_not_replaced(arguments: Arguments, plan: Plan, connection: Connection, holder: SnapshotHolder) -> None:
-    """Check every table that was read: with a window also those of other groups, which decide about rows."""
-    read = plan.catalog.tables.keys() if arguments.cutoff else {extract.table for extract in plan.extracts}
-    try:
-        check_not_replaced(connection, read)
-    except ExportError as error:
-        raise _with_lost_snapshot(error, holder) from error
 
 
 def _hold(shared: SharedSnapshot, deadline: float, ended: EndedGroups) -> None:

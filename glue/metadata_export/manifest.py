@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from metadata_export.arguments import Arguments
-from metadata_export.catalog import Catalog
-from metadata_export.plan import Selection
+from metadata_export.plan import Plan
 from metadata_export.snapshot import Snapshot
 from metadata_export.work import ExportedTable
 
@@ -15,10 +14,9 @@ FORMAT_VERSION = 1
 
 def build_manifest(
     arguments: Arguments,
-    catalog: Catalog,
+    plan: Plan,
     alembic_heads: Mapping[str, Sequence[str]],
     snapshot: Snapshot,
-    selection: Selection,
     tables: Sequence[ExportedTable],
     started: datetime,
     finished: datetime,
@@ -31,7 +29,7 @@ def build_manifest(
         "job_run_id": arguments.job_run_id,
         "database": {
             "name": arguments.database_name,
-            "server_version": catalog.server_version,
+            "server_version": plan.catalog.server_version,
             "alembic_heads": {table: list(heads) for table, heads in alembic_heads.items()},
         },
         "consistency": snapshot.consistency,
@@ -42,8 +40,9 @@ def build_manifest(
         "finished_at": _iso(finished),
         "duration_seconds": round((finished - started).total_seconds(), 3),
         "tables": {each.extract.table: _table(each) for each in sorted(tables, key=lambda each: each.extract.table)},
-        "skipped_tables": dict(selection.skipped),
-        "uncatalogued_tables": list(selection.uncatalogued),
+        "skipped_tables": dict(plan.selection.skipped),
+        "uncatalogued_tables": list(plan.selection.uncatalogued),
+        "orphans": dict(plan.orphans),
     }
 
 
