@@ -84,10 +84,12 @@ def _identity_problems(
 
 
 def _table_problems(manifest: Manifest, export: Export, group: TableGroup) -> Iterator[str]:
-    planned = {table.table: table.window for table in group.tables}
     exported, skipped = manifest.tables.keys(), manifest.skipped_tables.keys()
-    for name in sorted(planned.keys() - exported - skipped):
-        yield f"planned table {name} is neither exported nor skipped"
+    named = {table.table: {name for name in exported if table.is_exported_as(name)} for table in group.tables}
+    planned = {name: table.window for table in group.tables for name in {table.table, *named[table.table]}}
+    for name in sorted(named.keys() - skipped):
+        if not named[name]:
+            yield f"planned table {name} is neither exported nor skipped"
     # By name somebody asked for it: a slip of the pen must not pass for an export of everything that was asked for.
     for name in sorted(planned.keys() & skipped & set(export.include_tables)):
         yield (
