@@ -17,7 +17,7 @@ from metadata_export.identity import changed_query, check_unchanged
 from metadata_export.log import warning
 from metadata_export.references import AIRFLOW_TABLES
 from metadata_export.source import Connection, naming, savepoint
-from metadata_export.window import RUN_KEY, RUN_TABLE, Condition, Window
+from metadata_export.window import DATA_DATES, RUN_KEY, RUN_TABLE, Condition, Window
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _ids(connection: Connection, evidence: Evidence) -> set[str]:
 
 def _evidence(window: Window, table: Table) -> Evidence | None:
     way = _way_to_run(window, table, (table,))
-    happened = window.since_cutoff("e0", table)
+    happened = window.since_cutoff("e0", table, DATA_DATES)
     if way is None or happened is None:
         return None
     joins, tables = way

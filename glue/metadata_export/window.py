@@ -18,6 +18,8 @@ EVENT_TABLES = ("asset_event", "dataset_event")
 FINISHED = ("success", "failed")
 # Moments that somebody planned: nothing happened then. A task's state that expires in 30 days tells nothing of its run.
 PLANNED = frozenset({"deadline", "deadline_time", "exp", "expires_at", "expiry", "reschedule_date", "trigger_timeout"})
+# Moments of the data that a run is about. Of the run itself they count; in a row that belongs to it they tell nothing.
+DATA_DATES = frozenset({"execution_date", "logical_date", "partition_date"})
 
 Condition = sql.Composable
 
@@ -83,9 +85,13 @@ class Window:
         happened = self.since_cutoff(alias, table)
         return sql.SQL("true") if happened is None else sql.SQL("COALESCE({}, true)").format(happened)
 
-    def since_cutoff(self, alias: str, table: Table) -> Condition | None:
-        """Return whether the newest of a row's moments is in the window; None where the table has no such column."""
-        columns = [column for column in table.timestamps if column.name not in PLANNED]
+    def since_cutoff(self, alias: str, table: Table, ignored: frozenset[str] = frozenset()) -> Condition | None:
+        """Return whether the newest of a row's moments is in the window; None where the table has no such column.
+
+        Args:
+            ignored: columns that do not count, besides the planned ones.
+        """
+        columns = [column for column in table.timestamps if column.name not in PLANNED | ignored]
         if not columns:
             return None
         # GREATEST passes over NULLs; a moment without zone is read in the transaction's, UTC.

@@ -17,7 +17,9 @@ OLD = CUTOFF - timedelta(days=60)
 ANCIENT = CUTOFF - timedelta(days=1100)
 
 # In what belongs to a run, a moment in one of these columns is planned: nothing happened then.
-PLANNED = ("deadline", "deadline_time", "expires_at", "reschedule_date", "trigger_timeout", "logical_date")
+PLANNED = (
+    "deadline", "deadline_time", "expires_at", "reschedule_date", "trigger_timeout", "logical_date", "partition_date"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

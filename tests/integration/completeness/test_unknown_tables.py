@@ -89,6 +89,31 @@ def test_given_celery_results_when_exported_then_those_of_the_window_and_those_w
     assert sorted(exported) == ["0", "1", "4"]
 
 
+def test_given_celery_in_a_schema_of_its_own_then_it_is_exported_from_there_and_other_schemas_are_named(
+    databases: Databases, aws: Aws, engine: Engine
+) -> None:
+    url = databases.empty(VERSION)
+    with psycopg.connect(url) as connection:
+        connection.execute('CREATE SCHEMA celery; SET search_path TO celery; CREATE SCHEMA "hr""x"')
+        connection.execute(CELERY.replace("celery_tasksetmeta", "other").encode())
+        connection.execute("INSERT INTO celery_taskmeta (id, date_done) VALUES (1, %s), (2, %s)", [RECENT, OLD])
+        connection.execute('CREATE TABLE "hr""x".team (id int)')
+    export = engine.export(group_arguments(aws.connect_to(url)))
+
+    celery = {name: table for name, table in export.tables.items() if "celery" in name}
+    assert {name: table["rows"] for name, table in celery.items()} == {"celery.celery_taskmeta": 1}
+    assert celery["celery.celery_taskmeta"]["key"].rpartition("/")[2].startswith("celery.celery_taskmeta_")
+    absent = "not in this Airflow version's schema"
+    assert export.manifests["logs"]["skipped_tables"].get("celery_tasksetmeta") == absent
+    assert "celery_taskmeta" not in export.manifests["logs"]["skipped_tables"]
+    elsewhere = {name: why for name, why in export.manifests["uncatalogued"]["skipped_tables"].items() if "." in name}
+    assert elsewhere == {
+        "celery.celery_taskmeta": "in the schema celery: only tables of the schema public are exported",
+        "celery.other": "in the schema celery: only tables of the schema public are exported",
+        'hr"x.team': 'in the schema hr"x: only tables of the schema public are exported',
+    }
+
+
 def test_given_no_cutoff_when_exported_then_celery_results_are_equal_row_for_row(
     url: str, aws: Aws, engine: Engine
 ) -> None:
