@@ -10,7 +10,7 @@ from metadata_export.plan import Selection
 from metadata_export.snapshot import Snapshot
 from metadata_export.work import ExportedTable
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def build_manifest(
@@ -42,6 +42,7 @@ def build_manifest(
         "finished_at": _iso(finished),
         "duration_seconds": round((finished - started).total_seconds(), 3),
         "tables": {each.extract.table: _table(each) for each in sorted(tables, key=lambda each: each.extract.table)},
+        "failed_tables": {},
         "skipped_tables": dict(selection.skipped),
         "uncatalogued_tables": list(selection.uncatalogued),
     }

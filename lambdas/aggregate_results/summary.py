@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from export_contracts.console import log_url
+from export_contracts.formats import FORMAT_VERSION
 from export_contracts.layout import started_at
 from export_contracts.plan import Export
 from export_contracts.store import ObjectStore, StoredObject
@@ -19,7 +20,6 @@ from aggregate_results.verification import GroupOutcome
 
 COMPLETE = "COMPLETE"
 INCOMPLETE = "INCOMPLETE"
-FORMAT_VERSION = 1
 _ATTEMPTS = 5
 
 
@@ -134,6 +134,7 @@ def _failed_group(outcome: GroupOutcome, export: Export, log_group: str) -> dict
     return {
         "group": outcome.group.group,
         "tables": [table.table for table in outcome.group.tables],
+        "failed_tables": {},
         "error": one_line(cause.text, 2000) if cause else "",
         "log_url": log_url(export.execution_arn, log_group, cause.job_run_id if cause else None),
     }

@@ -65,6 +65,19 @@ def test_given_a_damaged_summary_then_it_is_listed_as_unknown_and_the_others_too
     assert "it is damaged" in run("list").out
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_given_a_summary_of_any_format_there_was_then_it_is_read(made, run, version):
+    summary = made.export(format_version=version)
+    assert run("list", "--json").json[0]["status"] == "COMPLETE"
+    assert run("show", "--json").json == summary
+
+
+@pytest.mark.parametrize("version", [3, True, None], ids=str)
+def test_given_a_summary_of_a_format_to_come_then_it_is_not_guessed_at(made, run, version):
+    made.export(format_version=version)
+    assert "it is not a summary of format 1 or 2" in run("list").out
+
+
 def test_given_foreign_objects_in_the_bucket_then_they_are_no_exports(made, run):
     for key in (
         "notes.txt",

@@ -50,8 +50,17 @@ def test_given_a_failed_group_then_the_summary_names_its_tables_and_the_error(st
     summary = summarise(store, [*succeeded(GROUPS[:2]), failed("tasks", "disk full"), *succeeded(GROUPS[3:])])
     assert violations("export_summary", summary) == []
     assert summary["status"] == "INCOMPLETE"
-    assert summary["failed_groups"] == [{"group": "tasks", "tables": ["xcom"], "error": "disk full", "log_url": None}]
+    failure = {"group": "tasks", "tables": ["xcom"], "failed_tables": {}, "error": "disk full", "log_url": None}
+    assert summary["failed_groups"] == [failure]
     assert "xcom" not in summary["tables"]
+
+
+def test_given_a_summary_of_format_1_then_the_contract_allows_it_as_it_was(store):
+    summary = summarise(store, [*succeeded(GROUPS[:2]), failed("tasks", "disk full"), *succeeded(GROUPS[3:])])
+    for group in summary["failed_groups"]:
+        del group["failed_tables"]
+    assert violations("export_summary", summary)
+    assert violations("export_summary", {**summary, "format_version": 1}) == []
 
 
 def test_given_a_distrusted_group_then_its_problems_and_its_log_are_in_the_summary(store):
