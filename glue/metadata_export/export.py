@@ -1,7 +1,7 @@
 """The order of events of one run."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,10 +9,11 @@ from typing import Any
 
 from metadata_export.arguments import Arguments
 from metadata_export.catalog import Catalog, check_not_replaced, read_alembic_heads, read_catalog
-from metadata_export.errors import ExportError, describe
+from metadata_export.earlier import keep_whole
+from metadata_export.errors import ExportError, StorageError, describe
 from metadata_export.holder import SnapshotHolder
 from metadata_export.log import info, warning
-from metadata_export.manifest import build_manifest
+from metadata_export.manifest import Delivery, build_manifest
 from metadata_export.plan import Extract, Selection, plan_extracts, select_tables, window_rules
 from metadata_export.progress import Progress
 from metadata_export.siblings import EndedGroups
@@ -22,10 +23,12 @@ from metadata_export.storage import Store
 from metadata_export.task import Session
 from metadata_export.touched import find_touched_runs
 from metadata_export.window import Window
-from metadata_export.work import ExportedTable, TaskRunner, Work
+from metadata_export.work import TaskRunner, Work
 
 StartTasks = Callable[[Session], AbstractContextManager[TaskRunner]]
 """starts what runs the tasks of a session (Spark), and stops it"""
+SHOWN_TABLES = 5
+ERROR_LIMIT = 300  # of one table, in the error of the run: the next action must fit into Glue's ErrorMessage
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Plan:
     catalog: Catalog
     alembic_heads: dict[str, list[str]]
     selection: Selection
+    rules: Mapping[str, str]
+    """table -> window rule, of all groups"""
     extracts: list[Extract]
 
 
@@ -48,12 +53,15 @@ def export_group(
 ) -> dict[str, Any]:
     """Export the tables of one group and return its manifest, which is written last.
 
+    A table that cannot be exported costs the others nothing. What an earlier attempt has delivered is kept.
+
     Args:
         attempts: how often `start_tasks` tries a task that fails.
         ended: tells which other groups' runs are dead, so that the snapshot is not held for them.
 
     Raises:
-        ExportError: one line that names the thing; nothing is left open in the database, and no upload in S3.
+        ExportError: one line that names the thing; nothing is left open in the database, and no upload in S3. What is
+            whole is in the manifest all the same.
     """
     started = datetime.now(UTC)
     shared = _shared_snapshot(arguments, store)
@@ -64,14 +72,18 @@ def export_group(
         plan = read_plan(arguments, connection)
         session = Session(source, snapshot.id, arguments.bucket, attempts)
         with SnapshotHolder(connection) as holder:
-            tables = _export_tables(arguments, plan, store, start_tasks, session, holder)
-            _check_not_replaced(arguments, plan, connection, holder)
-            if snapshot.role == "claimed":
+            delivery, error = _export_tables(arguments, plan, store, start_tasks, session, holder)
+            if snapshot.role == "claimed" and error is None:
                 _hold(shared, deadline, ended)
     manifest = build_manifest(
-        arguments, plan.catalog, plan.alembic_heads, snapshot, plan.selection, tables, started, datetime.now(UTC)
+        arguments, plan.catalog, plan.alembic_heads, snapshot, plan.selection, delivery, started, datetime.now(UTC)
     )
+    if error is not None:
+        _record_what_is_whole(arguments, store, manifest)
+        raise error
     store.put_json(arguments.manifest_key, manifest)
+    if delivery.failed:
+        raise ExportError(_failed_tables(arguments, delivery))
     info(
         f"wrote the manifest s3://{arguments.bucket}/{arguments.manifest_key}: the group {arguments.group} is exported"
     )
@@ -92,7 +104,7 @@ def read_plan(arguments: Arguments, connection: Connection) -> Plan:
     for table in selection.uncatalogued:
         warning(f"{table} is not in the table registry: exported whole", table=table)
     heads = read_alembic_heads(connection, catalog)
-    return Plan(catalog, heads, selection, plan_extracts(arguments, window, selection))
+    return Plan(catalog, heads, selection, window.rules, plan_extracts(arguments, window, selection))
 
 
 def _shared_snapshot(arguments: Arguments, store: Store) -> SharedSnapshot:
@@ -102,25 +114,57 @@ def _shared_snapshot(arguments: Arguments, store: Store) -> SharedSnapshot:
 
 def _export_tables(
     arguments: Arguments, plan: Plan, store: Store, start_tasks: StartTasks, session: Session, holder: SnapshotHolder
-) -> list[ExportedTable]:
-    disk_bytes = sum(extract.total_bytes for extract in plan.extracts)
+) -> tuple[Delivery, ExportError | None]:
+    """Return what has been exported or kept, and what ended the run before it was through, if anything did."""
+    kept = keep_whole(arguments, store, plan.extracts, plan.alembic_heads)
+    extracts = [extract for extract in plan.extracts if extract.table not in kept.tables]
+    progress = Progress(tables=len(extracts), disk_bytes=sum(extract.total_bytes for extract in extracts))
+    work = Work(extracts, store, arguments.parallelism, progress)
+    ended: ExportError | None = None
     try:
-        with _own_uploads(arguments, store, plan), start_tasks(session) as runner:
-            progress = Progress(tables=len(plan.extracts), disk_bytes=disk_bytes)
-            tables = Work(plan.extracts, store, runner, arguments.parallelism, progress).run()
+        with _own_uploads(arguments, store, extracts, work), start_tasks(session) as runner:
+            work.run(runner)
             progress.finished()
     except ExportError as error:
-        raise _with_lost_snapshot(error, holder) from error
-    return tables
-
-
-def _check_not_replaced(arguments: Arguments, plan: Plan, connection: Connection, holder: SnapshotHolder) -> None:
-    """Check every table that was read: with a window also those of other groups, which decide about rows."""
-    read = plan.catalog.tables.keys() if arguments.cutoff else {extract.table for extract in plan.extracts}
+        ended = _with_lost_snapshot(error, holder)
     try:
-        check_not_replaced(connection, read)
+        _check_not_replaced(arguments, plan, [each.extract.table for each in work.done], holder)
     except ExportError as error:
-        raise _with_lost_snapshot(error, holder) from error
+        # Nobody knows whether rows are missing in what was read: it does not count.
+        return Delivery([], work.failed, kept), ended or _with_lost_snapshot(error, holder)
+    return Delivery(work.done, work.failed, kept), ended
+
+
+def _check_not_replaced(arguments: Arguments, plan: Plan, exported: Sequence[str], holder: SnapshotHolder) -> None:
+    """Check every table that was exported, and with a window those of all groups that decide about their rows."""
+    windowed = [name for name, rule in plan.rules.items() if rule != "full"] if arguments.cutoff else []
+    if exported:
+        check_not_replaced(holder.connection, {*exported, *windowed})
+
+
+def _record_what_is_whole(arguments: Arguments, store: Store, manifest: dict[str, Any]) -> None:
+    """Write the manifest of a run that has ended early, so that a retry repeats the rest only."""
+    if not manifest["tables"] and not manifest["failed_tables"]:
+        return
+    try:
+        store.put_json(arguments.manifest_key, manifest)
+        info(f"recorded {len(manifest['tables'])} tables that are whole")
+    except StorageError as error:
+        warning(f"could not record the tables that are whole: {error}")  # what ended the run is what counts
+
+
+def _failed_tables(arguments: Arguments, delivery: Delivery) -> str:
+    """Return what a person must know of tables that cannot be exported, in one line."""
+    names = sorted(delivery.failed)
+    more = f" and {len(names) - SHOWN_TABLES} more" if len(names) > SHOWN_TABLES else ""
+    total = len(names) + len(delivery.tables) + len(delivery.kept.tables)
+    first = delivery.failed[names[0]]
+    return (
+        f"{len(names)} of {total} tables of the group {arguments.group} cannot be exported: "
+        f"{', '.join(names[:SHOWN_TABLES])}{more}; the others are exported. {names[0]}: "
+        f"{first if len(first) <= ERROR_LIMIT else f'{first[:ERROR_LIMIT]}...'} - repair it and redrive the execution, "
+        "or leave the table out: exclude_tables in a new execution, the stack's ExcludeTables in all to come"
+    )
 
 
 def _hold(shared: SharedSnapshot, deadline: float, ended: EndedGroups) -> None:
@@ -150,9 +194,9 @@ def announcing_failure(arguments: Arguments, store: Store) -> Iterator[None]:
 
 
 @contextmanager
-def _own_uploads(arguments: Arguments, store: Store, plan: Plan) -> Iterator[None]:
-    """Abort what a killed attempt left of these objects, and what this one leaves when it fails."""
-    keys = {extract.key for extract in plan.extracts}
+def _own_uploads(arguments: Arguments, store: Store, extracts: Sequence[Extract], work: Work) -> Iterator[None]:
+    """Abort what a killed attempt left of these objects, and what this one leaves of those that fail."""
+    keys = {extract.key for extract in extracts}
     stale = store.abort_uploads(arguments.prefix, keys)
     if stale:
         warning(f"aborted {stale} unfinished uploads of an earlier attempt", uploads=stale)
@@ -161,3 +205,5 @@ def _own_uploads(arguments: Arguments, store: Store, plan: Plan) -> Iterator[Non
     except BaseException:
         store.abort_uploads(arguments.prefix, keys)
         raise
+    if work.failed:
+        store.abort_uploads(arguments.prefix, keys)
