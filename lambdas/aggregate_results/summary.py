@@ -38,7 +38,7 @@ def build_summary(event: Event, outcomes: tuple[GroupOutcome, ...], now: datetim
     started = started_at(export.export_id)
     return {
         **_identity(event),
-        "status": COMPLETE if len(manifests) == len(outcomes) else INCOMPLETE,
+        "status": INCOMPLETE if any(outcome.cause for outcome in outcomes) else COMPLETE,
         **_database(manifests),
         "duration_seconds": round((now - started).total_seconds(), 3),
         "total_tables": len(rows),
@@ -133,8 +133,8 @@ def _failed_group(outcome: GroupOutcome, export: Export, log_group: str) -> dict
     cause = outcome.cause
     return {
         "group": outcome.group.group,
-        "tables": [table.table for table in outcome.group.tables],
-        "failed_tables": {},
+        "tables": list(outcome.missing),
+        "failed_tables": {name: one_line(error, 1000) for name, error in outcome.failed_tables.items()},
         "error": one_line(cause.text, 2000) if cause else "",
         "log_url": log_url(export.execution_arn, log_group, cause.job_run_id if cause else None),
     }

@@ -17,6 +17,7 @@ from metadata_export.storage import Store
 from metadata_export.task import Failure, Result, Session, Task, run_task
 
 from tests.integration.engine.conftest import PREFIX, ROOT, Database, Engine
+from tests.waiting import wait_until
 
 SCHEMA = json.loads((ROOT / "docs/contracts/group_manifest.schema.json").read_text())
 TABLES = {"dag": "full", "job": "full", "variable": "full", "xcom": "full"}
@@ -113,7 +114,7 @@ def test_a_table_that_cannot_be_read_costs_the_others_nothing(
     assert "exclude_tables" in message
     assert "ExcludeTables" in message
     assert "\n" not in message
-    assert airflow.open_transactions() == 0
+    wait_until(lambda: airflow.open_transactions() == 0)
 
 
 def test_tables_that_may_not_be_read_are_all_named(engine: Engine, airflow: Database) -> None:

@@ -156,6 +156,15 @@ def test_given_an_incomplete_export_then_show_says_what_is_missing_and_why(made,
     assert "\u202e" not in out
 
 
+def test_given_a_table_that_failed_then_show_names_its_error(made, run):
+    failed = {"group": "tasks", "tables": ["xcom"], "failed_tables": {"xcom": f"no permission {HOSTILE}"}}
+    made.export(status="INCOMPLETE", failed_groups=[failed | {"error": "1 of 9 tables", "log_url": None}])
+    out = run("show", "newest").out
+    assert "xcom: no permission" in out
+    assert "Missing: xcom" in out
+    assert "\x1b" not in out
+
+
 def test_given_open_then_the_report_is_opened_from_a_file(made, run, opened):
     summary = made.export()
     result = run("show", "--open")
