@@ -204,10 +204,13 @@ def test_table_that_is_left_out(scene: Scene) -> None:
     with reader(scene, "job"):
         scene.start()
         scene.must_fail("permission denied for table job")
+        assert scene.judged is not None
 
-        scene.start(exclude_tables=["job"])
+        scene.start(include_tables=[], exclude_tables=["job"])
 
         scene.must_complete()
+    assert scene.judged[0].summary is not None
+    assert "job" in scene.judged[0].summary["skipped_tables"]
 
 
 def test_disk_full(scene: Scene) -> None:
