@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from export_contracts.errors import ArchivedObjectError
+from export_contracts.formats import READABLE, is_readable
 from export_contracts.layout import SUMMARY_NAME, Layout, export_id, report_key, started_at
 from export_contracts.store import ObjectStore
 from export_contracts.text import shown
@@ -138,8 +139,8 @@ class Exports:
             return Export(key, identifier, None, "it is archived; restore it from Glacier first")
         if content is None:
             return Export(key, identifier, None, "it is damaged")
-        if content.get("format_version") != 1:
-            return Export(key, identifier, None, "it is not a summary of format 1")
+        if not is_readable(content.get("format_version")):
+            return Export(key, identifier, None, f"it is not a summary of format {' or '.join(map(str, READABLE))}")
         return Export(key, identifier, content)
 
 

@@ -65,7 +65,7 @@ def summary(**changes: Any) -> dict[str, Any]:
     details = {name: entry(*values) for name, values in _TABLES.items()}
     details |= {name: entry("definitions", 0, 0, 0.02) for name in _EMPTY}
     made = {
-        "format_version": 1,
+        "format_version": 2,
         "export_id": "20261211T143022Z",
         "export_timestamp": "2026-12-11T14:30:22Z",
         "trigger": "dag",
@@ -84,6 +84,8 @@ def summary(**changes: Any) -> dict[str, Any]:
         "details": details,
         "skipped_tables": dict(_SKIPPED),
         "uncatalogued_tables": ["_xcom_archive"],
+        "orphans": {},
+        "unread_evidence": [],
         "failed_groups": [],
         "problems": [],
     } | changes
@@ -97,6 +99,7 @@ def incomplete() -> dict[str, Any]:
     failed = {
         "group": "tasks",
         "tables": [name for name, values in _TABLES.items() if values[0] == "tasks"],
+        "failed_tables": {},
         "error": "Table task_instance: the server ended the connection (57P01 terminating connection due to "
         "administrator command) after 1,204,331 rows. Next: see whether the database was restarted.",
         "log_url": "https://eu-central-1.console.aws.amazon.com/cloudwatch/home?region=eu-central-1#logsV2:log-groups",
@@ -110,7 +113,8 @@ def hostile(tables: int = 40) -> dict[str, Any]:
         f"{number}{HOSTILE}": entry("uncatalogued", 10**number if number < 30 else 5, 9, 0.1)
         for number in range(tables)
     }
-    failed = {"group": HOSTILE, "tables": [HOSTILE], "error": HOSTILE * 50, "log_url": f"javascript:{HOSTILE}"}
+    log = f"javascript:{HOSTILE}"
+    failed = {"group": HOSTILE, "tables": [HOSTILE], "failed_tables": {}, "error": HOSTILE * 50, "log_url": log}
     return summary(
         status="INCOMPLETE",
         details=details,

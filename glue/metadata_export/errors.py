@@ -35,6 +35,10 @@ class StorageError(ExportError):
     """S3 refuses what is asked of it."""
 
 
+class TableError(ExportError):
+    """A table cannot be exported; the others can."""
+
+
 class TransientSourceError(SourceError):
     """The database cannot be reached, or ended the connection."""
 

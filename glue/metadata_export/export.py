@@ -1,18 +1,20 @@
 """The order of events of one run."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from metadata_export.arguments import Arguments
-from metadata_export.errors import ExportError, describe
+from metadata_export.earlier import keep_whole
+from metadata_export.errors import ExportError, StorageError, describe
 from metadata_export.holder import SnapshotHolder
-from metadata_export.introspection import read_catalog
+from metadata_export.introspection import read_catalog, still_there
 from metadata_export.log import info, warning
-from metadata_export.manifest import build_manifest
-from metadata_export.plan import Plan, make_plan
+from metadata_export.manifest import Delivery, Kept, build_manifest
+from metadata_export.plan import Extract, Plan, make_plan
 from metadata_export.progress import Progress
 from metadata_export.revisions import read_alembic_heads
 from metadata_export.siblings import EndedGroups
@@ -20,10 +22,13 @@ from metadata_export.snapshot import Party, SharedSnapshot
 from metadata_export.source import Source, releasing
 from metadata_export.storage import Store
 from metadata_export.task import Session
-from metadata_export.work import ExportedTable, TaskRunner, Work
+from metadata_export.work import TaskRunner, Work
 
 StartTasks = Callable[[Session], AbstractContextManager[TaskRunner]]
 """starts what runs the tasks of a session (Spark), and stops it"""
+SHOWN_TABLES = 5
+GONE = "dropped while the export ran; the table registry does not know it"
+ERROR_LIMIT = 300  # of one table, in the error of the run: the next action must fit into Glue's ErrorMessage
 
 
 def export_group(
@@ -36,12 +41,15 @@ def export_group(
 ) -> dict[str, Any]:
     """Export the tables of one group and return its manifest, which is written last.
 
+    A table that cannot be exported costs the others nothing. What an earlier attempt has delivered is kept.
+
     Args:
         attempts: how often `start_tasks` tries a task that fails.
         ended: tells which other groups' runs are dead, so that the snapshot is not held for them.
 
     Raises:
-        ExportError: one line that names the thing; nothing is left open in the database, and no upload in S3.
+        ExportError: one line that names the thing; nothing is left open in the database, and no upload in S3. What is
+            whole is in the manifest all the same.
     """
     started = datetime.now(UTC)
     shared = _shared_snapshot(arguments, store)
@@ -52,15 +60,19 @@ def export_group(
         catalog = read_catalog(connection, arguments.stands_alone, arguments.any_schema)
         heads = read_alembic_heads(connection, catalog)
         plan = make_plan(arguments, connection, catalog)
-        if plan.failed:
-            raise ExportError("; ".join(plan.failed.values()))
         session = Session(source, snapshot.id, arguments.bucket, attempts)
         with SnapshotHolder(connection) as holder:
-            tables = _export_tables(arguments, plan, store, start_tasks, session, holder)
-            if snapshot.role == "claimed":
+            kept = keep_whole(arguments, store, plan, heads)
+            delivery, error = _export_tables(arguments, plan, kept, store, start_tasks, session, holder)
+            if snapshot.role == "claimed" and error is None:
                 _hold(shared, deadline, ended)
-    manifest = build_manifest(arguments, plan, heads, snapshot, tables, started, datetime.now(UTC))
+    manifest = build_manifest(arguments, plan, heads, snapshot, delivery, started, datetime.now(UTC))
+    if error is not None:
+        _record_what_is_whole(arguments, store, manifest)
+        raise error
     store.put_json(arguments.manifest_key, manifest)
+    if delivery.failed:
+        raise ExportError(_failed_tables(arguments, delivery))
     info(
         f"wrote the manifest s3://{arguments.bucket}/{arguments.manifest_key}: the group {arguments.group} is exported"
     )
@@ -73,17 +85,66 @@ def _shared_snapshot(arguments: Arguments, store: Store) -> SharedSnapshot:
 
 
 def _export_tables(
-    arguments: Arguments, plan: Plan, store: Store, start_tasks: StartTasks, session: Session, holder: SnapshotHolder
-) -> list[ExportedTable]:
-    disk_bytes = sum(extract.total_bytes for extract in plan.extracts)
+    arguments: Arguments,
+    plan: Plan,
+    kept: Kept,
+    store: Store,
+    start_tasks: StartTasks,
+    session: Session,
+    holder: SnapshotHolder,
+) -> tuple[Delivery, ExportError | None]:
+    """Return what has been exported or kept, and what ended the run before it was through, if anything did."""
+    extracts = [extract for extract in plan.extracts if extract.table not in kept.tables]
+    progress = Progress(tables=len(extracts), disk_bytes=sum(extract.total_bytes for extract in extracts))
+    work = Work(extracts, store, arguments.parallelism, progress)
+    ended: ExportError | None = None
     try:
-        with _own_uploads(arguments, store, plan), start_tasks(session) as runner:
-            progress = Progress(tables=len(plan.extracts), disk_bytes=disk_bytes)
-            tables = Work(plan.extracts, store, runner, arguments.parallelism, progress).run()
+        with _own_uploads(arguments, store, extracts, work), start_tasks(session) as runner:
+            work.run(runner)
             progress.finished()
     except ExportError as error:
-        raise _with_lost_snapshot(error, holder) from error
-    return tables
+        ended = _with_lost_snapshot(error, holder)
+    delivery = Delivery(work.done, {**plan.failed, **work.failed}, kept=kept)
+    return (delivery if ended else _without_gone(delivery, plan, holder)), ended
+
+
+def _without_gone(delivery: Delivery, plan: Plan, holder: SnapshotHolder) -> Delivery:
+    """Report an unknown table that was dropped meanwhile as gone: it is nobody's loss that it is not in the export.
+
+    `airflow db clean` makes tables for what it deletes and drops them again.
+    """
+    missing = [plan.catalog.tables[name] for name in plan.selection.uncatalogued if name in delivery.failed]
+    there = still_there(holder.connection, [table.oid for table in missing]) if missing else frozenset()
+    gone = {table.name: GONE for table in missing if table.oid not in there}
+    for table in gone:
+        info(f"skipped {table}: {GONE}", table=table)
+    failed = {name: error for name, error in delivery.failed.items() if name not in gone}
+    return replace(delivery, failed=failed, gone=gone)
+
+
+def _record_what_is_whole(arguments: Arguments, store: Store, manifest: dict[str, Any]) -> None:
+    """Write the manifest of a run that has ended early, so that a retry repeats the rest only."""
+    if not manifest["tables"] and not manifest["failed_tables"]:
+        return
+    try:
+        store.put_json(arguments.manifest_key, manifest)
+        info(f"recorded {len(manifest['tables'])} tables that are whole")
+    except StorageError as error:
+        warning(f"could not record the tables that are whole: {error}")  # what ended the run is what counts
+
+
+def _failed_tables(arguments: Arguments, delivery: Delivery) -> str:
+    """Return what a person must know of tables that cannot be exported, in one line."""
+    names = sorted(delivery.failed)
+    more = f" and {len(names) - SHOWN_TABLES} more" if len(names) > SHOWN_TABLES else ""
+    total = len(names) + len(delivery.tables) + len(delivery.kept.tables)
+    first = delivery.failed[names[0]]
+    return (
+        f"{len(names)} of {total} tables of the group {arguments.group} cannot be exported: "
+        f"{', '.join(names[:SHOWN_TABLES])}{more}; the others are exported. {names[0]}: "
+        f"{first if len(first) <= ERROR_LIMIT else f'{first[:ERROR_LIMIT]}...'} - repair it and redrive the execution, "
+        "or leave the table out: exclude_tables in a new execution, the stack's ExcludeTables in all to come"
+    )
 
 
 def _hold(shared: SharedSnapshot, deadline: float, ended: EndedGroups) -> None:
@@ -113,9 +174,9 @@ def announcing_failure(arguments: Arguments, store: Store) -> Iterator[None]:
 
 
 @contextmanager
-def _own_uploads(arguments: Arguments, store: Store, plan: Plan) -> Iterator[None]:
-    """Abort what a killed attempt left of these objects, and what this one leaves when it fails."""
-    keys = {extract.key for extract in plan.extracts}
+def _own_uploads(arguments: Arguments, store: Store, extracts: Sequence[Extract], work: Work) -> Iterator[None]:
+    """Abort what a killed attempt left of these objects, and what this one leaves of those that fail."""
+    keys = {extract.key for extract in extracts}
     stale = store.abort_uploads(arguments.prefix, keys)
     if stale:
         warning(f"aborted {stale} unfinished uploads of an earlier attempt", uploads=stale)
@@ -124,3 +185,5 @@ def _own_uploads(arguments: Arguments, store: Store, plan: Plan) -> Iterator[Non
     except BaseException:
         store.abort_uploads(arguments.prefix, keys)
         raise
+    if work.failed:
+        store.abort_uploads(arguments.prefix, keys)

@@ -9,9 +9,11 @@ from collections.abc import Collection, Iterable
 from psycopg import sql
 
 from metadata_export.catalog import Catalog, Column, ForeignKey, Heap, Table
+from metadata_export.errors import SourceError
 from metadata_export.heaps import Family, Relation, StandsAlone
+from metadata_export.log import warning
 from metadata_export.references import with_expected_keys
-from metadata_export.source import Connection, naming
+from metadata_export.source import Connection, naming, savepoint
 
 RELATIONS = """
 SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relispartition, NULLIF(c.relfilenode, 0), c.relpages
@@ -38,6 +40,10 @@ SELECT k.conrelid, k.conname, k.confrelid,
 FROM pg_catalog.pg_constraint k
 WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid = ANY ({0}) AND k.confrelid = ANY ({0})
 ORDER BY k.conrelid, k.conname
+"""
+# Who asks for a size takes a lock, which brings what this session knows of the catalog up to date.
+STILL_THERE = """
+SELECT o.oid FROM pg_catalog.unnest({}) AS o (oid) WHERE pg_catalog.pg_relation_size(o.oid) IS NOT NULL
 """
 SERVER = """
 SELECT pg_catalog.current_setting('server_version'), pg_catalog.current_setting('server_version_num')::int
@@ -70,6 +76,17 @@ def read_catalog(connection: Connection, stands_alone: StandsAlone, any_schema: 
         part_of=family.part_of(),
         elsewhere=tuple(family.elsewhere(own)),
     )
+
+
+def still_there(connection: Connection, oids: Collection[int]) -> frozenset[int]:
+    """Return which of these relations are there now, whatever the snapshot sees; all where nobody can tell."""
+    try:
+        with naming("look whether tables are there"), savepoint(connection):
+            rows = connection.execute(sql.SQL(STILL_THERE).format(oid_array(oids))).fetchall()
+    except SourceError as error:
+        warning(f"{error}: taken as there")
+        return frozenset(oids)
+    return frozenset(_int(row[0]) for row in rows)
 
 
 def oid_array(oids: Iterable[int]) -> sql.Composable:

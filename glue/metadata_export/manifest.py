@@ -1,15 +1,38 @@
 """What a run says it has done: docs/contracts/group_manifest.schema.json."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from metadata_export.arguments import Arguments
-from metadata_export.plan import Plan
+from metadata_export.plan import Extract, Plan
 from metadata_export.snapshot import Snapshot
 from metadata_export.work import ExportedTable
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Tables that an earlier attempt of this export has delivered, as its manifest has them."""
+
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    job_run_id: str = ""
+    consistency: str = ""
+    snapshot: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What there is of a group at the end of a run."""
+
+    tables: Sequence[ExportedTable]
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """table -> its error, in one line"""
+    gone: Mapping[str, str] = field(default_factory=dict)
+    """table that was dropped meanwhile, and is nobody's loss -> the reason to skip it"""
+    kept: Kept = field(default_factory=Kept)
 
 
 def build_manifest(
@@ -17,48 +40,83 @@ def build_manifest(
     plan: Plan,
     alembic_heads: Mapping[str, Sequence[str]],
     snapshot: Snapshot,
-    tables: Sequence[ExportedTable],
+    delivery: Delivery,
     started: datetime,
     finished: datetime,
 ) -> dict[str, Any]:
     """Return the group manifest; the tables in alphabetical order."""
+    tables = {**delivery.kept.tables, **{each.extract.table: _table(each) for each in delivery.tables}}
     return {
-        "format_version": FORMAT_VERSION,
-        "export_id": arguments.export_id,
-        "group": arguments.group,
+        **identity(arguments),
         "job_run_id": arguments.job_run_id,
         "database": {
             "name": arguments.database_name,
             "server_version": plan.catalog.server_version,
             "alembic_heads": {table: list(heads) for table, heads in alembic_heads.items()},
         },
-        "consistency": snapshot.consistency,
-        "snapshot": {"role": snapshot.role, "claimed_by": snapshot.claimed_by, "reason": snapshot.reason},
-        "cutoff": _iso(arguments.cutoff) if arguments.cutoff else None,
-        "max_age_in_days": arguments.max_age_in_days,
+        **_moment(snapshot, delivery),
         "started_at": _iso(started),
         "finished_at": _iso(finished),
         "duration_seconds": round((finished - started).total_seconds(), 3),
-        "tables": {each.extract.table: _table(each) for each in sorted(tables, key=lambda each: each.extract.table)},
-        "skipped_tables": dict(plan.selection.skipped),
-        "uncatalogued_tables": list(plan.selection.uncatalogued),
-        "orphans": dict(plan.orphans),
+        "tables": dict(sorted(tables.items())),
+        "failed_tables": dict(sorted(delivery.failed.items())),
+        "skipped_tables": {**plan.selection.skipped, **delivery.gone},
+        "uncatalogued_tables": [name for name in plan.selection.uncatalogued if name not in delivery.gone],
+        "orphans": {name: number for name, number in plan.orphans.items() if name in tables},
+        "unread_evidence": list(plan.unread_evidence),
+    }
+
+
+def identity(arguments: Arguments) -> dict[str, Any]:
+    """Return what the manifests of all attempts at this group have in common."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "export_id": arguments.export_id,
+        "group": arguments.group,
+        "cutoff": _iso(arguments.cutoff) if arguments.cutoff else None,
+        "max_age_in_days": arguments.max_age_in_days,
+    }
+
+
+def file_of(extract: Extract) -> dict[str, Any]:
+    """Return what is known of a table's file before it is there: the same in all attempts, unless the table changed."""
+    return {
+        "key": extract.key,
+        "columns": [{"name": column.name, "type": column.type} for column in extract.columns],
+        "window": extract.rule,
     }
 
 
 def _table(exported: ExportedTable) -> dict[str, Any]:
-    extract, uploaded = exported.extract, exported.object
+    uploaded = exported.object
     return {
-        "key": extract.key,
+        **file_of(exported.extract),
         "rows": uploaded.rows,
         "csv_bytes": uploaded.csv_bytes,
         "object_bytes": uploaded.object_bytes,
         "checksum_sha256": uploaded.checksum_sha256,
         "part_sizes": list(uploaded.part_sizes),
-        "columns": [{"name": column.name, "type": column.type} for column in extract.columns],
-        "window": extract.rule,
         "duration_seconds": round(exported.seconds, 3),
     }
+
+
+def _moment(snapshot: Snapshot, delivery: Delivery) -> dict[str, Any]:
+    """Return which snapshot the tables show; those that were kept may show another one."""
+    kept = delivery.kept
+    own = {"role": snapshot.role, "claimed_by": snapshot.claimed_by, "reason": snapshot.reason}
+    if not kept.tables or _is_shared(kept, snapshot):
+        return {"consistency": snapshot.consistency, "snapshot": own}
+    if not delivery.tables:
+        return {"consistency": kept.consistency, "snapshot": dict(kept.snapshot)}
+    total = len(kept.tables) + len(delivery.tables)
+    reason = f"{len(kept.tables)} of {total} tables show another snapshot, that of the attempt {kept.job_run_id}"
+    more = f"; {snapshot.reason}" if snapshot.reason else ""
+    return {"consistency": "per-group", "snapshot": {**own, "reason": f"{reason}{more}"}}
+
+
+def _is_shared(kept: Kept, snapshot: Snapshot) -> bool:
+    both = kept.consistency == snapshot.consistency == "snapshot"
+    return both and kept.snapshot.get("claimed_by") == snapshot.claimed_by
 
 
 def _iso(moment: datetime) -> str:

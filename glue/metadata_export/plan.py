@@ -45,6 +45,7 @@ class Plan:
         extracts: the largest table first.
         failed: table -> error, for what cannot be exported.
         orphans: table -> rows that refer to a row which does not exist, where there are any.
+        unread_evidence: tables that could not be read when old runs were looked for that something happened to.
     """
 
     catalog: Catalog
@@ -52,12 +53,13 @@ class Plan:
     extracts: tuple[Extract, ...]
     failed: Mapping[str, str]
     orphans: Mapping[str, int]
+    unread_evidence: tuple[str, ...] = ()
 
 
 def make_plan(arguments: Arguments, connection: Connection, catalog: Catalog) -> Plan:
     """Turn the arguments into statements, within the connection's transaction. No table stays locked."""
     selection = select_tables(arguments, catalog)
-    window = _window(arguments, connection, catalog, selection)
+    window, unread = _window(arguments, connection, catalog, selection)
     sizes = measure(connection, [catalog.tables[name] for name in selection.rules])
     failed, orphans, extracts = dict(selection.failed), dict[str, int](), list[Extract]()
     for name in selection.rules:
@@ -75,6 +77,7 @@ def make_plan(arguments: Arguments, connection: Connection, catalog: Catalog) ->
         extracts=tuple(sorted(extracts, key=lambda extract: (-extract.total_bytes, extract.table))),
         failed=failed,
         orphans={name: number for name, number in orphans.items() if number},
+        unread_evidence=unread,
     )
 
 
@@ -97,15 +100,18 @@ def csv_header(names: Sequence[str]) -> bytes:
     return (",".join(fields) + "\n").encode()
 
 
-def _window(arguments: Arguments, connection: Connection, catalog: Catalog, selection: Selection) -> Window:
+def _window(
+    arguments: Arguments, connection: Connection, catalog: Catalog, selection: Selection
+) -> tuple[Window, tuple[str, ...]]:
     rules = window_rules(arguments, catalog, selection)
     unknown = unknown_tables(arguments, catalog, selection)
     window = Window(catalog, rules, arguments.cutoff, by_key_only=unknown)
     if not window.depends_on_runs(selection.rules):
-        return window
+        return window, ()
     touched = find_touched_runs(connection, window)
-    info(f"{len(touched)} older dag runs belong to the window by what happened to them", touched_runs=len(touched))
-    return Window(catalog, rules, arguments.cutoff, touched, unknown)
+    number = len(touched.ids)
+    info(f"{number} older dag runs belong to the window by what happened to them", touched_runs=number)
+    return Window(catalog, rules, arguments.cutoff, touched.ids, unknown), touched.unread
 
 
 def _extract(arguments: Arguments, window: Window, name: str, sizes: Mapping[int, Size]) -> Extract:

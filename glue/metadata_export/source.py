@@ -47,6 +47,9 @@ BEHAVIOUR_SETTINGS = {
 TRANSIENT_STATES = ("08", "53300", "57P01", "57P02", "57P03")
 UNKNOWN_SNAPSHOT_STATES = ("22023", "42704", "55000")
 LOCK_TIMEOUT_STATE = "55P03"
+# Undefined table, column or schema: what the snapshot's catalog has described is not there any more.
+CHANGED_STATES = ("42P01", "42703", "3F000")
+CHANGED = "it has changed since the export's snapshot (airflow db clean? a migration?): redrive when that has ended"
 SHOWN_LOCKS = 5  # a migration may hold them all, and the next action must fit into Glue's ErrorMessage
 POOL_EXHAUSTED = "query_wait_timeout"  # PgBouncer's word for no server connection within its bound
 EXCLUSIVE_LOCKS = """
@@ -194,8 +197,10 @@ def source_error(action: str, error: psycopg.Error, connection: Connection | Non
     lost = state is None and isinstance(error, psycopg.OperationalError)
     transient = lost or (state is not None and state.startswith(TRANSIENT_STATES))
     kind = TransientSourceError if transient else SourceError
-    blockers = f" - {_blockers(connection)}" if connection is not None and state == LOCK_TIMEOUT_STATE else ""
-    return kind(f"cannot {action}: {error}" + (f" (SQLSTATE {state})" if state else "") + blockers)
+    advice = f" - {CHANGED}" if state in CHANGED_STATES else ""
+    if connection is not None and state == LOCK_TIMEOUT_STATE:
+        advice = f" - {_blockers(connection)}"
+    return kind(f"cannot {action}: {error}" + (f" (SQLSTATE {state})" if state else "") + advice)
 
 
 def _blockers(connection: Connection) -> str:

@@ -10,7 +10,7 @@ from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark import SparkConf, SparkContext, TaskContext
 
 from metadata_export.aws import s3_client
-from metadata_export.errors import ExportError
+from metadata_export.errors import ExportError, TableError
 from metadata_export.task import Failure, Result, Session, Task, run_task
 
 ATTEMPTS = 4
@@ -57,13 +57,14 @@ class SparkRunner:
         """Run one task, under a description that Spark's UI shows, and return its result.
 
         Raises:
-            ExportError: the task failed for good, in one line.
+            TableError: the task failed for good, in one line; also when its worker died every time.
+            ExportError: so would every other task.
         """
-        with _described(self.context, description):
+        with _described(self.context, description, TableError):
             attempt = partial(_attempt, self.session)
             result: Result = self.context.parallelize([task], 1).map(attempt).collect()[0]
         if isinstance(result, Failure):
-            raise ExportError(result.message)
+            raise result.error()
         return result
 
     def cancel(self) -> None:
@@ -72,13 +73,13 @@ class SparkRunner:
 
 
 @contextmanager
-def _described(context: SparkContext, description: str) -> Iterator[None]:
+def _described(context: SparkContext, description: str, kind: type[ExportError] = ExportError) -> Iterator[None]:
     """Name the jobs of this thread in Spark's UI, and in the error when one fails."""
     context.setJobDescription(description)
     try:
         yield
     except Py4JError as error:
-        raise ExportError(f"{description}: {_last_python_error(str(error))}") from None
+        raise kind(f"{description}: {_last_python_error(str(error))}") from None
 
 
 def _attempt(session: Session, task: Task) -> Result:

@@ -93,6 +93,17 @@ class Store:
                 return None
             raise
 
+    def facts(self, key: str) -> tuple[int, str | None] | None:
+        """Return an object's size and SHA-256 checksum as S3 has computed it, None when there is no object."""
+        try:
+            with _naming("look at", self.bucket, key):
+                answer = self.s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
+        except StorageError as error:
+            if isinstance(error.__cause__, ClientError) and _code(error.__cause__) in {"NoSuchKey", "404"}:
+                return None
+            raise
+        return answer["ContentLength"], answer.get("ChecksumSHA256")
+
     def keys(self, prefix: str) -> list[str]:
         """Return the keys below a prefix."""
         with _naming("list", self.bucket, prefix):

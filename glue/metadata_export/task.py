@@ -11,7 +11,7 @@ import psycopg
 from metadata_export.aws import s3_client
 from metadata_export.compress import compressed, gzip_member
 from metadata_export.copy_out import CopyOut, without_garbage_collector
-from metadata_export.errors import ExportError, describe
+from metadata_export.errors import ExportError, StorageError, TableError, describe
 from metadata_export.identity import check_unchanged
 from metadata_export.parts import MINIMUM_PART_BYTES, Part
 from metadata_export.source import Connection, Source, release, source_error
@@ -84,6 +84,12 @@ class Failure:
     """Why a task failed for good, in one line."""
 
     message: str
+    ends_run: bool
+    """whether the tasks of other tables would fail in the same way"""
+
+    def error(self) -> ExportError:
+        """Return the error that the driver raises of it."""
+        return ExportError(self.message) if self.ends_run else TableError(self.message)
 
 
 _kept: dict[str, Connection] = {}  # by snapshot; see _connection
@@ -104,8 +110,10 @@ def run_task(session: Session, task: Task, attempt: int) -> Result:
     Raises:
         ExportError: transient, for Spark to start the task again.
     """
+    connected = False
     try:
         with _connection(session) as connection:
+            connected = True
             store = Store(s3_client(), session.bucket)
             if isinstance(task, ChunkTask):
                 return _export_chunk(connection, store, task)
@@ -114,7 +122,8 @@ def run_task(session: Session, task: Task, attempt: int) -> Result:
         if error.transient and attempt + 1 < session.attempts:
             time.sleep(2**attempt)  # Spark itself starts the next attempt at once
             raise
-        return Failure(describe(error))
+        # What happens on a connection that has the snapshot is the table's fault, unless S3 is out of reach.
+        return Failure(describe(error), ends_run=not connected or (isinstance(error, StorageError) and error.transient))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ run asks for them; every group finds the same ones, since catalog and registry a
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import sql
 
 from metadata_export.catalog import Table
@@ -19,6 +20,8 @@ from metadata_export.references import AIRFLOW_TABLES
 from metadata_export.source import Connection, naming, savepoint
 from metadata_export.window import DATA_DATES, RUN_KEY, RUN_TABLE, Condition, Window
 
+FOR_GOOD = ("42501", "XX00")  # no permission; data or an index is damaged
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -29,18 +32,36 @@ class Evidence:
     tables: tuple[Table, ...]
 
 
-def find_touched_runs(connection: Connection, window: Window) -> tuple[str, ...]:
-    """Return the ids as text, in order, within the connection's transaction. No table stays locked."""
-    found: set[str] = set()
+@dataclass(frozen=True)
+class TouchedRuns:
+    """The ids as text, in order, and the tables of Airflow's that could tell of more, but cannot be read."""
+
+    ids: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+
+def find_touched_runs(connection: Connection, window: Window) -> TouchedRuns:
+    """Look into every table that leads to a run, within the connection's transaction. No table stays locked.
+
+    Raises:
+        SourceError: a table of Airflow's could be read at another time; then the window would be another one.
+    """
+    found, unread = set[str](), list[str]()
     for evidence in evidence_of_runs(window):
+        airflow = evidence.table in AIRFLOW_TABLES
         try:
             found |= _ids(connection, evidence)
         except SourceError as error:
-            # A table of Airflow's that cannot be read may be the only one that tells of a run.
-            if error.transient or evidence.table in AIRFLOW_TABLES:
+            if error.transient or (airflow and not _is_for_good(error)):
                 raise
             warning(f"{evidence.table} tells of no dag run: {error}", table=evidence.table)
-    return tuple(sorted(found))
+            unread += [evidence.table] if airflow else []
+    return TouchedRuns(tuple(sorted(found)), tuple(sorted(unread)))
+
+
+def _is_for_good(error: SourceError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, psycopg.Error) and (cause.sqlstate or "").startswith(FOR_GOOD)
 
 
 def evidence_of_runs(window: Window) -> Iterator[Evidence]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from metadata_export.errors import ExportError
-from metadata_export.log import info
+from metadata_export.errors import ExportError, StorageError, TableError, describe
+from metadata_export.log import info, warning
 from metadata_export.object_upload import ObjectUpload, UploadedObject
 from metadata_export.plan import Extract, bundle, is_small
 from metadata_export.progress import MB, Progress
@@ -21,7 +21,12 @@ class TaskRunner(Protocol):
     """Runs tasks somewhere else: in Spark."""
 
     def run(self, task: Task, description: str) -> Result:
-        """Run a task and return its result; called from several threads."""
+        """Run a task and return its result; called from several threads.
+
+        Raises:
+            TableError: what the task is about cannot be exported.
+            ExportError: nothing can.
+        """
 
     def cancel(self) -> None:
         """End the tasks that are running: their `run` raises."""
@@ -46,27 +51,36 @@ class _LargeTable:
 
 
 class Work:
-    """All tables of this run.
+    """The tables of this run: what has been `done` and what has `failed`, also when an error ends it early.
 
     Args:
         extracts: the largest first.
-        runner: called from `parallelism` threads.
+        parallelism: how many tasks run at a time.
     """
 
-    def __init__(
-        self, extracts: Sequence[Extract], store: Store, runner: TaskRunner, parallelism: int, progress: Progress
-    ) -> None:
-        self._runner = runner
+    _runner: TaskRunner
+
+    def __init__(self, extracts: Sequence[Extract], store: Store, parallelism: int, progress: Progress) -> None:
         self._parallelism = parallelism
         self._progress = progress
-        self._done: list[ExportedTable] = []
+        self.done: list[ExportedTable] = []
+        self.failed: dict[str, str] = {}
+        """table -> its error, in one line"""
         self._errors: list[BaseException] = []
         self._steps = [*self._large(extracts, store), *self._small(extracts)]
 
-    def run(self) -> list[ExportedTable]:
-        """Export everything; the first failure ends all the rest and is raised."""
+    def run(self, runner: TaskRunner) -> None:
+        """Export every table that can be exported.
+
+        Args:
+            runner: called from `parallelism` threads.
+
+        Raises:
+            ExportError: it is not about one table, and has ended all the rest.
+        """
+        self._runner = runner
         with ThreadPoolExecutor(self._parallelism, thread_name_prefix="task") as threads:
-            futures = [threads.submit(self._unless_failed, step) for step in self._steps]
+            futures = [threads.submit(self._unless_ended, step) for step in self._steps]
             try:
                 for future in as_completed(futures):
                     future.result()
@@ -76,9 +90,8 @@ class Work:
                 if self._errors:
                     raise self._errors[0]  # noqa: B904 - it is the cause of the one caught, if that is another
                 raise
-        return self._done
 
-    def _unless_failed(self, step: Callable[[], None]) -> None:
+    def _unless_ended(self, step: Callable[[], None]) -> None:
         if self._errors:
             return
         try:
@@ -93,11 +106,26 @@ class Work:
                 continue
             table = _LargeTable(extract, ObjectUpload(store, extract.key, extract.header), len(extract.statements))
             for index in range(len(extract.statements)):
-                yield partial(self._export_chunk, table, index)
+                yield partial(self._unless_failed, extract.table, partial(self._export_chunk, table, index))
 
     def _small(self, extracts: Sequence[Extract]) -> Iterable[Callable[[], None]]:
         for group in bundle(extracts, self._parallelism):
             yield partial(self._export_bundle, group)
+
+    def _unless_failed(self, table: str, step: Callable[[], None]) -> None:
+        """Do a step for a table unless one has failed: then the upload is left open, to be aborted with the run's."""
+        if table in self.failed:
+            return
+        try:
+            step()
+        except (TableError, StorageError) as error:
+            if error.transient or self._errors:  # S3 is out of reach, or the step was cancelled
+                raise
+            self._fail(table, error)
+
+    def _fail(self, table: str, error: ExportError) -> None:
+        first = self.failed.setdefault(table, describe(error))
+        warning(f"{table} is not exported: {first}", table=table)
 
     def _export_chunk(self, table: _LargeTable, index: int) -> None:
         extract, chunks = table.extract, len(table.extract.statements)
@@ -118,6 +146,19 @@ class Work:
         self._finish(extract, table.upload.complete(), time.monotonic() - table.started)
 
     def _export_bundle(self, extracts: Sequence[Extract]) -> None:
+        """Export small tables in one task; when that fails for good, each in its own, which tells whose fault it is."""
+        try:
+            self._export_together(extracts)
+        except TableError as error:
+            if self._errors:
+                raise
+            if len(extracts) == 1:
+                self._fail(extracts[0].table, error)
+                return
+            for extract in extracts:
+                self._unless_ended(partial(self._export_bundle, [extract]))
+
+    def _export_together(self, extracts: Sequence[Extract]) -> None:
         tasks = tuple(TableTask(each.table, each.key, each.statements[0], each.header) for each in extracts)
         names = ", ".join(task.table for task in tasks)
         results = self._runner.run(tasks, f"{len(tasks)} small tables: {names}")
@@ -128,7 +169,7 @@ class Work:
             self._finish(extract, _single_put(result), result.seconds)
 
     def _finish(self, extract: Extract, uploaded: UploadedObject, seconds: float) -> None:
-        self._done.append(ExportedTable(extract, uploaded, seconds))
+        self.done.append(ExportedTable(extract, uploaded, seconds))
         self._progress.table_done(uploaded.object_bytes)
         info(
             f"{extract.table}: {uploaded.rows:,} rows, {uploaded.csv_bytes / MB:,.1f} MB of CSV in {seconds:.1f} s",

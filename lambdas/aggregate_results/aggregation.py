@@ -73,8 +73,9 @@ def aggregate(event: Event, store: ObjectStore, now: datetime, log_group: str, f
 
 
 def _group_seconds(event: Event, outcomes: tuple[GroupOutcome, ...]) -> dict[str, float]:
-    # On a retry the other groups are verified again, but they have not run again.
-    ran = [outcome for outcome in outcomes if outcome.group.group in event.results]
+    # On a retry the other groups are verified again, but they have not run again; and of a run that failed the manifest
+    # may be another one's.
+    ran = [outcome for outcome in outcomes if outcome.group.group in event.results and not outcome.cause]
     return {outcome.group.group: outcome.manifest.duration_seconds for outcome in ran if outcome.manifest}
 
 
@@ -92,5 +93,5 @@ def refuse_incomplete_retry(found: Aggregate, event: Event) -> None:
     raise ExportIncompleteError(
         f"Export {event.export.export_id} of {event.export.environment} is still INCOMPLETE after the retry. "
         f"{one_line(failed, 4000)}. Summary: {found.summary_uri}. Correct the cause, then redrive the execution: "
-        "exactly these groups run again."
+        "what is missing of these groups is exported, and nothing else."
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from export_contracts.console import execution_url
-from export_contracts.notice import notice
+from export_contracts.notice import notice, two_ways
 from export_contracts.text import one_line
 
 from aggregate_results.summary import COMPLETE
@@ -52,37 +52,50 @@ def _incomplete(summary: dict[str, Any], summary_uri: str) -> dict[str, str]:
         f"The metadata export of MWAA environment {summary['environment']} is INCOMPLETE: {_count(failed)} ({names}).",
         "",
         "WHAT FAILED, AND WHY",
-        *(line for group in failed for line in _failed_group(group)),
+        *(line for group in failed for line in _failed_group(group, _delivered(summary, group))),
         "",
         *_warnings(summary),
-        *_what_now(),
+        *_what_now(any(group["failed_tables"] for group in failed)),
         "",
         *_facts(summary, summary_uri),
     ]
     return notice(f"MWAA export {summary['environment']} INCOMPLETE: {names} failed", lines)
 
 
-def _failed_group(group: dict[str, Any]) -> list[str]:
+def _delivered(summary: dict[str, Any], group: dict[str, Any]) -> int:
+    return sum(table["group"] == group["group"] for table in summary["details"].values())
+
+
+def _failed_group(group: dict[str, Any], delivered: int) -> list[str]:
     log = (
         f"  Log: {group['log_url']}" if group["log_url"] else "  Log: none, its Glue run did not start or is not known"
     )
-    tables = f" ({_names(group['tables'])})" if group["tables"] else ""
-    return [f"- {group['group']}{tables}", f"  Error: {one_line(group['error'], 2000)}", log]
+    missing = f": missing {_tables(len(group['tables']))} ({_names(group['tables'])})" if group["tables"] else ""
+    failed = list(group["failed_tables"].items())
+    return [
+        f"- {group['group']}{missing}",
+        f"  Error: {one_line(group['error'], 2000)}",
+        *(f"  {one_line(name, 80)}: {one_line(error, 500)}" for name, error in failed[:_NAMES_SHOWN]),
+        *([f"  and {len(failed) - _NAMES_SHOWN} more: see the summary"] if len(failed) > _NAMES_SHOWN else []),
+        *([f"  Exported and verified all the same: {_tables(delivered)} of this group"] if delivered else []),
+        log,
+    ]
 
 
 def _count(failed: list[dict[str, Any]]) -> str:
     return "1 table group failed" if len(failed) == 1 else f"{len(failed)} table groups failed"
 
 
-def _what_now() -> list[str]:
+def _what_now(has_bad_tables: bool) -> list[str]:
     return [
         "WHAT HAPPENS NEXT",
-        "The failed groups run once more, now. When they succeed you get a recovery notice.",
+        "The failed groups run once more, now, for what is missing. When they succeed you get a recovery notice.",
         "When they do not, the execution fails and you get another alert.",
         "",
         "WHAT TO DO",
         "Nothing until then. If the execution fails: read the log, correct the cause, open the execution and choose",
-        "Redrive. It reruns exactly the failed groups (up to 14 days later).",
+        "Redrive. It exports exactly what is missing (up to 14 days later).",
+        *(["", *two_ways()] if has_bad_tables else []),
     ]
 
 
@@ -122,11 +135,18 @@ def _warnings(summary: dict[str, Any]) -> list[str]:
     warnings = []
     if summary["uncatalogued_tables"]:
         names = _names(summary["uncatalogued_tables"])
-        warnings.append(f"- Tables that this version does not know were exported whole: {names}")
-    if summary["consistency"] == "per-group" and summary["total_tables"]:
+        warnings.append(f"- Tables that this version does not know were exported too: {names}")
+    if summary["orphans"]:
         warnings.append(
-            "- The groups were read from different snapshots: rows of one may refer to rows that another lacks"
+            f"- Rows of {_names(summary['orphans'])} refer to rows that do not exist (see orphans in the summary), so "
+            "they do not load into a database with Airflow's constraints"
         )
+    if summary["unread_evidence"]:
+        warnings.append(
+            f"- {_names(summary['unread_evidence'])} could not be read: an older run that only these tell of is missing"
+        )
+    if summary["consistency"] == "per-group" and summary["total_tables"]:
+        warnings.append("- Not all tables show the same snapshot: rows of one may refer to rows that another lacks")
     return ["WORTH KNOWING", *warnings, ""] if warnings else []
 
 

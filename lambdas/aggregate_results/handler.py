@@ -56,7 +56,7 @@ def _write_report(
 def _observe(found: Aggregate) -> None:
     summary = found.summary
     for failed in summary["failed_groups"]:
-        logger.error("group failed", group=failed["group"], error=failed["error"], log_url=failed["log_url"])
+        logger.error("group failed", **failed)
     for fall in summary["row_falls"]:
         logger.warning("rows fell", **fall)
     if found.comparison.problem:

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from export_contracts.formats import READABLE, is_readable
 from export_contracts.text import shown
 
 from aggregate_results.errors import ManifestError
 
-FORMAT_VERSION = 1
+_SINCE_FORMAT_2: Mapping[str, Any] = {"failed_tables": {}, "orphans": {}, "unread_evidence": []}
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,11 @@ class Manifest:
     duration_seconds: float
     alembic_heads: Mapping[str, list[str]]
     tables: Mapping[str, ManifestTable]
+    failed_tables: Mapping[str, str]
     skipped_tables: Mapping[str, str]
     uncatalogued_tables: tuple[str, ...]
+    orphans: Mapping[str, int]
+    unread_evidence: tuple[str, ...]
 
 
 def parse_manifest(body: bytes) -> Manifest:
@@ -57,15 +61,15 @@ def parse_manifest(body: bytes) -> Manifest:
     if not isinstance(content, dict):
         raise ManifestError(f"is {shown(content)}, not a JSON object")
     version = content.get("format_version")
-    # true equals 1 in Python
-    if version != FORMAT_VERSION or isinstance(version, bool):
-        raise ManifestError(f"has format_version {shown(version)}, not {FORMAT_VERSION}")
-    return _manifest(content)
+    if not is_readable(version):
+        raise ManifestError(f"has format_version {shown(version)}, not one of {', '.join(map(str, READABLE))}")
+    return _manifest(content if version != 1 else {**_SINCE_FORMAT_2, **content})
 
 
 def _manifest(content: dict[str, Any]) -> Manifest:
     database, snapshot = _field(content, "database", dict), _field(content, "snapshot", dict)
-    skipped = _field(content, "skipped_tables", dict)
+    skipped, failed = _field(content, "skipped_tables", dict), _field(content, "failed_tables", dict)
+    orphans = _field(content, "orphans", dict)
     return Manifest(
         export_id=_field(content, "export_id", str),
         group=_field(content, "group", str),
@@ -77,8 +81,11 @@ def _manifest(content: dict[str, Any]) -> Manifest:
         duration_seconds=_field(content, "duration_seconds", int | float),
         alembic_heads=_field(database, "alembic_heads", dict),
         tables={name: _table(name, entry) for name, entry in _field(content, "tables", dict).items()},
+        failed_tables={name: _field(failed, name, str) for name in failed},
         skipped_tables={name: _field(skipped, name, str) for name in skipped},
         uncatalogued_tables=tuple(_field(content, "uncatalogued_tables", list)),
+        orphans={name: _field(orphans, name, int) for name in orphans},
+        unread_evidence=tuple(_field(content, "unread_evidence", list)),
     )
 
 

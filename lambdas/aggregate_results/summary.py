@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from export_contracts.console import log_url
+from export_contracts.formats import FORMAT_VERSION
 from export_contracts.layout import started_at
 from export_contracts.plan import Export
 from export_contracts.store import ObjectStore, StoredObject
@@ -19,7 +20,6 @@ from aggregate_results.verification import GroupOutcome
 
 COMPLETE = "COMPLETE"
 INCOMPLETE = "INCOMPLETE"
-FORMAT_VERSION = 1
 _ATTEMPTS = 5
 
 
@@ -38,7 +38,7 @@ def build_summary(event: Event, outcomes: tuple[GroupOutcome, ...], now: datetim
     started = started_at(export.export_id)
     return {
         **_identity(event),
-        "status": COMPLETE if len(manifests) == len(outcomes) else INCOMPLETE,
+        "status": INCOMPLETE if any(outcome.cause for outcome in outcomes) else COMPLETE,
         **_database(manifests),
         "duration_seconds": round((now - started).total_seconds(), 3),
         "total_tables": len(rows),
@@ -47,6 +47,8 @@ def build_summary(event: Event, outcomes: tuple[GroupOutcome, ...], now: datetim
         "details": _details(manifests),
         "skipped_tables": _skipped(export, manifests, rows),
         "uncatalogued_tables": sorted({name for manifest in manifests for name in manifest.uncatalogued_tables}),
+        "orphans": {name: number for manifest in manifests for name, number in manifest.orphans.items()},
+        "unread_evidence": sorted({name for manifest in manifests for name in manifest.unread_evidence}),
         "failed_groups": [_failed_group(outcome, export, log_group) for outcome in outcomes if outcome.cause],
         "problems": [one_line(problem, 1000) for outcome in outcomes for problem in outcome.problems],
     }
@@ -133,7 +135,8 @@ def _failed_group(outcome: GroupOutcome, export: Export, log_group: str) -> dict
     cause = outcome.cause
     return {
         "group": outcome.group.group,
-        "tables": [table.table for table in outcome.group.tables],
+        "tables": list(outcome.missing),
+        "failed_tables": {name: one_line(error, 1000) for name, error in outcome.failed_tables.items()},
         "error": one_line(cause.text, 2000) if cause else "",
         "log_url": log_url(export.execution_arn, log_group, cause.job_run_id if cause else None),
     }

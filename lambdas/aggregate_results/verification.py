@@ -1,8 +1,8 @@
 """Did a group deliver what was planned? Everything that its manifest claims is checked against plan and S3."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from export_contracts.cause import Cause, read_cause, valid_run_id
 from export_contracts.layout import table_key
@@ -20,18 +20,27 @@ _CONCURRENT_LOOKS = 8
 
 @dataclass(frozen=True)
 class GroupOutcome:
-    """A group with its verified manifest, or with the cause of its failure and what the verification found."""
+    """What a group delivered, verified.
+
+    ``manifest`` has only the tables that are whole; it is None when nothing can be trusted. ``cause`` says why the
+    group failed, and is None when everything that was planned is there. ``missing`` names what is not, as far as it is
+    known, ``failed_tables`` the error of what could not be read, ``problems`` what the verification found.
+    """
 
     group: TableGroup
     manifest: Manifest | None = None
     cause: Cause | None = None
     problems: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    failed_tables: Mapping[str, str] = field(default_factory=dict)
 
 
 def verify_groups(event: Event, store: ObjectStore) -> tuple[GroupOutcome, ...]:
     """Return the outcome of every planned group.
 
-    On a retry the groups without a result are those that had succeeded before; they are verified again.
+    On a retry the groups without a result are those that had succeeded before; they are verified again. Of a group
+    whose run failed counts what its manifest lists, whichever attempt wrote it, and S3 has. It has failed all the same,
+    also when that is everything: what the run had not come to is not known, and the retry keeps what is whole.
 
     Raises:
         AwsCallError, AwsUnavailableError: S3 refused or did not answer; that says nothing about the export.
@@ -42,26 +51,62 @@ def verify_groups(event: Event, store: ObjectStore) -> tuple[GroupOutcome, ...]:
 def _outcome(event: Event, group: TableGroup, store: ObjectStore) -> GroupOutcome:
     result = event.results.get(group.group)
     if result is None and not event.is_retry:
-        return GroupOutcome(group, cause=Cause("the state machine passed no result of this group", None))
-    if result is not None and not result.succeeded:
-        return GroupOutcome(group, cause=read_cause(result.error, result.cause))
+        return _nothing(group, Cause("the state machine passed no result of this group", None))
+    failure = read_cause(result.error, result.cause) if result is not None and not result.succeeded else None
     try:
         manifest = _read_manifest(group, store)
     except ManifestError as error:
-        return _distrusted(group, result, [f"its manifest {store.uri(group.manifest_key)} {error}"])
-    problems = [
-        *_identity_problems(manifest, event.export, group, result),
-        *_table_problems(manifest, event.export, group),
+        problems = [] if failure else [f"its manifest {store.uri(group.manifest_key)} {error}"]
+        return _nothing(group, failure or _distrust(result, problems), _of(group, problems))
+    problems = list(_identity_problems(manifest, event.export, group, None if failure else result))
+    if problems:
+        return _nothing(group, failure or _distrust(result, problems), _of(group, problems))
+    return _verified(event, group, manifest, failure, store)
+
+
+def _nothing(group: TableGroup, cause: Cause, problems: tuple[str, ...] = ()) -> GroupOutcome:
+    return GroupOutcome(group, None, cause, problems, tuple(table.table for table in group.tables))
+
+
+def _verified(
+    event: Event, group: TableGroup, manifest: Manifest, failure: Cause | None, store: ObjectStore
+) -> GroupOutcome:
+    found = [
+        *([] if failure else _not_delivered(manifest, group)),  # what a run that failed did not come to is no problem
+        *_contradictions(manifest, event.export, group),
     ]
-    problems = problems or _object_problems(manifest, event.export, store)
-    return _distrusted(group, result, problems) if problems else GroupOutcome(group, manifest=manifest)
+    doubtful = {name for name, _ in found}
+    listed = {name: table for name, table in manifest.tables.items() if name not in doubtful}
+    found += _object_problems(listed, event.export, store)
+    bad = {name for name, _ in found}
+    whole = {name: table for name, table in listed.items() if name not in bad}
+    skipped = {name: reason for name, reason in manifest.skipped_tables.items() if name not in bad}
+    wanted = {*(table.table for table in group.tables), *manifest.uncatalogued_tables, *manifest.failed_tables}
+    missing = tuple(sorted(wanted - whole.keys() - skipped.keys()))
+    problems = [problem for _, problem in found]
+    return GroupOutcome(
+        group,
+        replace(
+            manifest,
+            tables=whole,
+            skipped_tables=skipped,
+            uncatalogued_tables=tuple(name for name in manifest.uncatalogued_tables if name in whole),
+        ),
+        failure or (_distrust(event.results.get(group.group), problems) if problems else None),
+        _of(group, problems),
+        missing,
+        {name: error for name, error in manifest.failed_tables.items() if name in missing},
+    )
 
 
-def _distrusted(group: TableGroup, result: GroupResult | None, problems: list[str]) -> GroupOutcome:
+def _distrust(result: GroupResult | None, problems: list[str]) -> Cause:
     shortened = [*problems[:5], *([f"and {len(problems) - 5} more"] if len(problems) > 5 else [])]
     text = f"its Glue run reported success, but {'; '.join(shortened)}"
-    cause = Cause(text, valid_run_id(result.job_run_id if result else None))
-    return GroupOutcome(group, cause=cause, problems=tuple(f"group {group.group}: {problem}" for problem in problems))
+    return Cause(text, valid_run_id(result.job_run_id if result else None))
+
+
+def _of(group: TableGroup, problems: list[str]) -> tuple[str, ...]:
+    return tuple(f"group {group.group}: {problem}" for problem in problems)
 
 
 def _read_manifest(group: TableGroup, store: ObjectStore) -> Manifest:
@@ -83,39 +128,50 @@ def _identity_problems(
             yield f"its manifest has {name} {shown(has)}, expected was {shown(expected)}"
 
 
-def _table_problems(manifest: Manifest, export: Export, group: TableGroup) -> Iterator[str]:
+def _not_delivered(manifest: Manifest, group: TableGroup) -> Iterator[tuple[str, str]]:
+    """Yield tables that a run which succeeded should have brought, each with what is wrong."""
+    planned = {table.table: table for table in group.tables}
     exported, skipped = manifest.tables.keys(), manifest.skipped_tables.keys()
-    named = {table.table: {name for name in exported if table.is_exported_as(name)} for table in group.tables}
-    planned = {name: table.window for table in group.tables for name in {table.table, *named[table.table]}}
-    for name in sorted(named.keys() - skipped):
-        if not named[name]:
-            yield f"planned table {name} is neither exported nor skipped"
+    for name in sorted(planned.keys() - skipped):
+        if not any(map(planned[name].is_exported_as, exported)):
+            yield name, f"planned table {name} is neither exported nor skipped"
+    for name in sorted(set(manifest.uncatalogued_tables) - planned.keys() - exported - skipped):
+        yield name, f"unknown table {shown(name)} is neither exported nor skipped"
+    for name in sorted(manifest.failed_tables.keys() - exported):
+        yield name, f"table {shown(name)} has failed: {shown(manifest.failed_tables[name])}"
+
+
+def _contradictions(manifest: Manifest, export: Export, group: TableGroup) -> Iterator[tuple[str, str]]:
+    """Yield tables that do not count although the manifest lists them, each with the reason."""
+    exported, skipped = manifest.tables.keys(), manifest.skipped_tables.keys()
+    planned = {
+        name: table.window for table in group.tables for name in (table.table, *filter(table.is_exported_as, exported))
+    }
     # By name somebody asked for it: a slip of the pen must not pass for an export of everything that was asked for.
+    absent = "is not in this database: start a new execution without it, or with its right name"
     for name in sorted(planned.keys() & skipped & set(export.include_tables)):
-        yield (
-            f"table {name}, which include_tables asks for, is not in this database: start a new execution without it, "
-            "or with its right name"
-        )
-    for name in sorted(exported & skipped):
-        yield f"table {shown(name)} is both exported and skipped"
+        yield name, f"table {name}, which include_tables asks for, {absent}"
+    for name in sorted(exported & (skipped | manifest.failed_tables.keys())):
+        yield name, f"table {shown(name)} is both exported and {'skipped' if name in skipped else 'failed'}"
     for name in sorted(planned.keys() & exported):
         # More than planned is no loss: a table without the columns that its rule needs is exported whole.
-        if manifest.tables[name].window not in (planned[name], "full"):
-            yield f"table {name} was exported with window {shown(manifest.tables[name].window)}, not {planned[name]}"
+        window = manifest.tables[name].window
+        if window not in (planned[name], "full"):
+            yield name, f"table {name} was exported with window {shown(window)}, not {planned[name]}"
     for name in sorted(exported - planned.keys()):
         if not group.catalogued_tables or name in group.catalogued_tables or name in group.exclude_tables:
-            yield f"table {shown(name)} was exported, but not planned in this group"
+            yield name, f"table {shown(name)} was exported, but not planned in this group"
 
 
-def _object_problems(manifest: Manifest, export: Export, store: ObjectStore) -> list[str]:
+def _object_problems(tables: Mapping[str, ManifestTable], export: Export, store: ObjectStore) -> list[tuple[str, str]]:
     # Where the objects belong, not where the manifest says that they are.
-    keys = {name: table_key(export.day_prefix, export.export_id, name) for name in sorted(manifest.tables)}
+    keys = {name: table_key(export.day_prefix, export.export_id, name) for name in sorted(tables)}
     with ThreadPoolExecutor(_CONCURRENT_LOOKS) as pool:
         looks = pool.map(store.facts, keys.values())
         return [
-            problem
+            (name, problem)
             for (name, key), facts in zip(keys.items(), looks, strict=True)
-            for problem in object_problems(name, manifest.tables[name], facts, key)
+            for problem in object_problems(name, tables[name], facts, key)
         ]
 
 

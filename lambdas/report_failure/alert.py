@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from export_contracts.cause import Cause, read_cause
 from export_contracts.console import execution_url, log_url
-from export_contracts.notice import notice
+from export_contracts.notice import notice, two_ways
 from export_contracts.text import one_line
 
 from report_failure.event import ABORTED, TIMED_OUT, FailedExecution
@@ -13,6 +13,7 @@ from report_failure.report import Report
 from report_failure.settings import Settings
 
 CAUSE_LIMIT = 6000
+_NAMES_SHOWN = 12
 INVALID_INPUT = "InvalidExportInputError"
 _VERDICTS = {ABORTED: "was ABORTED: a person (or a script) stopped it", TIMED_OUT: "TIMED_OUT: it took too long"}
 
@@ -84,7 +85,7 @@ def _what_exists(remains: Remains | None) -> Iterator[str]:
             f"{_number(remains.summary, 'total_tables')} tables, {_number(remains.summary, 'total_rows')} rows verified"
         )
         if missing := _missing_groups(remains.summary):
-            yield f"It lacks the table groups: {missing}"
+            yield f"It lacks tables of: {missing}"
         yield f"Summary: {remains.summary_uri}"
     elif remains.tables:
         yield f"{remains.tables} table objects that nobody has verified, and no summary: do not use them"
@@ -96,9 +97,25 @@ def _what_exists(remains: Remains | None) -> Iterator[str]:
 
 def _missing_groups(summary: dict[str, object]) -> str:
     # The cause of a run that could not even be started is plain text and names no group.
+    return one_line(", ".join(_lacking(group) for group in _failed_groups(summary)), 1000)
+
+
+def _lacking(group: dict[str, object]) -> str:
+    tables = group.get("tables")
+    names = [str(name) for name in tables] if isinstance(tables, list) else []
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    listed = ", ".join(names[:_NAMES_SHOWN])
+    return f"{group.get('group')} ({listed}{more})" if names else str(group.get("group"))
+
+
+def _has_bad_tables(remains: Remains | None) -> bool:
+    summary = remains.summary if remains else None
+    return any(group.get("failed_tables") for group in _failed_groups(summary or {}))
+
+
+def _failed_groups(summary: dict[str, object]) -> list[dict[str, object]]:
     failed = summary.get("failed_groups")
-    groups = [item.get("group") for item in failed if isinstance(item, dict)] if isinstance(failed, list) else []
-    return one_line(", ".join(str(group) for group in groups), 1000)
+    return [group for group in failed if isinstance(group, dict)] if isinstance(failed, list) else []
 
 
 def _number(summary: dict[str, object], name: str) -> str:
@@ -136,3 +153,5 @@ def _what_to_do(execution: FailedExecution, report: Report, error: str) -> Itera
             yield "If this was meant, nothing. If not:"
         yield "Correct the cause, open the execution and choose Redrive (up to 14 days later): it repeats only what"
         yield "failed, into the same keys. Or start a new execution with the same input: it makes a new export."
+        if _has_bad_tables(report.remains):
+            yield from two_ways()

@@ -74,6 +74,8 @@ def _warnings(screen: Screen, summary: Mapping[str, Any]) -> None:
         screen.blank()
         screen.line(f"Group {group['group']} failed:", style="bold red")
         screen.line(group["error"])
+        for name, error in group.get("failed_tables", {}).items():
+            screen.line(f"{name}: {error}")
         screen.line(f"Missing: {', '.join(group['tables']) or 'not known'}")
         screen.line(f"Log: {group['log_url'] or 'none'}")
     for problem in summary["problems"]:

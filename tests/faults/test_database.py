@@ -1,12 +1,17 @@
 """Faults of the database and on the way to it."""
 
+import contextlib
 import os
 import time
+from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from local import debian, pgbouncer, postgres
+from local.faults import control
+from local.faults.outcome import PREFIX
 from local.faults.scene import Scene
 
 MIB = 1024 * 1024
@@ -137,6 +142,75 @@ def test_replaced_table(scene: Scene, statement: str) -> None:
         scene.execute(statement)
 
     scene.must_recover("job: truncated, rewritten or replaced")
+
+
+@contextlib.contextmanager
+def reader(scene: Scene, closed: str) -> Iterator[None]:
+    """Let the export read as a role that may read every table but one."""
+    role, password = "reader", "only a test"
+    scene.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
+    scene.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+    scene.execute(f"REVOKE SELECT ON {closed} FROM {role}")
+    scene.publish(username=role, password=password)
+    try:
+        yield
+    finally:
+        scene.execute(f"DROP OWNED BY {role}")
+        scene.execute(f"DROP ROLE {role}")
+
+
+def written(scene: Scene) -> dict[str, int]:
+    """How often the object of each table has been written."""
+    versions = scene.client("s3").list_object_versions(Bucket=scene.pipeline.bucket, Prefix=PREFIX)["Versions"]
+    names = (item["Key"].rpartition("/")[2] for item in versions)
+    return dict(Counter(name.rpartition("_")[0] for name in names if name.endswith(".csv.gz")))
+
+
+def test_damaged_value(scene: Scene) -> None:
+    """A value of a table is damaged (SQLSTATE XX001): the others are exported, and the retry repeats only it."""
+    scene.start()
+
+    damaged = scene.proxy.fail_copy(MID_COPY, "XX001", "missing chunk number 0 for toast value 16417 in pg_toast_16400")
+
+    damaged.wait()
+    scene.must_recover(
+        "logs: missing 1 table (log)",
+        "log: cannot export the table log: missing chunk number 0",
+        "Exported and verified all the same: 1 table of this group",
+        "ExcludeTables",
+    )
+    assert written(scene) == {"job": 1, "log": 1}
+
+
+def test_table_that_may_not_be_read(scene: Scene) -> None:
+    """A table may not be read: the others are exported, and a redrive after its repair repeats only it."""
+    with reader(scene, "job"):
+        scene.start()
+        scene.must_fail("permission denied for table job", "logs (job)", "exclude_tables")
+        assert scene.judged is not None
+        summary = scene.judged[0].summary
+        assert summary is not None
+        assert (summary["status"], list(summary["tables"])) == ("INCOMPLETE", ["log"])
+        scene.execute("GRANT SELECT ON job TO reader")
+
+        control.redrive(scene)
+
+        control.must_be_noticed(scene)
+    assert written(scene) == {"job": 1, "log": 1}
+
+
+def test_table_that_is_left_out(scene: Scene) -> None:
+    """A table may not be read, and a new execution leaves it out."""
+    with reader(scene, "job"):
+        scene.start()
+        scene.must_fail("permission denied for table job")
+        assert scene.judged is not None
+
+        scene.start(include_tables=[], exclude_tables=["job"])
+
+        scene.must_complete()
+    assert scene.judged[0].summary is not None
+    assert "job" in scene.judged[0].summary["skipped_tables"]
 
 
 def test_disk_full(scene: Scene) -> None:

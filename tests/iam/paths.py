@@ -44,6 +44,13 @@ def recovery(scene: Scene) -> None:
     scene.must_recover("exit code 137")
 
 
+def bad_table(scene: Scene) -> None:
+    """A table cannot be read once: the retry looks at what the first attempt has delivered, and keeps it."""
+    scene.proxy.fail_copy(MID_COPY, "XX001", "missing chunk number 0 for toast value 16417 in pg_toast_16400")
+    scene.start()
+    scene.must_recover("missing chunk number 0")
+
+
 def redrive(scene: Scene) -> None:
     """Every Glue run dies with its parts uploaded; a person corrects the cause and redrives."""
     dying = scene.faults.kill_caller("s3", "CompleteMultipartUpload", "/log_", times=ALWAYS)
@@ -138,6 +145,7 @@ def plain_http(scene: Scene) -> None:
 PATHS: tuple[Callable[[Scene], None], ...] = (
     whole_export,
     recovery,
+    bad_table,
     redrive,
     abort,
     abort_unheard,

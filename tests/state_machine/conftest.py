@@ -65,7 +65,11 @@ class Export:
 
     def arguments(self, group: str) -> dict[str, str]:
         """The arguments of a group's successful run."""
-        return dict(self._read(self._keys(f"runs/{group}/")[0]))
+        return self.all_arguments(group)[0]
+
+    def all_arguments(self, group: str) -> list[dict[str, str]]:
+        """The arguments of each successful run of a group."""
+        return [dict(self._read(key)) for key in self._keys(f"runs/{group}/")]
 
     def redriven(self) -> "Export":
         """Redrive it, and wait until it has ended again."""

@@ -175,6 +175,20 @@ def test_given_group_that_only_the_verification_fails_then_redrive_reruns_exactl
     assert [subject for subject, _ in stage.published()] == ["INCOMPLETE first", "COMPLETE retry"]
 
 
+def test_given_retry_and_redrive_then_each_run_of_a_group_is_told_the_same_so_that_it_finds_what_is_whole(
+    stage: Stage,
+) -> None:
+    redriven = stage.run(stage.script(needed_runs={"runs": 3})).redriven()
+
+    told = [
+        {name: value for name, value in arguments.items() if name != "--JOB_RUN_ID"}
+        for arguments in redriven.all_arguments("runs")
+    ]
+    assert len(told) == 3
+    assert told[0] == told[1] == told[2]
+    assert told[0]["--MANIFEST_KEY"] == "exports/env-backups/_runs/20261211T143022Z/runs.json"
+
+
 def test_given_each_redrive_fails_the_verification_then_each_runs_the_group_once_more(stage: Stage) -> None:
     export = stage.run(stage.script(needed_runs={"runs": 4}))
 

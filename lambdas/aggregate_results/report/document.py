@@ -72,7 +72,7 @@ def _verdict(summary: Mapping[str, Any], complete: bool) -> str:
     if complete:
         return exported
     failed = len(summary["failed_groups"])
-    groups = "1 table group is missing" if failed == 1 else f"{failed} table groups are missing"
+    groups = "1 table group has failed" if failed == 1 else f"{failed} table groups have failed"
     return f"{groups}. {exported} A retry or a redrive writes this report anew."
 
 

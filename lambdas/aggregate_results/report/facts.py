@@ -61,7 +61,7 @@ def _selection(selection: Mapping[str, list[str]]) -> str:
 def _consistency(consistency: str) -> str:
     if consistency == "snapshot":
         return "one snapshot of the database for all tables"
-    return "a snapshot for each group, not one for all"
+    return "several snapshots, not one for all tables"
 
 
 def _heads(heads: Mapping[str, list[str]]) -> str:

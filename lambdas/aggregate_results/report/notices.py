@@ -12,16 +12,21 @@ from aggregate_results.report.markup import Html, element, foreign, join, link
 _NAMES_SHOWN = 60
 _PROBLEMS_SHOWN = 20
 _GROUPS_SHOWN = 12
+_TWO_WAYS = (
+    "Repair such a table and redrive the execution, or leave it out: exclude_tables, or the stack's ExcludeTables."
+)
 
 
 def notices(summary: Mapping[str, Any]) -> tuple[Html, ...]:
     """Return the notices of a summary; none when there is nothing to say."""
     return (
-        *(_failed_group(group) for group in summary["failed_groups"][:_GROUPS_SHOWN]),
+        *(_failed_group(group, summary["details"]) for group in summary["failed_groups"][:_GROUPS_SHOWN]),
         *_problems(summary["problems"]),
         *_row_falls(summary.get("row_falls", ())),
         *_consistency(summary),
         *_uncatalogued(summary["uncatalogued_tables"]),
+        *_orphans(summary.get("orphans", {})),
+        *_unread_evidence(summary.get("unread_evidence", ())),
         *_skipped(summary["skipped_tables"]),
     )
 
@@ -30,17 +35,25 @@ def _notice(kind: str, title: str, *children: str) -> Html:
     return element("article", element("h3", title), *children, class_=f"notice {kind}")
 
 
-def _failed_group(group: Mapping[str, Any]) -> Html:
-    tables = group["tables"]
-    missing = f"Not in this export: {_listed(tables)}" if tables else "What it would have exported is not known."
-    log = group.get("log_url")
+def _failed_group(group: Mapping[str, Any], details: Mapping[str, Mapping[str, Any]]) -> Html:
+    log, failed = group.get("log_url"), list(group["failed_tables"].items())
+    errors = [element("li", f"{foreign(name, 80)}: {foreign(error, 400)}") for name, error in failed[:_PROBLEMS_SHOWN]]
     return _notice(
         "bad",
         f"Group {foreign(group['group'])} failed",
         element("p", foreign(group["error"], 2000), class_="error"),
-        element("p", missing),
+        element("ul", *errors) if errors else Html(),
+        element("p", _missing(group["tables"], sum(table["group"] == group["group"] for table in details.values()))),
+        element("p", _TWO_WAYS) if errors else Html(),
         element("p", link("Log of its Glue run", log) if log else "Its Glue run did not start, or is not known."),
     )
+
+
+def _missing(tables: list[str], delivered: int) -> str:
+    there = f"{_tables(delivered)} of the group exported and verified all the same."
+    if tables:
+        return f"Not in this export: {_listed(tables)}{f'. {there}' if delivered else ''}"
+    return f"Nothing is known to be missing: {there}" if delivered else "What it would have exported is not known."
 
 
 def _problems(problems: list[str]) -> Iterator[Html]:
@@ -68,14 +81,30 @@ def _fall(fall: Mapping[str, Any]) -> str:
 
 def _consistency(summary: Mapping[str, Any]) -> Iterator[Html]:
     if summary["consistency"] != "snapshot" and summary["details"]:
-        text = "Rows of one group may refer to rows that another lacks. The groups' manifests say why."
-        yield _notice("warn", "The groups were read from different snapshots", element("p", text))
+        text = "Rows of one table may refer to rows that another lacks. The groups' manifests say why."
+        yield _notice("warn", "Not all tables show the same snapshot", element("p", text))
 
 
 def _uncatalogued(tables: list[str]) -> Iterator[Html]:
     if tables:
-        text = f"Exported whole, whatever the window: {_listed(tables)}"
+        text = f"Exported with every row that refers to no older run: {_listed(tables)}"
         yield _notice("warn", f"{_tables(len(tables))} that this version does not know", element("p", text))
+
+
+def _orphans(orphans: Mapping[str, int]) -> Iterator[Html]:
+    if orphans:
+        text = "They do not load into a database with Airflow's constraints."
+        items = [
+            element("li", f"{foreign(name, 80)}: {short_count(number)} rows")
+            for name, number in sorted(orphans.items())[:_NAMES_SHOWN]
+        ]
+        yield _notice("warn", "Rows that refer to rows which do not exist", element("p", text), element("ul", *items))
+
+
+def _unread_evidence(tables: Iterable[str]) -> Iterator[Html]:
+    if names := list(tables):
+        text = f"An older run that only these tell of is missing: {_listed(names)}"
+        yield _notice("warn", f"{_tables(len(names))} could not be read for the window", element("p", text))
 
 
 def _skipped(tables: Mapping[str, str]) -> Iterator[Html]:

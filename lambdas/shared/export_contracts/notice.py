@@ -13,6 +13,15 @@ MESSAGE_LIMIT = 30_000
 _CUT = "\n(cut; the summary and the logs have it all)"
 
 
+def two_ways() -> list[str]:
+    """Return what there is to do about a table that cannot be exported."""
+    return [
+        "A table that cannot be exported costs no other. Repair it (a missing permission, a damaged value: see",
+        "docs/troubleshooting.md) and redrive; or leave it out. A redrive has the same input, so start a new execution",
+        "with exclude_tables, and deploy the stack with ExcludeTables for all to come.",
+    ]
+
+
 def notice(subject: str, lines: Iterable[str]) -> dict[str, str]:
     """Return subject and message.
 

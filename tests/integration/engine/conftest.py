@@ -24,7 +24,6 @@ sys.path.insert(0, str(ROOT / "glue"))
 
 from metadata_export.arguments import parse_arguments  # noqa: E402
 from metadata_export.aws import s3_client  # noqa: E402
-from metadata_export.errors import ExportError  # noqa: E402
 from metadata_export.export import export_group  # noqa: E402
 from metadata_export.secret import Credentials  # noqa: E402
 from metadata_export.source import Source  # noqa: E402
@@ -137,7 +136,7 @@ class InThisProcess:
         self.descriptions.append(description)
         result = run_task(self.session, task, attempt=self.session.attempts - 1)
         if isinstance(result, Failure):
-            raise ExportError(result.message)
+            raise result.error()
         return result
 
     def cancel(self) -> None:

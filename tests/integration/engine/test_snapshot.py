@@ -17,7 +17,7 @@ from metadata_export.aws import s3_client
 from metadata_export.errors import ExportError
 from metadata_export.storage import Store
 
-from tests.integration.engine.conftest import RUNS_PREFIX, Database, Engine
+from tests.integration.engine.conftest import PREFIX, RUNS_PREFIX, Database, Engine
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.parametrize("postgres_server", [16, 18], ids=["PostgreSQL 16", "PostgreSQL 18"], indirect=True)
@@ -116,7 +116,8 @@ def test_a_claim_whose_holder_has_ended_is_not_believed(engine: Engine, database
     database.execute(*SCHEMA)
     export_groups(engine)
 
-    # WHEN a group is exported again, as a redrive does
+    # WHEN a group whose table is lost is exported again, as a redrive does
+    s3_client().delete_object(Bucket=engine.bucket, Key=f"{PREFIX}dag_run_143022.csv.gz")
     names = json.dumps(list(GROUPS))
     manifest = engine.export(GROUPS["runs"], EXPORT_GROUP="runs", EXPORT_GROUPS=names, JOB_RUN_ID="jr_again")
 

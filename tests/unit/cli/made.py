@@ -133,7 +133,7 @@ class Made:
 
 def _summary(started: datetime, details: dict[str, Any]) -> dict[str, Any]:
     return {
-        "format_version": 1,
+        "format_version": 2,
         "export_id": export_id(started),
         "export_timestamp": started.isoformat(),
         "trigger": "dag",
@@ -155,6 +155,8 @@ def _summary(started: datetime, details: dict[str, Any]) -> dict[str, Any]:
         "details": details,
         "skipped_tables": {},
         "uncatalogued_tables": [],
+        "orphans": {},
+        "unread_evidence": [],
         "failed_groups": [],
         "problems": [],
     }

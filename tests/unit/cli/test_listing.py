@@ -65,6 +65,19 @@ def test_given_a_damaged_summary_then_it_is_listed_as_unknown_and_the_others_too
     assert "it is damaged" in run("list").out
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_given_a_summary_of_any_format_there_was_then_it_is_read(made, run, version):
+    summary = made.export(format_version=version)
+    assert run("list", "--json").json[0]["status"] == "COMPLETE"
+    assert run("show", "--json").json == summary
+
+
+@pytest.mark.parametrize("version", [3, True, None], ids=str)
+def test_given_a_summary_of_a_format_to_come_then_it_is_not_guessed_at(made, run, version):
+    made.export(format_version=version)
+    assert "it is not a summary of format 1 or 2" in run("list").out
+
+
 def test_given_foreign_objects_in_the_bucket_then_they_are_no_exports(made, run):
     for key in (
         "notes.txt",
@@ -141,6 +154,15 @@ def test_given_an_incomplete_export_then_show_says_what_is_missing_and_why(made,
     assert "object x has 3 bytes" in out
     assert "\x1b" not in out
     assert "\u202e" not in out
+
+
+def test_given_a_table_that_failed_then_show_names_its_error(made, run):
+    failed = {"group": "tasks", "tables": ["xcom"], "failed_tables": {"xcom": f"no permission {HOSTILE}"}}
+    made.export(status="INCOMPLETE", failed_groups=[failed | {"error": "1 of 9 tables", "log_url": None}])
+    out = run("show", "newest").out
+    assert "xcom: no permission" in out
+    assert "Missing: xcom" in out
+    assert "\x1b" not in out
 
 
 def test_given_open_then_the_report_is_opened_from_a_file(made, run, opened):

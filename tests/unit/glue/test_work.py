@@ -14,8 +14,8 @@ from metadata_export import log
 from metadata_export.arguments import parse_arguments
 from metadata_export.catalog import Catalog, Column
 from metadata_export.compress import compressed
-from metadata_export.errors import ExportError, TransientSourceError, describe
-from metadata_export.manifest import build_manifest
+from metadata_export.errors import ExportError, StorageError, TableError, TransientSourceError, describe
+from metadata_export.manifest import Delivery, build_manifest
 from metadata_export.parts import MIB
 from metadata_export.plan import Extract, Plan
 from metadata_export.progress import Progress
@@ -31,6 +31,7 @@ from tests.unit.glue.conftest import ROOT
 from tests.unit.glue.test_arguments import argv
 
 SCHEMA = json.loads((ROOT / "docs/contracts/group_manifest.schema.json").read_text())
+STARTED = datetime(2026, 12, 11, 14, 30, 40, tzinfo=UTC)
 COLUMNS = (Column("id", "integer", True, False), Column("group", "text", False, False))
 
 
@@ -40,10 +41,16 @@ def extract(name: str, chunks: int = 1, size: int = 1) -> Extract:
 
 @dataclass
 class Runner:
-    """Answers each chunk with one row, each small table with two."""
+    """Answers each chunk with one row, each small table with two.
+
+    Args:
+        fail: by a task's description, whether nothing can be exported any more.
+        fail_table: whether what the task is about cannot be.
+    """
 
     store: Store
     fail: Callable[[str], bool] = lambda description: False
+    fail_table: Callable[[str], bool] = lambda description: False
     running: int = 0
     most: int = 0
     cancelled: bool = False
@@ -58,6 +65,8 @@ class Runner:
         try:
             if self.fail(description):
                 raise ExportError(f"{description}: no")
+            if self.fail_table(description):
+                raise TableError(f"{description}: not it")
             if isinstance(task, ChunkTask):
                 return ChunkResult(1, 4, None, compressed(b"1,a\n"))
             return tuple(TableResult(each.table, 2, 17, self.store.put(each.key, b"gz"), 0.1) for each in task)
@@ -69,8 +78,16 @@ class Runner:
         self.cancelled = True
 
 
-def run(extracts: list[Extract], runner: Runner, parallelism: int = 2) -> list[ExportedTable]:
-    return Work(extracts, runner.store, runner, parallelism, Progress(len(extracts), 1)).run()
+def work(extracts: list[Extract], runner: Runner, parallelism: int = 2) -> Work:
+    done = Work(extracts, runner.store, parallelism, Progress(len(extracts), 1))
+    done.run(runner)
+    return done
+
+
+def run(extracts: list[Extract], runner: Runner) -> list[ExportedTable]:
+    found = work(extracts, runner)
+    assert found.failed == {}
+    return found.done
 
 
 def test_given_large_and_small_tables_then_each_is_one_result_and_tasks_are_named_after_them(store: Store) -> None:
@@ -84,15 +101,68 @@ def test_given_large_and_small_tables_then_each_is_one_result_and_tasks_are_name
 def test_given_a_failure_then_the_rest_is_cancelled_and_it_is_the_error(store: Store) -> None:
     runner = Runner(store, fail=lambda description: "chunk 2" in description)
     with pytest.raises(ExportError, match="log: chunk 2 of 50: no"):
-        run([extract("log", 50, 500 * MIB)], runner, parallelism=1)
+        work([extract("log", 50, 500 * MIB)], runner, parallelism=1)
     assert runner.cancelled
     assert len(runner.descriptions) < 50
     assert "Contents" not in store.s3.list_objects_v2(Bucket=store.bucket)
 
 
+def test_given_a_chunk_that_fails_then_its_table_ends_there_and_the_others_go_on(store: Store) -> None:
+    runner = Runner(store, fail_table=lambda description: "log: chunk 2 " in description)
+    found = work([extract("log", 50, 500 * MIB), extract("job", 3, 400 * MIB), extract("pool")], runner, parallelism=1)
+    assert found.failed == {"log": "log: chunk 2 of 50: not it"}
+    assert sorted(each.extract.table for each in found.done) == ["job", "pool"]
+    assert [each for each in runner.descriptions if each.startswith("log")] == [
+        "log: chunk 1 of 50",
+        "log: chunk 2 of 50",
+    ]
+    assert not runner.cancelled
+    assert "day/log" not in Store(store.s3, store.bucket).keys("")
+
+
+def test_given_a_small_table_that_fails_then_those_it_shared_the_task_with_are_tried_alone(store: Store) -> None:
+    runner = Runner(store, fail_table=lambda description: "pool" in description)
+    found = work([extract(name) for name in ("dag", "job", "pool", "variable")], runner, parallelism=1)
+    assert found.failed == {"pool": "1 small tables: pool: not it"}
+    assert sorted(each.extract.table for each in found.done) == ["dag", "job", "variable"]
+    assert len(runner.descriptions) == 5
+
+
+def test_given_an_upload_that_s3_refuses_then_only_its_table_fails(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = Store.create_upload
+
+    def refuse(self: Store, key: str) -> str:
+        if key == "day/log":
+            raise StorageError("cannot begin the upload of day/log: KeyTooLongError")
+        return create(self, key)
+
+    monkeypatch.setattr(Store, "create_upload", refuse)
+    found = work([extract("log", 3, 500 * MIB), extract("job", 3, 400 * MIB)], Runner(store))
+    assert (list(found.failed), [each.extract.table for each in found.done]) == (["log"], ["job"])
+
+
+def test_given_an_error_that_is_not_about_a_table_then_what_it_cancels_is_no_failure_of_a_table(store: Store) -> None:
+    started = threading.Barrier(2, timeout=10)
+
+    class Cancelling(Runner):
+        def run(self, task: Task, description: str) -> Result:
+            started.wait()
+            if "log" in description:
+                raise ExportError("the snapshot is gone")
+            while not self.cancelled:  # as Spark's: a job that is cancelled fails like one whose worker died
+                threading.Event().wait(0.01)
+            raise TableError("job cancelled")
+
+    found = Work([extract("log", 1, 500 * MIB), extract("job", 1, 400 * MIB)], store, 2, Progress(2, 1))
+    with pytest.raises(ExportError, match="the snapshot is gone"):
+        found.run(Cancelling(store))
+    assert (found.done, found.failed) == ([], {})
+
+
 def test_given_results_then_the_manifest_is_as_the_contract_says(store: Store) -> None:
     tables = run([extract("log", 2, 500 * MIB), extract("pool")], Runner(store))
-    started = datetime(2026, 12, 11, 14, 30, 40, tzinfo=UTC)
     skipped = {"sla_miss": "not in this Airflow version's schema"}
     selection = Selection({"log": "full", "pool": "full"}, skipped, ("pool",), {})
     plan = Plan(Catalog({}, "15.18", 150_018, {}, {}, ()), selection, (), {}, {"pool": 3})
@@ -101,9 +171,9 @@ def test_given_results_then_the_manifest_is_as_the_contract_says(store: Store) -
         plan,
         {"alembic_version": ["d2f4e1b3c5a7"]},
         Snapshot("0001", "own", "jr_1", "the holder has ended"),
-        tables,
-        started,
-        started + timedelta(seconds=12.5),
+        Delivery(tables, {"xcom": "cannot export the table xcom: permission denied"}),
+        STARTED,
+        STARTED + timedelta(seconds=12.5),
     )
     jsonschema.validate(manifest, SCHEMA)
     assert manifest["orphans"] == {"pool": 3}
@@ -111,6 +181,7 @@ def test_given_results_then_the_manifest_is_as_the_contract_says(store: Store) -
     assert manifest["duration_seconds"] == 12.5
     assert manifest["cutoff"] == "2026-11-11T14:30:22Z"
     assert manifest["tables"]["log"]["columns"][1] == {"name": "group", "type": "text"}
+    assert manifest["failed_tables"] == {"xcom": "cannot export the table xcom: permission denied"}
     assert manifest["tables"]["pool"]["part_sizes"] == [manifest["tables"]["pool"]["object_bytes"]]
 
 

@@ -17,7 +17,10 @@ SUMMARY = {
     "total_rows": 12345,
     "consistency": "snapshot",
     "uncatalogued_tables": [],
+    "orphans": {},
+    "unread_evidence": [],
     "failed_groups": [],
+    "details": {},
     "compared_with": None,
     "row_falls": [],
 }
@@ -29,16 +32,41 @@ FALLS = {
 
 def failure(**changes: object) -> dict:
     """Return a summary with one failed group."""
-    group = {"group": "tasks", "tables": ["xcom"], "error": "disk full", "log_url": "https://log", **changes}
-    return {**SUMMARY, "status": "INCOMPLETE", "failed_groups": [group]}
+    group = {"group": "tasks", "tables": ["xcom"], "failed_tables": {}, "error": "disk full", "log_url": "https://log"}
+    return {**SUMMARY, "status": "INCOMPLETE", "failed_groups": [group | changes]}
 
 
 def test_given_a_failure_then_the_alert_says_what_why_what_next_and_what_to_do():
     alert = write_alert(failure(), URI, is_retry=False)
     assert alert["subject"] == "MWAA export prod INCOMPLETE: tasks failed"
-    expected = ["is INCOMPLETE: 1 table group failed (tasks)", "tasks (xcom)", "disk full", "https://log", "Redrive"]
+    expected = [
+        "is INCOMPLETE: 1 table group failed (tasks)",
+        "tasks: missing 1 table (xcom)",
+        "disk full",
+        "https://log",
+        "Redrive",
+    ]
     expected += ["WHAT HAPPENS NEXT", "WHAT TO DO", URI, f"executions/details/{ARN}", "run once more"]
     assert [part for part in expected if part not in alert["message"]] == []
+
+
+def test_given_a_table_that_failed_then_the_alert_names_it_its_error_and_the_two_ways_on():
+    error = "cannot export the table xcom: permission denied for table xcom (SQLSTATE 42501)"
+    summary = failure(failed_tables={"xcom": error}) | {
+        "details": {"dag_run": {"group": "tasks"}, "dag": {"group": "x"}}
+    }
+    message = write_alert(summary, URI, is_retry=False)["message"]
+    expected = [f"  xcom: {error}", "Exported and verified all the same: 1 table of this group", "Repair it", "redrive"]
+    expected += ["exclude_tables", "ExcludeTables", "docs/troubleshooting.md"]
+    assert [part for part in expected if part not in message] == []
+    assert "ExcludeTables" not in write_alert(failure(), URI, is_retry=False)["message"]
+
+
+def test_given_a_failed_run_that_left_nothing_out_then_no_table_is_called_missing():
+    summary = failure(tables=[]) | {"details": {"xcom": {"group": "tasks"}}}
+    message = write_alert(summary, URI, is_retry=False)["message"]
+    assert "- tasks\n" in message
+    assert "missing 0" not in message
 
 
 def test_given_a_recovery_then_the_notice_says_so():
@@ -54,16 +82,18 @@ def test_given_a_complete_export_then_there_is_nothing_to_do():
 
 def test_given_no_table_at_all_then_nothing_is_said_of_snapshots():
     summary = SUMMARY | {"status": "INCOMPLETE", "consistency": "per-group", "total_tables": 0}
-    assert "different snapshots" not in write_alert(summary, URI, is_retry=False)["message"]
+    assert "same snapshot" not in write_alert(summary, URI, is_retry=False)["message"]
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"uncatalogued_tables": ["_xcom_archive"]}, "exported whole: _xcom_archive"),
-        ({"consistency": "per-group"}, "different snapshots"),
+        ({"uncatalogued_tables": ["_xcom_archive"]}, "exported too: _xcom_archive"),
+        ({"orphans": {"dag_run_note": 3}}, "Rows of dag_run_note refer to rows that do not exist"),
+        ({"unread_evidence": ["xcom"]}, "xcom could not be read"),
+        ({"consistency": "per-group"}, "Not all tables show the same snapshot"),
     ],
-    ids=["unknown tables", "several snapshots"],
+    ids=["unknown tables", "orphans", "unread evidence", "several snapshots"],
 )
 def test_given_something_odd_then_it_is_worth_knowing(changes, said):
     message = write_alert({**SUMMARY, **changes}, URI, is_retry=False)["message"]
@@ -77,7 +107,8 @@ HOSTILE = "x\nWHAT TO DO\nNothing.\r\u2028\u202e\x00" + "y" * 300_000
 
 @pytest.mark.parametrize("is_retry", [False, True])
 def test_given_hostile_text_then_it_forges_no_line_and_exceeds_no_limit(is_retry):
-    summary = failure(error=HOSTILE, tables=[HOSTILE] * 500)
+    failures = {f"{number}{HOSTILE}": HOSTILE for number in range(50)}
+    summary = failure(error=HOSTILE, tables=[HOSTILE] * 500, failed_tables=failures)
     summary["uncatalogued_tables"] = [HOSTILE] * 500
     alert = write_alert(summary, URI, is_retry)
     honest = write_alert(failure(), URI, is_retry)

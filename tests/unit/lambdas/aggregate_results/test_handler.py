@@ -16,6 +16,7 @@ from tests.unit.lambdas.aggregate_results.exports import (
     deliver_all,
     failed,
     group_of,
+    put_table,
     raw_event,
     succeeded,
 )
@@ -43,13 +44,27 @@ def test_given_a_complete_export_then_summary_and_pointer_are_written(store, con
 
 
 def test_given_a_failed_group_then_it_comes_back_as_planned_and_the_pointer_stays(store, context):
-    deliver_all(store)
+    deliver_all(store, without="tasks")
     results = [*succeeded(GROUPS[:2]), failed("tasks"), *succeeded(GROUPS[3:])]
     answer = entry.handler(raw_event(results), context)
     assert (answer["status"], answer["total_tables"]) == ("INCOMPLETE", 3)
     assert answer["retry_groups"] == [json.loads(json.dumps(group_of("tasks").to_json()))]
     assert "INCOMPLETE" in answer["alert"]["subject"]
     assert summary_of(store)["status"] == "INCOMPLETE"
+    assert store.read(EXPORT.latest_key) is None
+
+
+def test_given_a_group_that_failed_for_one_table_then_the_others_count_and_the_same_group_is_tried_again(
+    store, context
+):
+    tables = {"dag_run": put_table(store, "dag_run", "run")}
+    deliver_all(store, without="tasks")
+    deliver(store, group_of("tasks"), tables={}, failed_tables={"xcom": "cannot export the table xcom: damaged"})
+    deliver(store, group_of("runs"), tables=tables)
+    results = [*succeeded(GROUPS[:2]), failed("tasks"), *succeeded(GROUPS[3:])]
+    answer = entry.handler(raw_event(results), context)
+    assert (answer["status"], [group["group"] for group in answer["retry_groups"]]) == ("INCOMPLETE", ["tasks"])
+    assert "xcom: cannot export the table xcom: damaged" in answer["alert"]["message"]
     assert store.read(EXPORT.latest_key) is None
 
 

@@ -6,7 +6,7 @@ import pytest
 from aggregate_results.errors import ManifestError
 from aggregate_results.manifest import parse_manifest
 
-from tests.unit.lambdas.aggregate_results.exports import entry, group_of, manifest
+from tests.unit.lambdas.aggregate_results.exports import entry, group_of, manifest, manifest_of_format_1
 from tests.unit.lambdas.contracts import violations
 
 TABLES = {"dag_run": entry("key", 10, "abc=", [10], "run")}
@@ -17,6 +17,17 @@ def test_given_a_manifest_of_the_contract_then_it_is_read():
     assert violations("group_manifest", CONTENT) == []
     parsed = parse_manifest(json.dumps(CONTENT).encode())
     assert (parsed.group, parsed.tables["dag_run"].rows, parsed.tables["dag_run"].window) == ("runs", 3, "run")
+
+
+def test_given_a_manifest_of_format_1_then_it_is_read_too():
+    content = manifest_of_format_1(group_of("runs"), TABLES)
+    assert violations("group_manifest", content) == []
+    parsed = parse_manifest(json.dumps(content).encode())
+    assert (parsed.tables["dag_run"].rows, parsed.failed_tables) == (3, {})
+
+
+def test_given_format_2_without_its_fields_then_the_contract_is_violated():
+    assert violations("group_manifest", {**manifest_of_format_1(group_of("runs"), TABLES), "format_version": 2})
 
 
 def test_given_an_export_without_cutoff_then_null_is_read():
@@ -37,7 +48,7 @@ def test_given_no_json_object_then_it_is_refused(content):
         parse_manifest(json.dumps(content).encode())
 
 
-@pytest.mark.parametrize("version", [None, 0, 2, "1"])
+@pytest.mark.parametrize("version", [None, 0, 3, True, "1"])
 def test_given_another_format_then_it_is_refused(version):
     with pytest.raises(ManifestError, match="format_version"):
         parse_manifest(json.dumps({**CONTENT, "format_version": version}).encode())

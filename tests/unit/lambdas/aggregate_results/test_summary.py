@@ -15,6 +15,7 @@ from aggregate_results.verification import verify_groups
 from tests.unit.lambdas.aggregate_results.exports import (
     EXPORT,
     GROUPS,
+    RUN_ID,
     deliver,
     deliver_all,
     event,
@@ -46,12 +47,55 @@ def test_given_a_complete_export_then_the_summary_is_the_contract(store):
 
 
 def test_given_a_failed_group_then_the_summary_names_its_tables_and_the_error(store):
-    deliver_all(store)
+    deliver_all(store, without="tasks")
     summary = summarise(store, [*succeeded(GROUPS[:2]), failed("tasks", "disk full"), *succeeded(GROUPS[3:])])
     assert violations("export_summary", summary) == []
     assert summary["status"] == "INCOMPLETE"
-    assert summary["failed_groups"] == [{"group": "tasks", "tables": ["xcom"], "error": "disk full", "log_url": None}]
+    failure = {"group": "tasks", "tables": ["xcom"], "failed_tables": {}, "error": "disk full", "log_url": None}
+    assert summary["failed_groups"] == [failure]
     assert "xcom" not in summary["tables"]
+
+
+DEFINITIONS = group_of("definitions")
+FAILED_DEFINITIONS = [failed("definitions", "1 of 2 tables cannot be exported"), *succeeded(GROUPS[1:])]
+
+
+def test_given_a_table_that_failed_then_the_others_of_its_group_are_in_the_summary_and_it_is_named(store):
+    deliver_all(store)
+    dag = put_table(store, "dag")
+    deliver(store, DEFINITIONS, tables={"dag": dag}, failed_tables={"variable": "permission\ndenied"})
+    summary = summarise(store, FAILED_DEFINITIONS)
+    assert violations("export_summary", summary) == []
+    assert (summary["status"], sorted(summary["tables"])) == ("INCOMPLETE", ["dag", "dag_run", "xcom"])
+    assert summary["details"]["dag"] == {"group": "definitions", **dag}
+    assert summary["failed_groups"] == [
+        {
+            "group": "definitions",
+            "tables": ["variable"],
+            "failed_tables": {"variable": "permission denied"},
+            "error": "1 of 2 tables cannot be exported",
+            "log_url": None,
+        }
+    ]
+    assert summary["problems"] == []
+
+
+def test_given_tables_of_two_moments_then_the_summary_claims_no_snapshot(store):
+    deliver_all(store)
+    assert summarise(store)["consistency"] == "snapshot"
+    reason = "1 of 2 tables show another snapshot, that of the attempt jr_first"
+    snapshot = {"role": "imported", "claimed_by": RUN_ID, "reason": reason}
+    deliver(store, DEFINITIONS, consistency="per-group", snapshot=snapshot)
+    assert summarise(store)["consistency"] == "per-group"
+
+
+def test_given_a_summary_of_format_1_then_the_contract_allows_it_as_it_was(store):
+    deliver_all(store, without="tasks")
+    summary = summarise(store, [*succeeded(GROUPS[:2]), failed("tasks", "disk full"), *succeeded(GROUPS[3:])])
+    for group in summary["failed_groups"]:
+        del group["failed_tables"]
+    assert violations("export_summary", summary)
+    assert violations("export_summary", {**summary, "format_version": 1}) == []
 
 
 def test_given_a_distrusted_group_then_its_problems_and_its_log_are_in_the_summary(store):

@@ -58,6 +58,100 @@ def test_given_a_failed_run_then_its_group_fails_and_its_siblings_do_not(store):
     assert [outcome.cause.text for outcome in outcomes if outcome.cause] == ["disk full"]
 
 
+DEFINITIONS = group_of("definitions")
+FAILED_DEFINITIONS = [failed("definitions", "no variable"), *succeeded(GROUPS[1:])]
+
+
+def definitions_of(store):
+    """Return the outcome of the group definitions, whose run has failed."""
+    found = outcome_of(store, "definitions", FAILED_DEFINITIONS)
+    assert found.cause.text == "no variable"
+    return found
+
+
+def test_given_a_failed_run_with_a_manifest_then_its_whole_tables_count_and_only_the_rest_is_missing(store):
+    failures = {"variable": "cannot export the table variable"}
+    deliver(store, DEFINITIONS, tables={"dag": put_table(store, "dag")}, failed_tables=failures)
+    found = definitions_of(store)
+    assert (list(found.manifest.tables), found.missing, found.failed_tables) == (["dag"], ("variable",), failures)
+    assert found.problems == ()
+
+
+def test_given_a_run_that_ended_early_then_what_it_did_not_come_to_is_missing(store):
+    deliver(store, DEFINITIONS, tables={"dag": put_table(store, "dag")})
+    found = definitions_of(store)
+    assert (list(found.manifest.tables), found.missing, found.failed_tables) == (["dag"], ("variable",), {})
+    assert found.problems == ()
+
+
+def test_given_a_failed_run_then_also_what_it_lists_is_verified(store, s3):
+    deliver(store, DEFINITIONS, tables={name: put_table(store, name) for name in ("dag", "variable")})
+    s3.delete_object(Bucket="exports-bucket", Key=table_key(EXPORT.day_prefix, EXPORT.export_id, "dag"))
+    found = definitions_of(store)
+    assert (list(found.manifest.tables), found.missing) == (["variable"], ("dag",))
+    assert "does not exist" in found.problems[0]
+
+
+def test_given_the_manifest_of_an_earlier_attempt_then_it_counts_though_the_newest_run_was_killed(store):
+    tables = {"dag": put_table(store, "dag")}
+    deliver(store, DEFINITIONS, job_run_id="jr_first000", tables=tables, failed_tables={"variable": "damaged"})
+    found = definitions_of(store)
+    assert (list(found.manifest.tables), found.missing) == (["dag"], ("variable",))
+    assert found.failed_tables == {"variable": "damaged"}
+
+
+def test_given_a_failed_run_then_its_group_has_failed_also_when_everything_is_there(store):
+    deliver(store, DEFINITIONS)
+    found = definitions_of(store)
+    assert (sorted(found.manifest.tables), found.missing) == (["dag", "variable"], ())
+
+
+@pytest.mark.parametrize(
+    "changes", [{"export_id": "20261210T143022Z"}, {"group": "tasks"}, {"cutoff": None}, {"format_version": 3}], ids=str
+)
+def test_given_a_failed_run_and_the_manifest_of_something_else_then_nothing_counts(store, changes):
+    deliver(store, DEFINITIONS, **changes)
+    found = definitions_of(store)
+    assert (found.manifest, found.missing) == (None, ("dag", "variable"))
+
+
+def test_given_an_unknown_table_that_failed_then_it_is_missing_too(store):
+    mine = {"mine": put_table(store, "mine")}
+    failures = {"yours": "permission denied"}
+    deliver(store, UNCATALOGUED, tables=mine, failed_tables=failures, uncatalogued_tables=["mine", "yours"])
+    found = outcome_of(store, "uncatalogued", [*succeeded(GROUPS[:-1]), failed("uncatalogued")])
+    assert (found.missing, found.failed_tables) == (("yours",), failures)
+    assert found.manifest.uncatalogued_tables == ("mine",)
+
+
+def test_given_an_unknown_table_that_an_early_end_left_out_then_it_is_missing(store):
+    deliver(store, UNCATALOGUED, tables={}, uncatalogued_tables=["yours"])
+    found = outcome_of(store, "uncatalogued", [*succeeded(GROUPS[:-1]), failed("uncatalogued")])
+    assert found.missing == ("yours",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"uncatalogued_tables": ["yours"]}, "unknown table 'yours' is neither exported nor skipped"),
+        ({"failed_tables": {"yours": "damaged"}}, "table 'yours' has failed"),
+    ],
+    ids=["unknown", "failed"],
+)
+def test_given_a_run_says_success_but_lacks_a_table_then_it_is_not_believed(store, changes, said):
+    deliver(store, UNCATALOGUED, tables={}, **changes)
+    found = outcome_of(store, "uncatalogued")
+    assert (found.missing, said in found.cause.text) == (("yours",), True)
+
+
+def test_given_one_damaged_object_then_the_others_of_the_group_count(store, s3):
+    deliver(store, DEFINITIONS)
+    s3.delete_object(Bucket="exports-bucket", Key=table_key(EXPORT.day_prefix, EXPORT.export_id, "dag"))
+    found = outcome_of(store, "definitions")
+    assert (list(found.manifest.tables), found.missing) == (["variable"], ("dag",))
+    assert "reported success, but object" in found.cause.text
+
+
 def test_given_a_run_succeeded_without_a_manifest_then_its_group_fails(store):
     deliver_all(store)
     rewrite(store, RUNS, {})

@@ -78,7 +78,7 @@ def test_given_a_time_out_then_the_alert_says_that_it_took_too_long():
         ),
         (
             {"summary": {"status": "INCOMPLETE", "failed_groups": [{"group": "logs"}, {"group": "xcom\nWHY"}, 5]}},
-            "rows verified\nIt lacks the table groups: logs, xcom WHY\nSummary: s3://bucket/summary.json.gz",
+            "rows verified\nIt lacks tables of: logs, xcom WHY\nSummary: s3://bucket/summary.json.gz",
         ),
         (
             {"summary": {"status": "INCOMPLETE\nWHY", "total_tables": "7"}},
@@ -91,6 +91,22 @@ def test_given_a_time_out_then_the_alert_says_that_it_took_too_long():
 )
 def test_given_what_exists_then_it_is_told(remains, said):
     assert said in alert(with_remains(**remains))["message"]
+
+
+def test_given_tables_that_failed_then_they_are_named_with_the_two_ways_on():
+    group = {"group": "tasks", "tables": ["xcom", *map(str, range(20))], "failed_tables": {"xcom": "damaged"}}
+    message = alert(with_remains(summary={"status": "INCOMPLETE", "failed_groups": [group]}))["message"]
+    assert "It lacks tables of: tasks (xcom, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 9 more)" in message
+    assert "Repair it" in message
+    assert "exclude_tables" in message
+    assert "ExcludeTables" in message
+
+
+def test_given_no_table_that_failed_then_nothing_is_said_of_leaving_it_out():
+    group = {"group": "tasks", "tables": ["xcom"]}  # a summary of format 1
+    message = alert(with_remains(summary={"status": "INCOMPLETE", "failed_groups": [group]}))["message"]
+    assert "It lacks tables of: tasks (xcom)" in message
+    assert "ExcludeTables" not in message
 
 
 def test_given_s3_could_not_be_asked_then_that_is_told():

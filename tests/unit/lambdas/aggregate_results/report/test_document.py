@@ -1,6 +1,7 @@
 """The report: what it says, in which order, and that nothing in it can break out."""
 
 import math
+from typing import Any
 
 import pytest
 from aggregate_results.report.document import render_report
@@ -34,11 +35,38 @@ def test_given_warnings_then_the_worst_stands_first_and_all_before_the_figures()
     order = [
         "INCOMPLETE", "Group tasks failed", "57P01 terminating connection", "Not in this export: task_instance",
         "What the verification found object x has 3 bytes", "far fewer rows",
-        "log: 1,000 → 200 rows (\N{MINUS SIGN}80 %)", "different snapshots",
+        "log: 1,000 → 200 rows (\N{MINUS SIGN}80 %)", "Not all tables show the same snapshot",
         "that this version does not know", "5 tables not exported", "Rows 11,187,920",
     ]  # fmt: skip
     positions = [found.index(text) for text in order]
     assert positions == sorted(positions)
+
+
+def failed_tables(number: int = 1, **changes: Any) -> dict[str, Any]:
+    """Return a summary in which tables of one group failed."""
+    names = ["xcom", *(f"table_{index}" for index in range(1, number))]
+    summary = cases.incomplete()
+    group = {**summary["failed_groups"][0], "tables": names, "failed_tables": dict.fromkeys(names, "no permission")}
+    return {**summary, "failed_groups": [group | changes]}
+
+
+def test_given_tables_that_failed_then_each_stands_with_its_error_and_the_two_ways_on():
+    details = cases.incomplete()["details"] | {"task_instance": cases.entry("tasks", 3, 9, 0.1)}
+    found = page({**failed_tables(), "details": details}).text
+    assert "xcom: no permission" in found
+    assert "Not in this export: xcom. 1 table of the group exported and verified all the same." in found
+    assert "Repair such a table and redrive the execution, or leave it out: exclude_tables" in found
+    assert "exclude_tables" not in page(cases.incomplete()).text
+
+
+def test_given_many_tables_that_failed_then_the_report_stays_light():
+    assert page(failed_tables(500)).text.count("no permission") == 20
+
+
+def test_given_a_failed_run_that_left_nothing_out_then_the_report_says_so():
+    details = cases.incomplete()["details"] | {"xcom": cases.entry("tasks", 3, 9, 0.1)}
+    found = page({**failed_tables(tables=[], failed_tables={}), "details": details}).text
+    assert "Nothing is known to be missing: 1 table of the group exported and verified all the same." in found
 
 
 def test_given_a_failed_group_then_its_log_is_linked():

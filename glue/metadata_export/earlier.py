@@ -1,0 +1,84 @@
+"""What an earlier attempt of this export has delivered: a retry or a redrive repeats only what is missing."""
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from metadata_export.arguments import Arguments
+from metadata_export.errors import StorageError
+from metadata_export.log import info, warning
+from metadata_export.manifest import Kept, file_of, identity
+from metadata_export.plan import Extract, Plan
+from metadata_export.storage import Store
+
+LOOKS = 8  # at a time, each some 20 ms of waiting
+NUMBERS = ("rows", "csv_bytes", "object_bytes")
+
+
+def keep_whole(arguments: Arguments, store: Store, plan: Plan, alembic_heads: Mapping[str, Sequence[str]]) -> Kept:
+    """Return what need not be exported again: listed by the earlier manifest, as it would be now, and whole in S3.
+
+    Args:
+        plan: what this run would export.
+        alembic_heads: as they are now; files of two schemas make no export.
+
+    Raises:
+        StorageError: the manifest cannot be read.
+    """
+    manifest = _read(arguments, store, alembic_heads)
+    if manifest is None:
+        return Kept()
+    if manifest.get("unread_evidence") != list(plan.unread_evidence):
+        warning("exporting everything again: other tables could be read when the window was decided, so it was another")
+        return Kept()
+    extracts = plan.extracts
+    entries = {each.table: manifest["tables"].get(each.table) for each in extracts}
+    same = {each.table: entries[each.table] for each in extracts if _is_same(entries[each.table], each)}
+    with ThreadPoolExecutor(LOOKS) as pool:
+        whole = pool.map(lambda entry: _is_whole(store, entry), same.values())
+        tables = {name: entry for (name, entry), found in zip(same.items(), whole, strict=True) if found}
+    run = str(manifest["job_run_id"])
+    info(f"kept {len(tables)} tables that the attempt {run} has delivered: {len(extracts) - len(tables)} are left")
+    return Kept(tables, run, str(manifest["consistency"]), dict(manifest["snapshot"]))
+
+
+def _read(arguments: Arguments, store: Store, heads: Mapping[str, Sequence[str]]) -> dict[str, Any] | None:
+    found = store.read(arguments.manifest_key)
+    if found is None:
+        return None
+    try:
+        manifest = json.loads(found[0])
+        fits = identity(arguments).items() <= manifest.items()
+        same_schema = manifest["database"]["alembic_heads"] == {table: list(each) for table, each in heads.items()}
+        complete = all(isinstance(manifest[name], dict) for name in ("tables", "snapshot"))
+        known = isinstance(manifest["job_run_id"], str) and manifest["consistency"] in ("snapshot", "per-group")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        warning(f"exporting everything again: the manifest of the earlier attempt is damaged ({error!r})")
+        return None
+    if not (fits and same_schema and complete and known):
+        warning("exporting everything again: the manifest that is there is of another export, format or schema")
+        return None
+    return dict(manifest)
+
+
+def _is_same(entry: object, extract: Extract) -> bool:
+    """Return whether an entry is whole in itself, and of the same file as this run would write."""
+    return (
+        isinstance(entry, dict)
+        and file_of(extract).items() <= entry.items()
+        and all(isinstance(entry.get(name), int) for name in NUMBERS)
+        and isinstance(entry.get("checksum_sha256"), str)
+        and isinstance(entry.get("part_sizes"), list)
+        and isinstance(entry.get("duration_seconds"), int | float)
+    )
+
+
+def _is_whole(store: Store, entry: Mapping[str, Any]) -> bool:
+    """Return whether S3 has the object, by size and checksum; if it does not say, the table is exported again."""
+    try:
+        facts = store.facts(entry["key"])
+    except StorageError as error:
+        warning(f"exporting again what cannot be looked at: {error}")
+        return False
+    return facts == (entry["object_bytes"], entry["checksum_sha256"])

@@ -1,0 +1,10 @@
+"""Versions of manifest and summary (docs/contracts/README.md): what is written now, and what is still read."""
+
+FORMAT_VERSION = 2
+READABLE = (1, 2)
+
+
+def is_readable(version: object) -> bool:
+    """Return whether a ``format_version`` is one of those that are read."""
+    # true equals 1 in Python
+    return version in READABLE and not isinstance(version, bool)
