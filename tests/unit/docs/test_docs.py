@@ -59,6 +59,11 @@ def test_no_link_is_dead(document: str, target: str) -> None:
         assert anchor in anchors(linked)
 
 
+@pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "docs").glob("*.md")))
+def test_every_page_is_in_the_index(page: str) -> None:
+    assert f"(docs/{page})" in TEXTS["README.md"]
+
+
 @pytest.mark.parametrize("parameter", sorted(TEMPLATE["Parameters"]))
 def test_every_parameter_is_documented(parameter: str) -> None:
     assert f"`{parameter}`" in TEXTS["docs/configure.md"]

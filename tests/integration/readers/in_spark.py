@@ -1,0 +1,85 @@
+"""Run in a process of its own: Spark, the recipe for it, and what else needs Java.
+
+Reads a pickled list of tasks (name, arguments) from the file that is named first, and writes a pickled list of what
+came of them into the second.
+"""
+
+import pickle
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from tests.integration.readers.recipes import functions
+
+
+def rows(frame: DataFrame) -> list[tuple[Any, ...]]:
+    """Return a frame's rows; Spark gives timestamps in the zone of the process, which is UTC, and does not say so."""
+    return [
+        tuple(value.replace(tzinfo=UTC) if isinstance(value, datetime) else value for value in row)
+        for row in frame.collect()
+    ]
+
+
+def recipe(spark: SparkSession, path: str, types: dict[str, str]) -> list[tuple[Any, ...]] | str:
+    """Read by the recipe; return the rows, or the error."""
+    try:
+        return rows(functions("Spark")["read_with_spark"](spark, path, types))
+    except (PySparkException, Py4JJavaError, ValueError) as error:  # the last: what Python has no datetime for
+        return str(error)
+
+
+def defaults(spark: SparkSession, path: str) -> list[tuple[Any, ...]]:
+    """Read without options but the header."""
+    return rows(spark.read.csv(path, header=True))
+
+
+def parquet(spark: SparkSession, path: str) -> list[tuple[Any, ...]]:
+    """Read a Parquet file."""
+    return rows(spark.read.parquet(path))
+
+
+def serde(spark: SparkSession, path: str, columns: int, properties: dict[str, str]) -> list[tuple[str | None, ...]]:
+    """Read as Hive does: lines by Hadoop's TextInputFormat, each parsed by the SerDe, the first one skipped.
+
+    Args:
+        properties: name -> value as it stands in the statement, which Hive unescapes.
+    """
+    jvm = spark._jvm
+    unescape = jvm.org.apache.hadoop.hive.ql.parse.BaseSemanticAnalyzer.unescapeSQLString
+    table = jvm.java.util.Properties()
+    table.setProperty("columns", ",".join(f"c{number}" for number in range(columns)))
+    table.setProperty("columns.types", ":".join(["string"] * columns))
+    for name, value in properties.items():
+        table.setProperty(name, unescape(f'"{value}"'))
+    parser = jvm.org.apache.hadoop.hive.serde2.OpenCSVSerde()
+    parser.initialize(spark._jsc.hadoopConfiguration(), table)
+    lines = spark.sparkContext.textFile(path).collect()[1:]
+    return [tuple(parser.deserialize(jvm.org.apache.hadoop.io.Text(line))) for line in lines]
+
+
+def unpacked(spark: SparkSession, path: str) -> bytes:
+    """Unpack a file with Java's GZIPInputStream."""
+    io = spark._jvm.java.io
+    return bytes(spark._jvm.java.util.zip.GZIPInputStream(io.FileInputStream(path)).readAllBytes())
+
+
+DONE_BY: dict[str, Callable[..., Any]] = {
+    each.__name__: each for each in (recipe, defaults, parquet, serde, unpacked)
+}  # fmt: skip
+
+
+def main(tasks: Path, results: Path) -> None:
+    """Do the tasks."""
+    spark = SparkSession.builder.config("spark.sql.shuffle.partitions", 1).getOrCreate()
+    done = [DONE_BY[name](spark, *arguments) for name, arguments in pickle.loads(tasks.read_bytes())]  # noqa: S301 - ours
+    results.write_bytes(pickle.dumps(done))
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
