@@ -27,7 +27,9 @@ REQUIRED = (
 )
 OPTIONAL = {
     "CATALOGUED_TABLES": "[]",
+    "INCLUDE_TABLES": "[]",
     "EXCLUDE_TABLES": "[]",
+    "WINDOWS": "{}",
     "SNAPSHOT_HOLD_SECONDS": "900",
     "MAX_CONNECTIONS": "4",
     "STATEMENT_TIMEOUT_SECONDS": "3600",
@@ -53,8 +55,13 @@ class Arguments:
     group: str
     groups: tuple[str, ...]
     manifest_key: str
+    any_schema: frozenset[str]
+    """those of `tables` that are exported from whatever schema they are in"""
     catalogued_tables: frozenset[str]
+    include_tables: frozenset[str]
     exclude_tables: frozenset[str]
+    windows: dict[str, str]
+    """table -> window rule, for the tables of all groups that are not exported whole"""
     snapshot_hold_seconds: int
     max_connections: int
     statement_timeout_seconds: int
@@ -63,6 +70,10 @@ class Arguments:
     """as Glue passes it; empty outside Glue"""
     execution_arn: str = ""
     """of the state machine's execution; empty outside it"""
+
+    def stands_alone(self, table: str) -> bool:
+        """Return whether a table that inherits from another one has a file of its own, or was excluded by name."""
+        return not self.include_tables or table in self.include_tables | self.exclude_tables
 
     def table_key(self, table: str) -> str:
         """Return the object key of a table; what S3 clients trip over in its name is percent-encoded."""
@@ -101,12 +112,13 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
         parser.add_argument(f"--{name}", default=default)
     values: dict[str, str] = vars(parser.parse_known_args(list(argv))[0])
     bucket, prefix = _output_path(values["S3_OUTPUT_PATH"])
+    tables = _tables(values["EXPORT_TABLES"])
     return _in_agreement(
         Arguments(
             bucket=bucket,
             prefix=prefix,
             database_name=values["DATABASE_NAME"],
-            tables=_tables(values["EXPORT_TABLES"]),
+            tables={entry["table"]: entry["window"] for entry in tables},
             connection_name=values["GLUE_CONNECTION_NAME"],
             max_age_in_days=_number("MAX_AGE_IN_DAYS", values, minimum=1)
             if values["MAX_AGE_IN_DAYS"] != "null"
@@ -116,8 +128,11 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
             group=values["EXPORT_GROUP"],
             groups=_names("EXPORT_GROUPS", values),
             manifest_key=_matching("MANIFEST_KEY", values, r"[^/].*/[^/]+\.json"),
+            any_schema=frozenset(entry["table"] for entry in tables if entry.get("any_schema")),
             catalogued_tables=frozenset(_names("CATALOGUED_TABLES", values)),
+            include_tables=frozenset(_names("INCLUDE_TABLES", values)),
             exclude_tables=frozenset(_names("EXCLUDE_TABLES", values)),
+            windows=_windows(values["WINDOWS"]),
             snapshot_hold_seconds=_number("SNAPSHOT_HOLD_SECONDS", values, minimum=0),
             max_connections=_number("MAX_CONNECTIONS", values, minimum=2),  # one holds the snapshot, one reads
             statement_timeout_seconds=_number("STATEMENT_TIMEOUT_SECONDS", values, minimum=1),
@@ -148,32 +163,47 @@ def _output_path(value: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def _tables(value: str) -> dict[str, str]:
-    expected = 'expected a list of {"table": name, "window": one of ' + ", ".join(WINDOWS) + "}, each table once"
-    entries = _parsed("EXPORT_TABLES", value, expected)
-    tables: dict[str, str] = {}
+def _tables(value: str) -> list[dict[str, Any]]:
+    windows = ", ".join(WINDOWS)
+    expected = f'expected a list of {{"table": name, "window": one of {windows}, "any_schema": true}}, each table once'
+    entries = _parsed("EXPORT_TABLES", value, list, expected)
+    names = set()
     for entry in entries:
-        well_formed = isinstance(entry, dict) and set(entry) == {"table", "window"} and isinstance(entry["table"], str)
-        if not well_formed or entry["window"] not in WINDOWS or entry["table"] in tables:
+        well_formed = (
+            isinstance(entry, dict)
+            and {"table", "window"} <= entry.keys() <= {"table", "window", "any_schema"}
+            and isinstance(entry["table"], str)
+            and isinstance(entry.get("any_schema", False), bool)
+        )
+        if not well_formed or entry["window"] not in WINDOWS or entry["table"] in names:
             raise ArgumentError(f"--EXPORT_TABLES has {json.dumps(entry)}: {expected}")
-        tables[entry["table"]] = entry["window"]
-    return tables
+        names.add(entry["table"])
+    return list(entries)
+
+
+def _windows(value: str) -> dict[str, str]:
+    expected = "expected an object of table names, each with one of " + ", ".join(WINDOWS)
+    windows = _parsed("WINDOWS", value, dict, expected)
+    for name, rule in windows.items():
+        if rule not in WINDOWS:
+            raise ArgumentError(f"--WINDOWS has {json.dumps({name: rule})}: {expected}")
+    return dict(windows)
 
 
 def _names(name: str, values: dict[str, str]) -> tuple[str, ...]:
     expected = "expected a list of names, each once"
-    entries = _parsed(name, values[name], expected)
+    entries = _parsed(name, values[name], list, expected)
     if not all(isinstance(entry, str) for entry in entries) or len(set(entries)) != len(entries):
         raise ArgumentError(f"--{name} {values[name]!r}: {expected}")
     return tuple(entries)
 
 
-def _parsed(name: str, value: str, expected: str) -> list[Any]:
+def _parsed(name: str, value: str, kind: type[list[Any]] | type[dict[str, Any]], expected: str) -> Any:
     try:
         entries = json.loads(value)
     except json.JSONDecodeError as error:
         raise ArgumentError(f"--{name} {value!r} is not JSON ({error}): {expected}") from error
-    if not isinstance(entries, list):
+    if not isinstance(entries, kind):
         raise ArgumentError(f"--{name} {value!r}: {expected}")
     return entries
 

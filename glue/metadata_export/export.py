@@ -1,46 +1,32 @@
 """The order of events of one run."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from metadata_export.arguments import Arguments
-from metadata_export.catalog import Catalog, check_not_replaced, read_alembic_heads, read_catalog
 from metadata_export.earlier import keep_whole
 from metadata_export.errors import ExportError, StorageError, describe
 from metadata_export.holder import SnapshotHolder
+from metadata_export.introspection import read_catalog
 from metadata_export.log import info, warning
-from metadata_export.manifest import Delivery, build_manifest
-from metadata_export.plan import Extract, Selection, plan_extracts, select_tables, window_rules
+from metadata_export.manifest import Delivery, Kept, build_manifest
+from metadata_export.plan import Extract, Plan, make_plan
 from metadata_export.progress import Progress
+from metadata_export.revisions import read_alembic_heads
 from metadata_export.siblings import EndedGroups
 from metadata_export.snapshot import Party, SharedSnapshot
-from metadata_export.source import Connection, Source, releasing
+from metadata_export.source import Source, releasing
 from metadata_export.storage import Store
 from metadata_export.task import Session
-from metadata_export.touched import find_touched_runs
-from metadata_export.window import Window
 from metadata_export.work import TaskRunner, Work
 
 StartTasks = Callable[[Session], AbstractContextManager[TaskRunner]]
 """starts what runs the tasks of a session (Spark), and stops it"""
 SHOWN_TABLES = 5
 ERROR_LIMIT = 300  # of one table, in the error of the run: the next action must fit into Glue's ErrorMessage
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the live database says is to be done."""
-
-    catalog: Catalog
-    alembic_heads: dict[str, list[str]]
-    selection: Selection
-    rules: Mapping[str, str]
-    """table -> window rule, of all groups"""
-    extracts: list[Extract]
 
 
 def export_group(
@@ -69,15 +55,16 @@ def export_group(
         snapshot = shared.open(source, connection)
         deadline = time.monotonic() + arguments.snapshot_hold_seconds
         shared.announce(snapshot.role)
-        plan = read_plan(arguments, connection)
+        catalog = read_catalog(connection, arguments.stands_alone, arguments.any_schema)
+        heads = read_alembic_heads(connection, catalog)
+        plan = make_plan(arguments, connection, catalog)
         session = Session(source, snapshot.id, arguments.bucket, attempts)
         with SnapshotHolder(connection) as holder:
-            delivery, error = _export_tables(arguments, plan, store, start_tasks, session, holder)
+            kept = keep_whole(arguments, store, plan.extracts, heads)
+            delivery, error = _export_tables(arguments, plan, kept, store, start_tasks, session, holder)
             if snapshot.role == "claimed" and error is None:
                 _hold(shared, deadline, ended)
-    manifest = build_manifest(
-        arguments, plan.catalog, plan.alembic_heads, snapshot, plan.selection, delivery, started, datetime.now(UTC)
-    )
+    manifest = build_manifest(arguments, plan, heads, snapshot, delivery, started, datetime.now(UTC))
     if error is not None:
         _record_what_is_whole(arguments, store, manifest)
         raise error
@@ -90,33 +77,21 @@ def export_group(
     return manifest
 
 
-def read_plan(arguments: Arguments, connection: Connection) -> Plan:
-    """Read the catalog and turn the arguments into statements, within the connection's transaction."""
-    catalog = read_catalog(connection)
-    selection = select_tables(arguments, catalog)
-    window = Window(catalog, window_rules(catalog, selection), arguments.cutoff)
-    if window.depends_on_runs(selection.rules):
-        touched = find_touched_runs(connection, window)
-        window = Window(catalog, window.rules, arguments.cutoff, touched)
-        info(f"{len(touched)} older dag runs belong to the window by what happened to them", touched_runs=len(touched))
-    for table, reason in selection.skipped.items():
-        info(f"skipped {table}: {reason}", table=table)
-    for table in selection.uncatalogued:
-        warning(f"{table} is not in the table registry: exported whole", table=table)
-    heads = read_alembic_heads(connection, catalog)
-    return Plan(catalog, heads, selection, window.rules, plan_extracts(arguments, window, selection))
-
-
 def _shared_snapshot(arguments: Arguments, store: Store) -> SharedSnapshot:
     party = Party(arguments.group, arguments.groups, arguments.job_run_id, arguments.runs_prefix)
     return SharedSnapshot(party, store)
 
 
 def _export_tables(
-    arguments: Arguments, plan: Plan, store: Store, start_tasks: StartTasks, session: Session, holder: SnapshotHolder
+    arguments: Arguments,
+    plan: Plan,
+    kept: Kept,
+    store: Store,
+    start_tasks: StartTasks,
+    session: Session,
+    holder: SnapshotHolder,
 ) -> tuple[Delivery, ExportError | None]:
     """Return what has been exported or kept, and what ended the run before it was through, if anything did."""
-    kept = keep_whole(arguments, store, plan.extracts, plan.alembic_heads)
     extracts = [extract for extract in plan.extracts if extract.table not in kept.tables]
     progress = Progress(tables=len(extracts), disk_bytes=sum(extract.total_bytes for extract in extracts))
     work = Work(extracts, store, arguments.parallelism, progress)
@@ -127,19 +102,7 @@ def _export_tables(
             progress.finished()
     except ExportError as error:
         ended = _with_lost_snapshot(error, holder)
-    try:
-        _check_not_replaced(arguments, plan, [each.extract.table for each in work.done], holder)
-    except ExportError as error:
-        # Nobody knows whether rows are missing in what was read: it does not count.
-        return Delivery([], work.failed, kept), ended or _with_lost_snapshot(error, holder)
-    return Delivery(work.done, work.failed, kept), ended
-
-
-def _check_not_replaced(arguments: Arguments, plan: Plan, exported: Sequence[str], holder: SnapshotHolder) -> None:
-    """Check every table that was exported, and with a window those of all groups that decide about their rows."""
-    windowed = [name for name, rule in plan.rules.items() if rule != "full"] if arguments.cutoff else []
-    if exported:
-        check_not_replaced(holder.connection, {*exported, *windowed})
+    return Delivery(work.done, {**plan.failed, **work.failed}, kept), ended
 
 
 def _record_what_is_whole(arguments: Arguments, store: Store, manifest: dict[str, Any]) -> None:

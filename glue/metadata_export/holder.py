@@ -15,7 +15,7 @@ class SnapshotHolder:
     """Talks on a connection until it is left; the connection belongs to it meanwhile, and is closed at the end."""
 
     def __init__(self, connection: Connection, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> None:
-        self.connection = connection
+        self._connection = connection
         self._seconds = heartbeat_seconds
         self._released = threading.Event()
         self._thread = threading.Thread(target=self._talk, name="snapshot-holder", daemon=True)
@@ -31,12 +31,12 @@ class SnapshotHolder:
     ) -> None:
         self._released.set()
         self._thread.join(timeout=60)
-        release(self.connection)
+        release(self._connection)
 
     def _talk(self) -> None:
         while not self._released.wait(self._seconds):
             try:
-                self.connection.execute("SELECT 1")
+                self._connection.execute("SELECT 1")
             except psycopg.Error as error:
                 self.lost = str(error)
                 warning(f"the connection that holds the snapshot is lost: {error}")

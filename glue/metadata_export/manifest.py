@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from metadata_export.arguments import Arguments
-from metadata_export.catalog import Catalog
-from metadata_export.plan import Extract, Selection
+from metadata_export.plan import Extract, Plan
 from metadata_export.snapshot import Snapshot
 from metadata_export.work import ExportedTable
 
@@ -36,10 +35,9 @@ class Delivery:
 
 def build_manifest(
     arguments: Arguments,
-    catalog: Catalog,
+    plan: Plan,
     alembic_heads: Mapping[str, Sequence[str]],
     snapshot: Snapshot,
-    selection: Selection,
     delivery: Delivery,
     started: datetime,
     finished: datetime,
@@ -51,7 +49,7 @@ def build_manifest(
         "job_run_id": arguments.job_run_id,
         "database": {
             "name": arguments.database_name,
-            "server_version": catalog.server_version,
+            "server_version": plan.catalog.server_version,
             "alembic_heads": {table: list(heads) for table, heads in alembic_heads.items()},
         },
         **_moment(snapshot, delivery),
@@ -60,8 +58,9 @@ def build_manifest(
         "duration_seconds": round((finished - started).total_seconds(), 3),
         "tables": dict(sorted(tables.items())),
         "failed_tables": dict(sorted(delivery.failed.items())),
-        "skipped_tables": dict(selection.skipped),
-        "uncatalogued_tables": list(selection.uncatalogued),
+        "skipped_tables": dict(plan.selection.skipped),
+        "uncatalogued_tables": list(plan.selection.uncatalogued),
+        "orphans": dict(plan.orphans),
     }
 
 

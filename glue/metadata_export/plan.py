@@ -1,34 +1,23 @@
-"""Which tables this run exports, and how each is cut into statements that a task handles in constant memory."""
+"""What this run exports: the tables that the live catalog has, each with the statements that return its rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from psycopg import sql
-
 from metadata_export.arguments import Arguments
-from metadata_export.catalog import Catalog, Column, Table
+from metadata_export.catalog import Catalog, Column
 from metadata_export.errors import SourceError
-from metadata_export.parts import MAXIMUM_PARTS, MIB
-from metadata_export.window import RUN_TABLE, Window, parent_rules
+from metadata_export.log import info, warning
+from metadata_export.orphans import count_orphans
+from metadata_export.parts import MIB
+from metadata_export.row_filter import row_filter
+from metadata_export.selection import Selection, select_tables, unknown_tables, window_rules
+from metadata_export.sizes import Size, measure
+from metadata_export.source import Connection
+from metadata_export.statements import SMALL_TABLE_BYTES, Statement, copy_statements, total_bytes
+from metadata_export.touched import find_touched_runs
+from metadata_export.window import Window
 
-SMALL_TABLE_BYTES = 8 * MIB  # exported whole by one task, many tables to a task
-CHUNK_BYTES = 64 * MIB  # on disk; compresses to one S3 part, over its minimum of 5 MiB for most tables
 BUNDLE_BYTES = 32 * MIB
-MAXIMUM_CHUNKS = MAXIMUM_PARTS // 2
-TID_RANGE_SCAN = 140_000  # before PostgreSQL 14 each range of ctid would read the whole table
-
-ABSENT = "not in this Airflow version's schema"
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What of the database this run exports."""
-
-    rules: dict[str, str]
-    """table -> window rule, for the tables to export"""
-    skipped: dict[str, str]
-    """table -> reason"""
-    uncatalogued: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -39,7 +28,7 @@ class Extract:
     key: str
     rule: str
     columns: tuple[Column, ...]
-    statements: tuple[str, ...]
+    statements: tuple[Statement, ...]
     total_bytes: int
 
     @property
@@ -48,45 +37,45 @@ class Extract:
         return csv_header([column.name for column in self.columns])
 
 
-def select_tables(arguments: Arguments, catalog: Catalog) -> Selection:
-    """Decide by the live catalog which tables are exported, skipped, and unknown to the table registry.
+@dataclass(frozen=True)
+class Plan:
+    """What the live database says is to be done.
 
-    Raises:
-        SourceError: this is not Airflow's database, or not now: all tables would be skipped, and nothing be missing.
+    Args:
+        extracts: the largest table first.
+        failed: table -> error, for what cannot be exported.
+        orphans: table -> rows that refer to a row which does not exist, where there are any.
     """
-    if RUN_TABLE not in catalog.tables and not catalog.tables.keys() & arguments.tables.keys():
-        raise SourceError(
-            f"the schema public of the database {arguments.database_name!r} has neither {RUN_TABLE} nor any table of "
-            f"the group {arguments.group}: is it Airflow's metadata database (see dbname in the secret), and is it "
-            "not being reset? Redrive the execution when it is there"
-        )
-    skipped = {name: ABSENT for name in arguments.tables if name not in catalog.tables}
-    known = arguments.catalogued_tables | arguments.exclude_tables | frozenset(arguments.tables)
-    unknown = tuple(sorted(set(catalog.tables) - known)) if arguments.catalogued_tables else ()
-    rules = {name: rule for name, rule in arguments.tables.items() if name not in skipped}
-    return Selection(rules=rules | dict.fromkeys(unknown, "full"), skipped=skipped, uncatalogued=unknown)
+
+    catalog: Catalog
+    selection: Selection
+    extracts: tuple[Extract, ...]
+    failed: Mapping[str, str]
+    orphans: Mapping[str, int]
 
 
-def window_rules(catalog: Catalog, selection: Selection) -> dict[str, str]:
-    """Return the rule of every table: that of the registry for this group's tables, the catalog's for the others."""
-    return parent_rules(catalog) | selection.rules
-
-
-def plan_extracts(arguments: Arguments, window: Window, selection: Selection) -> list[Extract]:
-    """Return the extracts of this run, the largest table first."""
-    catalog = window.catalog
-    extracts = [
-        Extract(
-            table=table.name,
-            key=arguments.table_key(table.name),
-            rule=selection.rules[table.name],
-            columns=table.columns,
-            statements=tuple(copy_statements(table, window, catalog.server_version_num)),
-            total_bytes=table.total_bytes,
-        )
-        for table in (catalog.tables[name] for name in selection.rules)
-    ]
-    return sorted(extracts, key=lambda extract: (-extract.total_bytes, extract.table))
+def make_plan(arguments: Arguments, connection: Connection, catalog: Catalog) -> Plan:
+    """Turn the arguments into statements, within the connection's transaction. No table stays locked."""
+    selection = select_tables(arguments, catalog)
+    window = _window(arguments, connection, catalog, selection)
+    sizes = measure(connection, [catalog.tables[name] for name in selection.rules])
+    failed, orphans, extracts = dict(selection.failed), dict[str, int](), list[Extract]()
+    for name in selection.rules:
+        try:
+            orphans[name] = count_orphans(connection, catalog, catalog.tables[name])
+            extracts.append(_extract(arguments, window, name, sizes))
+        except SourceError as error:
+            if error.transient:
+                raise
+            failed[name] = str(error)
+    _log(selection, failed, orphans)
+    return Plan(
+        catalog=catalog,
+        selection=selection,
+        extracts=tuple(sorted(extracts, key=lambda extract: (-extract.total_bytes, extract.table))),
+        failed=failed,
+        orphans={name: number for name, number in orphans.items() if number},
+    )
 
 
 def bundle(extracts: Sequence[Extract], tasks: int) -> list[list[Extract]]:
@@ -101,20 +90,6 @@ def is_small(extract: Extract) -> bool:
     return extract.total_bytes <= SMALL_TABLE_BYTES
 
 
-def copy_statements(table: Table, window: Window, server_version_num: int) -> list[str]:
-    """Return the COPY statements of a table, the end of its heap first: the rows most likely in a window."""
-    condition = window.condition(table)
-    ranges = page_ranges(table) if server_version_num >= TID_RANGE_SCAN and not table.partitioned else [(0, None)]
-    return [_copy(table, first, end, condition) for first, end in reversed(ranges)]
-
-
-def page_ranges(table: Table) -> list[tuple[int, int | None]]:
-    """Cut the heap into ranges of pages [first, end); the last one is open, so that no page is missed."""
-    chunks = min(MAXIMUM_CHUNKS, max(1, table.pages), max(1, round(table.total_bytes / CHUNK_BYTES)))
-    starts = [table.pages * chunk // chunks for chunk in range(chunks)]
-    return list(zip(starts, [*starts[1:], None], strict=True))
-
-
 def csv_header(names: Sequence[str]) -> bytes:
     """Return column names as one CSV line; the line ends as PostgreSQL's do."""
     special = frozenset(',"\r\n')
@@ -122,17 +97,36 @@ def csv_header(names: Sequence[str]) -> bytes:
     return (",".join(fields) + "\n").encode()
 
 
-def _copy(table: Table, first: int, end: int | None, condition: sql.Composable | None) -> str:
-    conditions = [sql.SQL("t0.ctid >= {}::tid").format(sql.Literal(f"({first},0)"))] if first else []
-    if end is not None:
-        conditions.append(sql.SQL("t0.ctid < {}::tid").format(sql.Literal(f"({end},0)")))
-    if condition is not None:
-        conditions.append(sql.SQL("({})").format(condition))
-    query = sql.SQL("SELECT {} FROM {}{} AS t0").format(
-        sql.SQL(", ").join(sql.Identifier("t0", column.name) for column in table.columns),
-        sql.SQL("" if table.partitioned else "ONLY "),
-        sql.Identifier("public", table.name),
+def _window(arguments: Arguments, connection: Connection, catalog: Catalog, selection: Selection) -> Window:
+    rules = window_rules(arguments, catalog, selection)
+    unknown = unknown_tables(arguments, catalog, selection)
+    window = Window(catalog, rules, arguments.cutoff, by_key_only=unknown)
+    if not window.depends_on_runs(selection.rules):
+        return window
+    touched = find_touched_runs(connection, window)
+    info(f"{len(touched)} older dag runs belong to the window by what happened to them", touched_runs=len(touched))
+    return Window(catalog, rules, arguments.cutoff, touched, unknown)
+
+
+def _extract(arguments: Arguments, window: Window, name: str, sizes: Mapping[int, Size]) -> Extract:
+    table = window.catalog.tables[name]
+    return Extract(
+        table=name,
+        key=arguments.table_key(name),
+        rule=window.rules[name],
+        columns=table.columns,
+        statements=copy_statements(table, row_filter(window, table), sizes, window.catalog),
+        total_bytes=total_bytes(table, sizes),
     )
-    if conditions:
-        query = sql.SQL("{} WHERE {}").format(query, sql.SQL(" AND ").join(conditions))
-    return sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query).as_string(None)
+
+
+def _log(selection: Selection, failed: Mapping[str, str], orphans: Mapping[str, int]) -> None:
+    for table, reason in selection.skipped.items():
+        info(f"skipped {table}: {reason}", table=table)
+    for table in selection.uncatalogued:
+        warning(f"{table} is not in the table registry: exported with all rows that refer to no older run", table=table)
+    for table, error in failed.items():
+        warning(f"{table} cannot be exported: {error}", table=table)
+    for table, number in orphans.items():
+        if number:
+            warning(f"{number:,} rows of {table} refer to rows that do not exist", table=table, orphans=number)

@@ -133,6 +133,16 @@ class Source:
             raise source_error("begin a transaction", error) from error
 
 
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """Undo at the end what was done within: an error ends the statement alone, and no table stays locked."""
+    connection.execute("SAVEPOINT here")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK TO SAVEPOINT here; RELEASE SAVEPOINT here")
+
+
 def rollback(connection: Connection) -> None:
     """End the connection's transaction; it may have failed before."""
     with naming("end a transaction"):

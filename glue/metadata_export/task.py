@@ -12,9 +12,11 @@ from metadata_export.aws import s3_client
 from metadata_export.compress import compressed, gzip_member
 from metadata_export.copy_out import CopyOut, without_garbage_collector
 from metadata_export.errors import ExportError, StorageError, TableError, describe
+from metadata_export.identity import check_unchanged
 from metadata_export.parts import MINIMUM_PART_BYTES, Part
 from metadata_export.source import Connection, Source, release, source_error
 from metadata_export.spool import Spool
+from metadata_export.statements import Statement
 from metadata_export.storage import Store
 
 UPLOADS = 4  # small tables on their way to S3 at a time
@@ -37,7 +39,7 @@ class ChunkTask:
 
     table: str
     key: str
-    statement: str
+    statement: Statement
     upload_id: str
     part_number: int
     header: bytes
@@ -61,7 +63,7 @@ class TableTask:
 
     table: str
     key: str
-    statement: str
+    statement: Statement
     header: bytes
 
 
@@ -177,17 +179,24 @@ def _export_table(
     return uploads.submit(upload)
 
 
-def _copy(connection: Connection, table: str, statement: str, write: Callable[[bytes], object]) -> tuple[int, int]:
-    """Run a COPY, hand its rows to `write` as one gzip member; return their number and their bytes as CSV."""
+def _copy(
+    connection: Connection, table: str, statement: Statement, write: Callable[[bytes], object]
+) -> tuple[int, int]:
+    """Run a COPY, hand its rows to `write` as one gzip member; return their number and their bytes as CSV.
+
+    Raises:
+        SourceError: PostgreSQL refuses, or what it has read is not what the snapshot's catalog described.
+    """
     member, csv_bytes = gzip_member(), 0
     try:
         with without_garbage_collector():
-            copy = CopyOut(connection, statement)
+            copy = CopyOut(connection, statement.copy)
             for block in copy:
                 csv_bytes += len(block)
                 write(member.compress(block))
     except psycopg.Error as error:
         raise source_error(f"export the table {table}", error, connection) from error
+    check_unchanged(connection, statement.changed, f"look whether {table} was replaced")
     if csv_bytes:
         write(member.flush())
     return copy.rows, csv_bytes

@@ -16,6 +16,7 @@ from plan_export.fresh_export import find_fresh_export
 from plan_export.lock import release_lock, take_lock
 from plan_export.selection import excluded_tables, select, table_groups
 from plan_export.settings import Settings
+from plan_export.table_registry import WINDOWS
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ def draft_plan(request: Request, settings: Settings) -> tuple[Export, tuple[Tabl
         include_tables=selection.include_tables,
         exclude_tables=selection.exclude_tables,
         excluded_tables=excluded_tables(selection),
+        windows=WINDOWS,
     )
     return export, table_groups(selection, layout, started)
 

@@ -72,14 +72,15 @@ def excluded_tables(selection: Selection) -> dict[str, str]:
 
 def _registered(selection: Selection, group: str) -> tuple[PlannedTable, ...]:
     return tuple(
-        PlannedTable(table.name, table.window)
+        PlannedTable(table.name, table.window, table.any_schema)
         for table in TABLES
         if table.group == group and selection.takes(table.name)
     )
 
 
 def _uncatalogued(selection: Selection, manifest_key: str) -> tuple[TableGroup, ...]:
-    unknown = tuple(PlannedTable(name, "full") for name in selection.include_tables if name not in TABLE_NAMES)
+    # What refers to windowed rows follows them; the rest of what nobody knows is exported whole.
+    unknown = tuple(PlannedTable(name, "follow") for name in selection.include_tables if name not in TABLE_NAMES)
     if selection.include_tables:
         return (TableGroup(UNCATALOGUED, manifest_key, unknown),) if unknown else ()
     return (TableGroup(UNCATALOGUED, manifest_key, (), CATALOGUED_NAMES, selection.exclude_tables),)

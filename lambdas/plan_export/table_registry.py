@@ -22,6 +22,8 @@ class RegisteredTable:
     name: str
     group: str
     window: str
+    any_schema: bool = False
+    """exported from whatever schema it is in"""
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,9 @@ TABLES = (
     RegisteredTable("xcom", TASKS, "follow"),
     # What Airflow did, refers to nothing by foreign key, and grows for ever.
     RegisteredTable("callback_request", LOGS, "date"),
-    RegisteredTable("celery_taskmeta", LOGS, "date"),  # MWAA's Celery keeps its results in the same database
-    RegisteredTable("celery_tasksetmeta", LOGS, "date"),
+    # MWAA's Celery keeps its results in the same database; `database_table_schemas` tells it in which schema.
+    RegisteredTable("celery_taskmeta", LOGS, "date", any_schema=True),
+    RegisteredTable("celery_tasksetmeta", LOGS, "date", any_schema=True),
     RegisteredTable("dag_warning", LOGS, "full"),
     RegisteredTable("import_error", LOGS, "full"),
     RegisteredTable("job", LOGS, "date"),
@@ -130,6 +133,7 @@ EXCLUDED_TABLES = (
     ExcludedTable("session", "browser sessions, which are credentials"),
 )
 
+WINDOWS = {table.name: table.window for table in TABLES if table.window != "full"}
 TABLE_NAMES = frozenset(table.name for table in TABLES)
 EXCLUSION_REASONS = {table.name: table.reason for table in EXCLUDED_TABLES}
 CATALOGUED_NAMES = tuple(sorted(TABLE_NAMES | EXCLUSION_REASONS.keys()))

@@ -1,7 +1,7 @@
 """The plan (docs/contracts/plan.schema.json): from Plan Export to the state machine and Aggregate Results."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from export_contracts.errors import InvalidEventError
@@ -10,10 +10,22 @@ from export_contracts.text import shown
 
 @dataclass(frozen=True)
 class PlannedTable:
-    """One table and its window rule (``full``, ``run``, ``follow``, ``date`` or ``event``)."""
+    """One table and its window rule (``full``, ``run``, ``follow``, ``date`` or ``event``).
+
+    ``any_schema``: it is exported from whatever schema it is in, as ``schema.table`` where that is not public.
+    """
 
     table: str
     window: str
+    any_schema: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the table as the contract has it."""
+        return {"table": self.table, "window": self.window} | ({"any_schema": True} if self.any_schema else {})
+
+    def is_exported_as(self, name: str) -> bool:
+        """Say whether a table of a manifest is this one."""
+        return name == self.table or (self.any_schema and name.endswith(f".{self.table}"))
 
 
 @dataclass(frozen=True)
@@ -31,7 +43,7 @@ class TableGroup:
         return {
             "group": self.group,
             "manifest_key": self.manifest_key,
-            "tables": [asdict(table) for table in self.tables],
+            "tables": [table.to_json() for table in self.tables],
             "catalogued_tables": list(self.catalogued_tables),
             "exclude_tables": list(self.exclude_tables),
         }
@@ -72,6 +84,8 @@ class Export:
     include_tables: tuple[str, ...]
     exclude_tables: tuple[str, ...]
     excluded_tables: Mapping[str, str]
+    windows: Mapping[str, str] = field(default_factory=dict)
+    """the window rules of the registry's tables that are not exported whole, by table"""
 
     @property
     def day_prefix(self) -> str:
@@ -90,6 +104,7 @@ class Export:
             "include_tables": list(self.include_tables),
             "exclude_tables": list(self.exclude_tables),
             "excluded_tables": dict(self.excluded_tables),
+            "windows": dict(self.windows),
         }
 
     @classmethod

@@ -109,13 +109,13 @@ class _Filling:
             if table == "task_instance":
                 self._add_task_instances(story, moment, parents, given)
             elif self._events not in self._catalog.parents(table) or self._events in parents:
-                self._add_followers(table, moment, story.dates, parents, given)
+                self._add_followers(table, moment, story.plans or story.dates, parents, given)
 
     def _add_task_instances(self, story: RunStory, moment: datetime, parents: Mapping[str, Row], given: Row) -> None:
         for task_id, map_index in (EXTRACT, WAIT, MAPPED):
             state = {"state": "success" if task_id == "extract" else None, "task_id": task_id, "map_index": map_index}
             begun = None if story.waiting or task_id == "wait" else moment
-            self._add("task_instance", begun, parents, {**given, **state}, planned=story.dates)
+            self._add("task_instance", begun, parents, {**given, **state}, planned=story.plans or story.dates)
 
     def _add_followers(
         self, table: str, moment: datetime, planned: datetime, parents: Mapping[str, Row], given: Row

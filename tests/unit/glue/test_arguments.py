@@ -37,6 +37,12 @@ def test_given_the_contract_s_arguments_and_glue_s_own_then_all_are_understood()
     assert (arguments.max_connections, arguments.snapshot_hold_seconds) == (4, 900)
 
 
+def test_given_a_selection_then_it_says_which_children_have_a_file_of_their_own() -> None:
+    arguments = parse_arguments(argv(INCLUDE_TABLES='["mine"]', EXCLUDE_TABLES='["not_mine"]'))
+    assert [arguments.stands_alone(name) for name in ("mine", "not_mine", "another")] == [True, True, False]
+    assert parse_arguments(argv()).stands_alone("another")
+
+
 def test_given_null_then_everything_is_exported() -> None:
     arguments = parse_arguments(argv(CUTOFF="null", MAX_AGE_IN_DAYS="null"))
     assert arguments.cutoff is None
@@ -60,6 +66,10 @@ def test_given_a_table_s_name_then_its_key_holds_only_what_s3_clients_take(table
         ("EXPORT_TABLES", "not json"),
         ("EXPORT_TABLES", '[{"table": "x", "window": "sometimes"}]'),
         ("EXPORT_TABLES", json.dumps([{"table": "x", "window": "full"}] * 2)),
+        ("EXPORT_TABLES", '[{"table": "x", "window": "full", "any_schema": "yes"}]'),
+        ("WINDOWS", '["dag_run"]'),
+        ("WINDOWS", '{"dag_run": "sometimes"}'),
+        ("INCLUDE_TABLES", "dag_run"),
         ("EXPORT_GROUPS", '["definitions"]'),
         ("EXPORT_GROUPS", '"runs"'),
         ("CUTOFF", "yesterday"),

@@ -11,8 +11,10 @@ from metadata_export.catalog import Catalog, Column
 from metadata_export.earlier import keep_whole
 from metadata_export.manifest import Delivery, Kept, build_manifest
 from metadata_export.object_upload import UploadedObject
-from metadata_export.plan import Extract, Selection
+from metadata_export.plan import Extract, Plan
+from metadata_export.selection import Selection
 from metadata_export.snapshot import Snapshot
+from metadata_export.statements import Statement
 from metadata_export.storage import Store
 from metadata_export.work import ExportedTable
 
@@ -21,12 +23,13 @@ from tests.unit.glue.test_work import COLUMNS, STARTED
 
 ARGUMENTS = parse_arguments(argv())
 HEADS = {"alembic_version": ["d2f4e1b3c5a7"]}
+PLAN = Plan(Catalog({}, "15.18", 150_018, {}, {}, ()), Selection({}, {}, (), {}), (), {}, {})
 SNAPSHOT = Snapshot("0001", "claimed", "jr_first", None)
 Manifest = dict[str, Any]
 
 
 def extract(name: str, columns: tuple[Column, ...] = COLUMNS) -> Extract:
-    return Extract(name, ARGUMENTS.table_key(name), "full", columns, ("COPY",), 1)
+    return Extract(name, ARGUMENTS.table_key(name), "full", columns, (Statement("COPY", ""),), 1)
 
 
 EXTRACTS = (extract("job"), extract("pool"))
@@ -38,10 +41,9 @@ def earlier(store: Store) -> Manifest:
     tables = [ExportedTable(each, put(store, each), 0.5) for each in EXTRACTS]
     manifest = build_manifest(
         ARGUMENTS,
-        Catalog({}, "15.18", 150_018),
+        PLAN,
         HEADS,
         SNAPSHOT,
-        Selection({}, {}, ()),
         Delivery(tables),
         STARTED,
         STARTED,
@@ -109,8 +111,8 @@ def test_given_s3_does_not_say_then_it_is_exported_again(
     [
         extract("job", (*COLUMNS, Column("note", "text", False, False))),
         extract("job", (COLUMNS[0], Column("group", "uuid", False, False))),
-        Extract("job", "another/key", "full", COLUMNS, ("COPY",), 1),
-        Extract("job", EXTRACTS[0].key, "date", COLUMNS, ("COPY",), 1),
+        Extract("job", "another/key", "full", COLUMNS, (Statement("COPY", ""),), 1),
+        Extract("job", EXTRACTS[0].key, "date", COLUMNS, (Statement("COPY", ""),), 1),
     ],
     ids=["a new column", "another type", "another key", "another rule"],
 )
@@ -190,7 +192,7 @@ def test_given_tables_were_kept_then_the_manifest_claims_one_moment_only_where_i
     found = kept(store, extracts=[each for each in EXTRACTS if each not in new])
     tables = [ExportedTable(each, put(store, each), 0.5) for each in new]
     manifest = build_manifest(
-        ARGUMENTS, Catalog({}, "15.18", 150_018), HEADS, snapshot, Selection({}, {}, ()), Delivery(tables, {}, found),
+        ARGUMENTS, PLAN, HEADS, snapshot, Delivery(tables, {}, found),
         STARTED, STARTED,
     )  # fmt: skip
     assert manifest["consistency"] == consistency

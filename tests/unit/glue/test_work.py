@@ -17,10 +17,12 @@ from metadata_export.compress import compressed
 from metadata_export.errors import ExportError, StorageError, TableError, TransientSourceError, describe
 from metadata_export.manifest import Delivery, build_manifest
 from metadata_export.parts import MIB
-from metadata_export.plan import Extract, Selection
+from metadata_export.plan import Extract, Plan
 from metadata_export.progress import Progress
+from metadata_export.selection import Selection
 from metadata_export.snapshot import Snapshot
 from metadata_export.spark import _last_python_error
+from metadata_export.statements import Statement
 from metadata_export.storage import Store
 from metadata_export.task import ChunkResult, ChunkTask, Result, TableResult, Task
 from metadata_export.work import ExportedTable, Work
@@ -34,7 +36,7 @@ COLUMNS = (Column("id", "integer", True, False), Column("group", "text", False, 
 
 
 def extract(name: str, chunks: int = 1, size: int = 1) -> Extract:
-    return Extract(name, f"day/{name}", "full", COLUMNS, ("COPY",) * chunks, size)
+    return Extract(name, f"day/{name}", "full", COLUMNS, (Statement("COPY", ""),) * chunks, size)
 
 
 @dataclass
@@ -161,17 +163,20 @@ def test_given_an_error_that_is_not_about_a_table_then_what_it_cancels_is_no_fai
 
 def test_given_results_then_the_manifest_is_as_the_contract_says(store: Store) -> None:
     tables = run([extract("log", 2, 500 * MIB), extract("pool")], Runner(store))
+    skipped = {"sla_miss": "not in this Airflow version's schema"}
+    selection = Selection({"log": "full", "pool": "full"}, skipped, ("pool",), {})
+    plan = Plan(Catalog({}, "15.18", 150_018, {}, {}, ()), selection, (), {}, {"pool": 3})
     manifest: dict[str, Any] = build_manifest(
         parse_arguments(argv()),
-        Catalog({}, "15.18", 150_018),
+        plan,
         {"alembic_version": ["d2f4e1b3c5a7"]},
         Snapshot("0001", "own", "jr_1", "the holder has ended"),
-        Selection({"log": "full", "pool": "full"}, {"sla_miss": "not in this Airflow version's schema"}, ("pool",)),
         Delivery(tables, {"xcom": "cannot export the table xcom: permission denied"}),
         STARTED,
         STARTED + timedelta(seconds=12.5),
     )
     jsonschema.validate(manifest, SCHEMA)
+    assert manifest["orphans"] == {"pool": 3}
     assert manifest["consistency"] == "per-group"
     assert manifest["duration_seconds"] == 12.5
     assert manifest["cutoff"] == "2026-11-11T14:30:22Z"

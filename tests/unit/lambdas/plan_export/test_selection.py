@@ -30,11 +30,11 @@ def test_given_known_tables_to_include_then_only_they_are_planned():
     assert export.excluded_tables == {}
 
 
-def test_given_an_unknown_table_to_include_then_it_is_exported_whole_and_no_other_unknown_one():
+def test_given_an_unknown_table_to_include_then_it_follows_its_foreign_keys_and_no_other_unknown_one_is_exported():
     _, groups = draft({"include_tables": ["_xcom_archive", "dag_run"]})
     assert tables(groups) == {"runs": ["dag_run"], "uncatalogued": ["_xcom_archive"]}
     assert groups[-1].catalogued_tables == ()
-    assert groups[-1].tables[0].window == "full"
+    assert groups[-1].tables[0].window == "follow"
 
 
 def test_given_tables_to_exclude_then_they_are_missing_with_a_reason():

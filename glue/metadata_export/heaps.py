@@ -1,0 +1,108 @@
+"""Which relations hold the rows of a table: what a plain SELECT on it reads, be it partitioned or inherited from.
+
+They are decided once, from the snapshot's own catalog, and each is read with ONLY. PostgreSQL itself would look up
+partitions and children at the moment of each statement: one that is attached or detached meanwhile would come or go.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+PUBLIC = "public"
+TABLE_KINDS = "rp"  # ordinary and partitioned
+OTHER_KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
+
+StandsAlone = Callable[[str], bool]
+"""whether a table of the schema public that inherits from another one has a file of its own, or was excluded by name"""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A row of pg_class. `kind`: r ordinary, p partitioned, f foreign, v view, m materialized view."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    is_partition: bool
+    filenode: int | None
+    pages: int
+
+
+class Family:
+    """All relations of a database, and which are partitions or children of which."""
+
+    def __init__(
+        self, relations: Iterable[Relation], links: Iterable[tuple[int, int]], stands_alone: StandsAlone
+    ) -> None:
+        """Take links as (oid of the parent, oid of the child); links to unknown relations do not count."""
+        self.relations = tuple(relations)
+        self._stands_alone = stands_alone
+        self._children: dict[int, list[Relation]] = {}
+        self._parents: dict[int, list[Relation]] = {}
+        known = {relation.oid: relation for relation in self.relations}
+        for parent, child in links:
+            if parent in known and child in known:
+                self._children.setdefault(parent, []).append(known[child])
+                self._parents.setdefault(child, []).append(known[parent])
+
+    def heaps(self, table: Relation) -> list[Relation]:
+        """Return the relations that hold the rows of a table, each once, less those with a file of their own."""
+        found: dict[int, Relation] = {}
+        waiting = [table]
+        while waiting:
+            relation = waiting.pop(0)
+            if relation.oid not in found:
+                found[relation.oid] = relation
+                waiting += [child for child in self._children.get(relation.oid, ()) if not self._is_apart(child)]
+        return [relation for relation in found.values() if relation.kind != "p"]
+
+    def own_files(self, any_schema: Collection[str]) -> dict[str, Relation]:
+        """Return what has a file of its own, by its name.
+
+        Args:
+            any_schema: tables that are exported from whatever schemas they are in, as `schema.table`.
+        """
+        found = {each.name: each for each in self.relations if self._is_public_table(each) and not self._owner(each)}
+        for each in self.relations:
+            if each.schema != PUBLIC and each.name in any_schema and self._is_free(each):
+                found.setdefault(f"{each.schema}.{each.name}", each)
+        return found
+
+    def not_tables(self) -> dict[str, str]:
+        """Return what has a name in the schema public, but is not a table: name -> what it is."""
+        return {
+            each.name: OTHER_KINDS[each.kind]
+            for each in self.relations
+            if each.schema == PUBLIC and each.kind in OTHER_KINDS and not self._owner(each)
+        }
+
+    def part_of(self) -> dict[str, str]:
+        """Return the relations of the schema public whose rows are in the file of another table: name -> that table."""
+        owners = {each.name: self._owner(each) for each in self.relations if each.schema == PUBLIC}
+        return {name: owner.name for name, owner in owners.items() if owner}
+
+    def elsewhere(self, own: dict[str, Relation]) -> Iterator[tuple[str, str]]:
+        """Yield the tables of other schemas whose rows are in none of these files, as (schema, name)."""
+        held = {heap.oid for table in own.values() for heap in (table, *self.heaps(table))}
+        for each in self.relations:
+            if each.schema != PUBLIC and each.oid not in held and self._is_free(each):
+                yield each.schema, each.name
+
+    def _owner(self, relation: Relation) -> Relation | None:
+        """Return the table of the schema public in whose file the rows of a relation are; None: they are its own."""
+        if self._is_apart(relation):
+            return None
+        for parent in self._parents.get(relation.oid, ()):
+            owner = self._owner(parent) or (parent if self._is_public_table(parent) else None)
+            if owner:
+                return owner
+        return None
+
+    def _is_apart(self, relation: Relation) -> bool:
+        return self._is_public_table(relation) and not relation.is_partition and self._stands_alone(relation.name)
+
+    def _is_public_table(self, relation: Relation) -> bool:
+        return relation.schema == PUBLIC and relation.kind in TABLE_KINDS
+
+    def _is_free(self, relation: Relation) -> bool:
+        return relation.kind in TABLE_KINDS and not relation.is_partition

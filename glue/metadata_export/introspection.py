@@ -1,0 +1,144 @@
+"""Reads the catalog. A query sees it as of the transaction's snapshot; no table is locked, or needs to be there still.
+
+PostgreSQL's functions (sizes, names by oid) and COPY see it as it is now: what they say of a table may be NULL or an
+error because the table has gone since.
+"""
+
+from collections.abc import Collection, Iterable
+
+from psycopg import sql
+
+from metadata_export.catalog import Catalog, Column, ForeignKey, Heap, Table
+from metadata_export.heaps import Family, Relation, StandsAlone
+from metadata_export.references import with_expected_keys
+from metadata_export.source import Connection, naming
+
+RELATIONS = """
+SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relispartition, NULLIF(c.relfilenode, 0), c.relpages
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+ORDER BY n.nspname, c.relname
+"""
+CHILDREN = "SELECT inhparent, inhrelid FROM pg_catalog.pg_inherits ORDER BY inhparent, inhseqno, inhrelid"
+# A generated column cannot be loaded, and COPY of a whole table leaves it out too.
+COLUMNS = """
+SELECT a.attrelid, a.attnum, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
+       a.atttypid IN ('pg_catalog.timestamptz'::pg_catalog.regtype, 'pg_catalog.timestamp'::pg_catalog.regtype)
+FROM pg_catalog.pg_attribute a
+WHERE a.attrelid = ANY ({}) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+ORDER BY a.attrelid, a.attnum
+"""
+FOREIGN_KEYS = """
+SELECT k.conrelid, k.conname, k.confrelid,
+       ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS u(attnum, position)
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum ORDER BY u.position),
+       ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS u(attnum, position)
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum ORDER BY u.position),
+       k.convalidated
+FROM pg_catalog.pg_constraint k
+WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid = ANY ({0}) AND k.confrelid = ANY ({0})
+ORDER BY k.conrelid, k.conname
+"""
+SERVER = """
+SELECT pg_catalog.current_setting('server_version'), pg_catalog.current_setting('server_version_num')::int
+"""
+
+
+def read_catalog(connection: Connection, stands_alone: StandsAlone, any_schema: Collection[str] = ()) -> Catalog:
+    """Read the catalog within the connection's transaction.
+
+    Args:
+        stands_alone: see `heaps.StandsAlone`.
+        any_schema: names of tables that are exported from whatever schemas they are in.
+    """
+    with naming("read the catalog", connection):
+        server_version, server_version_num = connection.execute(SERVER).fetchall()[0]
+        relations = [_relation(row) for row in connection.execute(RELATIONS).fetchall()]
+        links = [(_int(parent), _int(child)) for parent, child in connection.execute(CHILDREN).fetchall()]
+        family = Family(relations, links, stands_alone)
+        own = family.own_files(any_schema)
+        heaps = {name: family.heaps(table) for name, table in own.items()}
+        oids = {relation.oid for name, table in own.items() for relation in (table, *heaps[name])}
+        columns = _columns(connection, oids)
+        keys = _foreign_keys(connection, {table.oid: name for name, table in own.items()})
+    tables = {name: _table(name, each, heaps[name], columns, keys.get(name, [])) for name, each in own.items()}
+    return Catalog(
+        tables=with_expected_keys(tables),
+        server_version=str(server_version),
+        server_version_num=_int(server_version_num),
+        not_tables=family.not_tables(),
+        part_of=family.part_of(),
+        elsewhere=tuple(family.elsewhere(own)),
+    )
+
+
+def oid_array(oids: Iterable[int]) -> sql.Composable:
+    """Return oids as a literal; psycopg would write an array of bigint, which is compared with oid row by row."""
+    return sql.SQL("'{{{}}}'::pg_catalog.oid[]").format(sql.SQL(",").join(sql.SQL(str(int(oid))) for oid in oids))
+
+
+def _table(
+    name: str,
+    relation: Relation,
+    heaps: list[Relation],
+    columns: dict[int, list[tuple[int, Column]]],
+    keys: list[ForeignKey],
+) -> Table:
+    own = [column for _, column in columns.get(relation.oid, ())]
+    numbers = {oid: {column.name: number for number, column in found} for oid, found in columns.items()}
+    return Table(
+        name=name,
+        schema=relation.schema,
+        oid=relation.oid,
+        columns=tuple(own),
+        foreign_keys=tuple(keys),
+        heaps=tuple(
+            Heap(
+                oid=heap.oid,
+                schema=heap.schema,
+                name=heap.name,
+                filenode=heap.filenode,
+                pages=heap.pages,
+                attnums=tuple(numbers[heap.oid][column.name] for column in own),
+            )
+            for heap in heaps
+        ),
+    )
+
+
+def _relation(row: tuple[object, ...]) -> Relation:
+    oid, schema, name, kind, is_partition, filenode, pages = row
+    return Relation(
+        _int(oid), str(schema), str(name), str(kind), bool(is_partition),
+        None if filenode is None else _int(filenode), max(0, _int(pages)),
+    )  # fmt: skip
+
+
+def _columns(connection: Connection, oids: Iterable[int]) -> dict[int, list[tuple[int, Column]]]:
+    columns: dict[int, list[tuple[int, Column]]] = {}
+    query = sql.SQL(COLUMNS).format(oid_array(sorted(oids)))
+    for oid, number, name, kind, not_null, is_timestamp in connection.execute(query).fetchall():
+        column = Column(str(name), str(kind), bool(not_null), bool(is_timestamp))
+        columns.setdefault(_int(oid), []).append((_int(number), column))
+    return columns
+
+
+def _foreign_keys(connection: Connection, names: dict[int, str]) -> dict[str, list[ForeignKey]]:
+    keys: dict[str, list[ForeignKey]] = {}
+    query = sql.SQL(FOREIGN_KEYS).format(oid_array(sorted(names)))
+    for child, name, parent, columns, parent_columns, validated in connection.execute(query).fetchall():
+        key = ForeignKey(
+            str(name), names[_int(parent)], _names(columns), _names(parent_columns), enforced=bool(validated)
+        )
+        keys.setdefault(names[_int(child)], []).append(key)
+    return keys
+
+
+def _int(value: object) -> int:
+    return int(str(value))
+
+
+def _names(array: object) -> tuple[str, ...]:
+    if not isinstance(array, list):
+        raise TypeError(f"expected an array of names, got {array!r}")
+    return tuple(str(name) for name in array)

@@ -1,0 +1,165 @@
+"""Which rows of a table belong to the export: one SQL condition per table, closed under foreign keys."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from psycopg import sql
+
+from metadata_export.catalog import ForeignKey, Table
+from metadata_export.errors import SourceError
+from metadata_export.from_clause import relation
+from metadata_export.references import AIRFLOW_TABLES
+from metadata_export.window import RUN_KEY, RUN_TABLE, Condition, Window
+
+
+@dataclass(frozen=True)
+class RowFilter:
+    """Which rows of a table are exported: a condition under the alias t0 (None: all), and the tables that it reads."""
+
+    condition: Condition | None
+    tables: frozenset[str] = frozenset()
+
+
+def row_filter(window: Window, table: Table) -> RowFilter:
+    """Return which rows of a table are exported.
+
+    Raises:
+        SourceError: the foreign keys that decide about them form a circle.
+    """
+    conditions = _Conditions(window)
+    return RowFilter(conditions.of(table, "t0", ()), frozenset(conditions.read))
+
+
+@dataclass
+class _Conditions:
+    """Composes the condition of one table, and notes what it reads."""
+
+    window: Window
+    read: set[str] = field(default_factory=set)
+
+    def of(self, table: Table, alias: str, path: tuple[str, ...]) -> Condition | None:
+        if table.name in path:
+            cycle = " -> ".join((*path, table.name))
+            raise SourceError(f"the foreign keys {cycle} form a circle: export with max_age_in_days null")
+        rule = self.window.rules[table.name] if self.window.cutoff is not None else "full"
+        path = (*path, table.name)
+        match rule:
+            case "run":
+                return self._run(alias)
+            case "event":
+                return self._event(table, alias, path)
+            case "follow":
+                return self._follow(table, alias, path)
+            case "date":
+                return self._date(table, alias, path)
+            case _:
+                return None
+
+    def _table(self, name: str) -> Table:
+        return self.window.catalog.tables[name]
+
+    def _run(self, alias: str) -> Condition:
+        window = self.window
+        condition = window.run_by_itself(alias)
+        if not window.touched_runs:
+            return condition
+        ids = sql.Literal("{" + ",".join(window.touched_runs) + "}")
+        kind = sql.SQL(window.run_id_type())
+        return sql.SQL("{} OR {} = ANY ({}::{}[])").format(condition, sql.Identifier(alias, "id"), ids, kind)
+
+    def _event(self, table: Table, alias: str, path: tuple[str, ...]) -> Condition:
+        conditions = [self.window.in_window(alias, table), *self._used_by_a_run(table, alias, path)]
+        return sql.SQL(" OR ").join(sql.SQL("({})").format(condition) for condition in conditions)
+
+    def _used_by_a_run(self, event: Table, alias: str, path: tuple[str, ...]) -> Iterable[Condition]:
+        """Yield one condition per table of Airflow's that links events to the runs that used them."""
+        for link in (table for name, table in self.window.catalog.tables.items() if name in AIRFLOW_TABLES):
+            to_event = [key for key in link.foreign_keys if key.parent == event.name]
+            to_run = [key for key in link.foreign_keys if key.parent == RUN_TABLE]
+            link_alias = f"t{len(path)}"
+            for event_key, run_key in ((first, second) for first in to_event for second in to_run):
+                run = self._exists(RUN_TABLE, run_key.columns, run_key.parent_columns, link_alias, (*path, link.name))
+                pairs = _pairs(link_alias, event_key.columns, alias, event_key.parent_columns)
+                template = sql.SQL("EXISTS (SELECT FROM {} AS {} WHERE {} AND {})")
+                yield template.format(self._relation(link), sql.Identifier(link_alias), pairs, run)
+
+    def _follow(self, table: Table, alias: str, path: tuple[str, ...]) -> Condition | None:
+        parents = self._parents(table, alias, path, by_key_only=table.name in self.window.by_key_only)
+        return _all_exported(parents) if parents else None
+
+    def _date(self, table: Table, alias: str, path: tuple[str, ...]) -> Condition:
+        own = self.window.in_window(alias, table)
+        parents = self._parents(table, alias, path, by_key_only=True)
+        if not parents:
+            return own
+        if any(missing is None for missing, _ in parents):  # it always refers to a windowed row, which decides
+            return _all_exported(parents)
+        nothing = sql.SQL(" AND ").join(missing for missing, _ in parents if missing is not None)
+        return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(nothing, own, _all_exported(parents))
+
+    def _parents(
+        self, table: Table, alias: str, path: tuple[str, ...], *, by_key_only: bool = False
+    ) -> list[tuple[Condition | None, Condition]]:
+        """Return for each reference to a windowed row when it is missing (None: never) and when its row is exported."""
+        found: list[tuple[Condition | None, Condition]] = []
+        tables = self.window.catalog.tables
+        direct = not by_key_only and table.has(*RUN_KEY) and RUN_TABLE in tables and table.name != RUN_TABLE
+        if direct:
+            found.append((_missing(table, alias, RUN_KEY), self._exists(RUN_TABLE, RUN_KEY, RUN_KEY, alias, path)))
+        for key in table.foreign_keys:
+            windowed = _Conditions(self.window).of(tables[key.parent], "unused", path) is not None
+            if not windowed or (direct and self._decided_by_run(key, path)):
+                continue
+            exists = self._exists(key.parent, key.columns, key.parent_columns, alias, path)
+            found.append((_missing(table, alias, key.columns), exists))
+        return found
+
+    def _decided_by_run(self, key: ForeignKey, path: tuple[str, ...]) -> bool:
+        """Return whether the parent is there, of the same dag run as its child, and follows nothing else."""
+        parent = self._table(key.parent)
+        pairs = set(zip(key.columns, key.parent_columns, strict=True))
+        if not parent.has(*RUN_KEY) or not all((name, name) in pairs for name in RUN_KEY) or parent.name in path:
+            return False
+        return parent.name == RUN_TABLE or (
+            key.enforced
+            and self.window.rules[parent.name] == "follow"
+            and len(_Conditions(self.window)._parents(parent, "unused", (*path, parent.name))) == 1
+        )
+
+    def _exists(
+        self, parent: str, columns: Sequence[str], parent_columns: Sequence[str], alias: str, path: tuple[str, ...]
+    ) -> Condition:
+        parent_alias = f"t{len(path)}"
+        condition = self.of(self._table(parent), parent_alias, path)
+        return sql.SQL("EXISTS (SELECT FROM {} AS {} WHERE {} AND ({}))").format(
+            self._relation(self._table(parent)),
+            sql.Identifier(parent_alias),
+            _pairs(parent_alias, parent_columns, alias, columns),
+            condition if condition is not None else sql.SQL("true"),
+        )
+
+    def _relation(self, table: Table) -> Condition:
+        self.read.add(table.name)
+        return relation(table)
+
+
+def _all_exported(parents: Sequence[tuple[Condition | None, Condition]]) -> Condition:
+    return sql.SQL(" AND ").join(
+        sql.SQL("({} OR {})").format(missing, parent) if missing is not None else parent for missing, parent in parents
+    )
+
+
+def _missing(table: Table, alias: str, columns: Sequence[str]) -> Condition | None:
+    """Return when a reference is not made: one of its columns is NULL (MATCH SIMPLE); None when that cannot be."""
+    nullable = [column for column in table.columns if column.name in columns and not column.not_null]
+    if not nullable:
+        return None
+    tests = (sql.SQL("{} IS NULL").format(sql.Identifier(alias, column.name)) for column in nullable)
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(tests))
+
+
+def _pairs(left: str, left_columns: Sequence[str], right: str, right_columns: Sequence[str]) -> Condition:
+    return sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(left, one), sql.Identifier(right, other))
+        for one, other in zip(left_columns, right_columns, strict=True)
+    )

@@ -1,0 +1,79 @@
+"""Cuts a table into COPY statements that a task handles in constant memory, each with the check of what it has read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from metadata_export.catalog import Catalog, Heap, Table
+from metadata_export.from_clause import columns_of, heap_name, relation
+from metadata_export.identity import changed_query
+from metadata_export.parts import MAXIMUM_PARTS, MIB
+from metadata_export.row_filter import RowFilter
+from metadata_export.sizes import Size
+
+SMALL_TABLE_BYTES = 8 * MIB  # exported whole by one task, many tables to a task
+CHUNK_BYTES = 64 * MIB  # on disk; compresses to one S3 part, over its minimum of 5 MiB for most tables
+MAXIMUM_CHUNKS = MAXIMUM_PARTS // 2
+TID_RANGE_SCAN = 140_000  # before PostgreSQL 14 each range of ctid would read the whole table
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A COPY, and the query for the relations that were not what it took them for."""
+
+    copy: str
+    changed: str
+
+
+def copy_statements(
+    table: Table, rows: RowFilter, sizes: Mapping[int, Size], catalog: Catalog
+) -> tuple[Statement, ...]:
+    """Return the statements of a table, the end of each heap first: the rows most likely in a window."""
+    changed = changed_query([table, *(catalog.tables[name] for name in sorted(rows.tables - {table.name}))])
+    if len(table.heaps) != 1 and total_bytes(table, sizes) <= SMALL_TABLE_BYTES:
+        return (Statement(_copy(table, relation(table), rows, []), changed),)
+    return tuple(
+        Statement(_copy(table, heap_name(heap), rows, _page_conditions(first, end)), changed)
+        for heap, first, end in _ranges(table, sizes, catalog.server_version_num)
+    )
+
+
+def total_bytes(table: Table, sizes: Mapping[int, Size]) -> int:
+    """Return the bytes of a table on disk, with those of TOAST."""
+    return sum(sizes[heap.oid].total_bytes for heap in table.heaps)
+
+
+def page_ranges(size: Size, most: int = MAXIMUM_CHUNKS) -> list[tuple[int, int | None]]:
+    """Cut a heap into at most so many ranges of pages [first, end); the last one is open, so that no page is missed."""
+    chunks = min(most, max(1, size.pages), max(1, round(size.total_bytes / CHUNK_BYTES)))
+    starts = [size.pages * chunk // chunks for chunk in range(chunks)]
+    return list(zip(starts, [*starts[1:], None], strict=True))
+
+
+def _ranges(table: Table, sizes: Mapping[int, Size], server_version_num: int) -> Iterator[tuple[Heap, int, int | None]]:
+    whole = total_bytes(table, sizes)
+    for heap in table.heaps:
+        size = sizes[heap.oid]
+        if server_version_num < TID_RANGE_SCAN or heap.filenode is None:
+            yield heap, 0, None
+            continue
+        share = MAXIMUM_CHUNKS * size.total_bytes // whole if whole else 1
+        yield from ((heap, first, end) for first, end in reversed(page_ranges(size, max(1, share))))
+
+
+def _page_conditions(first: int, end: int | None) -> list[sql.Composable]:
+    conditions: list[sql.Composable] = []
+    if first:
+        conditions.append(sql.SQL("t0.ctid >= {}::tid").format(sql.Literal(f"({first},0)")))
+    if end is not None:
+        conditions.append(sql.SQL("t0.ctid < {}::tid").format(sql.Literal(f"({end},0)")))
+    return conditions
+
+
+def _copy(table: Table, source: sql.Composable, rows: RowFilter, conditions: Sequence[sql.Composable]) -> str:
+    where = [*conditions, *([sql.SQL("({})").format(rows.condition)] if rows.condition is not None else [])]
+    query = sql.SQL("SELECT {} FROM {} AS t0").format(columns_of(table, "t0"), source)
+    if where:
+        query = sql.SQL("{} WHERE {}").format(query, sql.SQL(" AND ").join(where))
+    return sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query).as_string(None)
