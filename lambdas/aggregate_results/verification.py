@@ -81,8 +81,9 @@ def _verified(
     bad = {name for name, _ in found}
     whole = {name: table for name, table in listed.items() if name not in bad}
     skipped = {name: reason for name, reason in manifest.skipped_tables.items() if name not in bad}
-    wanted = {*(table.table for table in group.tables), *manifest.uncatalogued_tables, *manifest.failed_tables}
-    missing = tuple(sorted(wanted - whole.keys() - skipped.keys()))
+    told = {*manifest.uncatalogued_tables, *manifest.failed_tables}
+    told |= {name for table in group.tables for name in (*manifest.tables, *bad) if table.is_exported_as(name)}
+    missing = tuple(sorted({*_not_tried(manifest, group), *told} - whole.keys() - skipped.keys()))
     problems = [problem for _, problem in found]
     return GroupOutcome(
         group,
@@ -130,23 +131,26 @@ def _identity_problems(
 
 def _not_delivered(manifest: Manifest, group: TableGroup) -> Iterator[tuple[str, str]]:
     """Yield tables that a run which succeeded should have brought, each with what is wrong."""
-    planned = {table.table: table for table in group.tables}
     exported, skipped = manifest.tables.keys(), manifest.skipped_tables.keys()
-    for name in sorted(planned.keys() - skipped):
-        if not any(map(planned[name].is_exported_as, exported)):
-            yield name, f"planned table {name} is neither exported nor skipped"
-    for name in sorted(set(manifest.uncatalogued_tables) - planned.keys() - exported - skipped):
+    for name in _not_tried(manifest, group):
+        yield name, f"planned table {name} is neither exported nor skipped"
+    for name in sorted(set(manifest.uncatalogued_tables) - exported - skipped - manifest.failed_tables.keys()):
         yield name, f"unknown table {shown(name)} is neither exported nor skipped"
     for name in sorted(manifest.failed_tables.keys() - exported):
         yield name, f"table {shown(name)} has failed: {shown(manifest.failed_tables[name])}"
 
 
+def _not_tried(manifest: Manifest, group: TableGroup) -> list[str]:
+    """Return the planned tables of which the manifest says nothing."""
+    told = [*manifest.tables, *manifest.skipped_tables, *manifest.failed_tables]
+    return sorted(table.table for table in group.tables if not any(map(table.is_exported_as, told)))
+
+
 def _contradictions(manifest: Manifest, export: Export, group: TableGroup) -> Iterator[tuple[str, str]]:
     """Yield tables that do not count although the manifest lists them, each with the reason."""
     exported, skipped = manifest.tables.keys(), manifest.skipped_tables.keys()
-    planned = {
-        name: table.window for table in group.tables for name in (table.table, *filter(table.is_exported_as, exported))
-    }
+    listed = [*exported, *skipped]
+    planned = {name: table.window for table in group.tables for name in listed if table.is_exported_as(name)}
     # By name somebody asked for it: a slip of the pen must not pass for an export of everything that was asked for.
     absent = "is not in this database: start a new execution without it, or with its right name"
     for name in sorted(planned.keys() & skipped & set(export.include_tables)):

@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from metadata_export import plan
+from metadata_export import plan, statements
 from metadata_export.arguments import parse_arguments
 from metadata_export.aws import s3_client
 from metadata_export.errors import ExportError
@@ -144,7 +144,7 @@ def test_a_large_table_that_fails_in_the_middle_leaves_no_part_and_is_not_read_o
 ) -> None:
     # GIVEN a table of many chunks with one value that cannot be read, about its middle
     monkeypatch.setattr(plan, "SMALL_TABLE_BYTES", 32 * 1024)
-    monkeypatch.setattr(plan, "CHUNK_BYTES", 32 * 1024)
+    monkeypatch.setattr(statements, "CHUNK_BYTES", 32 * 1024)
     airflow.execute("INSERT INTO xcom SELECT g, decode(repeat('00', 400), 'hex') FROM generate_series(1001, 1500) g")
     damage_toast(airflow)
     airflow.execute("INSERT INTO xcom SELECT g, decode(repeat('00', 400), 'hex') FROM generate_series(2001, 2500) g")

@@ -9,11 +9,12 @@ import pytest
 from metadata_export import task as tasks
 from metadata_export.errors import TransientSourceError
 from metadata_export.source import Source
+from metadata_export.statements import Statement
 from metadata_export.task import Failure, Session, TableTask, run_task
 
 from tests.integration.engine.conftest import Database, Engine
 
-COPY = (TableTask("one", "day/one", "COPY public.one TO STDOUT (FORMAT csv)", b"id\n"),)
+COPY = (TableTask("one", "day/one", Statement("COPY public.one TO STDOUT (FORMAT csv)", ""), b"id\n"),)
 
 
 @pytest.fixture
@@ -51,6 +52,7 @@ def test_credentials_that_expire_meanwhile_are_enough_for_the_tasks_to_come(
     failure = run_task(session(engine, source, holder), COPY, 0)
     assert isinstance(failure, Failure)
     assert "credentials expired" in failure.message
+    assert failure.ends_run
     assert "trigger the DAG" in failure.message
 
 
@@ -69,6 +71,7 @@ def test_a_database_out_of_reach_is_tried_again_and_then_given_up(
     failure = run_task(unreachable, COPY, 1)
     assert isinstance(failure, Failure)
     assert "cannot connect to PostgreSQL at 127.0.0.1:1" in failure.message
+    assert failure.ends_run
 
 
 def test_a_snapshot_whose_holder_has_ended_is_not_tried_again(engine: Engine, database: Database, holder: str) -> None:
@@ -76,6 +79,7 @@ def test_a_snapshot_whose_holder_has_ended_is_not_tried_again(engine: Engine, da
     failure = run_task(session(engine, database.source(), gone), COPY, 0)
     assert isinstance(failure, Failure)
     assert f"snapshot {gone} cannot be imported" in failure.message
+    assert failure.ends_run
     assert database.open_transactions() == 0
 
 
@@ -91,12 +95,13 @@ def test_a_session_that_the_server_ends_in_the_middle_fails_the_task(
         fresh.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         snapshot_id = str(fresh.execute("SELECT pg_export_snapshot()").fetchall()[0][0])
         statement = "COPY (SELECT public.end_session(g) FROM generate_series(1, 60000) g) TO STDOUT (FORMAT csv)"
-        task = (TableTask("one", "day/one", statement, b"id\n"),)
+        task = (TableTask("one", "day/one", Statement(statement, ""), b"id\n"),)
         failure = run_task(session(engine, database.source(), snapshot_id), task, 1)
         fresh.execute("ROLLBACK")
 
-    # THEN that is an error, and no object
+    # THEN that is an error of this table, and no object
     assert isinstance(failure, Failure)
+    assert not failure.ends_run
     assert "cannot export the table one" in failure.message
     assert engine.keys() == []
 

@@ -121,8 +121,8 @@ def test_given_s3_does_not_say_then_it_is_exported_again(
     [
         extract("job", (*COLUMNS, Column("note", "text", False, False))),
         extract("job", (COLUMNS[0], Column("group", "uuid", False, False))),
-        Extract("job", "another/key", "full", COLUMNS, ("COPY",), 1),
-        Extract("job", EXTRACTS[0].key, "date", COLUMNS, ("COPY",), 1),
+        Extract("job", "another/key", "full", COLUMNS, (Statement("COPY", ""),), 1),
+        Extract("job", EXTRACTS[0].key, "date", COLUMNS, (Statement("COPY", ""),), 1),
     ],
     ids=["a new column", "another type", "another key", "another rule"],
 )

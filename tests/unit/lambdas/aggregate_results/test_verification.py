@@ -10,6 +10,7 @@ from botocore.stub import Stubber
 from export_contracts import clients
 from export_contracts.errors import AwsCallError
 from export_contracts.layout import table_key
+from export_contracts.plan import PlannedTable
 from export_contracts.store import ObjectFacts, ObjectStore
 
 from tests.unit.lambdas.aggregate_results.exports import (
@@ -150,6 +151,21 @@ def test_given_one_damaged_object_then_the_others_of_the_group_count(store, s3):
     found = outcome_of(store, "definitions")
     assert (list(found.manifest.tables), found.missing) == (["variable"], ("dag",))
     assert "reported success, but object" in found.cause.text
+
+
+def test_given_a_table_of_another_schema_then_it_is_the_planned_one_whether_it_is_whole_or_not(store, s3):
+    planned = dataclasses.replace(DEFINITIONS, tables=(PlannedTable("celery_taskmeta", "full", any_schema=True),))
+    asked = dataclasses.replace(event(FAILED_DEFINITIONS), groups=(planned,))
+    name = "celery.celery_taskmeta"
+    deliver(store, planned, tables={name: put_table(store, name)})
+    assert verify_groups(asked, store)[0].missing == ()
+    deliver(store, planned, tables={}, failed_tables={name: "damaged"})
+    assert verify_groups(asked, store)[0].missing == (name,)
+    deliver(store, planned, tables={name: put_table(store, name)})
+    s3.delete_object(Bucket="exports-bucket", Key=table_key(EXPORT.day_prefix, EXPORT.export_id, name))
+    assert verify_groups(asked, store)[0].missing == (name,)
+    deliver(store, planned, tables={})
+    assert verify_groups(asked, store)[0].missing == ("celery_taskmeta",)
 
 
 def test_given_a_run_succeeded_without_a_manifest_then_its_group_fails(store):
