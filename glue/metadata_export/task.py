@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import psycopg
 
 from metadata_export.aws import s3_client
-from metadata_export.compress import compressed, gzip_member
+from metadata_export.chunk import OVERFLOW, ChunkParts, ChunkResult, ChunkTask, PartsUsedUpError
+from metadata_export.compress import gzip_member
 from metadata_export.copy_out import CopyOut, without_garbage_collector
 from metadata_export.errors import ExportError, describe
-from metadata_export.parts import MINIMUM_PART_BYTES, Part
+from metadata_export.parts import Part
 from metadata_export.source import Connection, Source, release, source_error
-from metadata_export.spool import Spool
 from metadata_export.storage import Store
 
 UPLOADS = 4  # small tables on their way to S3 at a time
@@ -29,30 +29,6 @@ class Session:
     bucket: str
     attempts: int
     """how often Spark starts a task that fails"""
-
-
-@dataclass(frozen=True)
-class ChunkTask:
-    """One COPY statement of a table that takes several, or is too large to share a task."""
-
-    table: str
-    key: str
-    statement: str
-    upload_id: str
-    part_number: int
-    header: bytes
-    """the first line of the file, for whoever makes part 1"""
-
-
-@dataclass(frozen=True)
-class ChunkResult:
-    """What a chunk came to: one part, or rows that are too few for one."""
-
-    rows: int
-    csv_bytes: int
-    part: Part | None
-    leftover: bytes
-    """gzip members under the part minimum, without the header"""
 
 
 @dataclass(frozen=True)
@@ -106,8 +82,10 @@ def run_task(session: Session, task: Task, attempt: int) -> Result:
         with _connection(session) as connection:
             store = Store(s3_client(), session.bucket)
             if isinstance(task, ChunkTask):
-                return _export_chunk(connection, store, task)
+                return _export_chunk(connection, store, task, read_on=_keeps_connections(session))
             return _export_tables(connection, store, task)
+    except PartsUsedUpError:
+        return OVERFLOW
     except ExportError as error:
         if error.transient and attempt + 1 < session.attempts:
             time.sleep(2**attempt)  # Spark itself starts the next attempt at once
@@ -126,7 +104,7 @@ def _connection(session: Session) -> Iterator[Connection]:
     kept = False
     try:
         yield connection
-        kept = session.source.credentials.expires_at is not None
+        kept = _keeps_connections(session)
     finally:
         if kept:
             _kept[session.snapshot_id] = connection
@@ -134,17 +112,14 @@ def _connection(session: Session) -> Iterator[Connection]:
             release(connection)
 
 
-def _export_chunk(connection: Connection, store: Store, task: ChunkTask) -> ChunkResult:
-    header = compressed(task.header) if task.part_number == 1 else b""
-    with Spool() as spool:
-        spool.write(header)
-        rows, csv_bytes = _copy(connection, task.table, task.statement, spool.write)
-        body = spool.body()
-        if isinstance(body, bytes) and spool.size < MINIMUM_PART_BYTES:
-            return ChunkResult(rows, csv_bytes, part=None, leftover=body[len(header) :])
-        number, checksum = task.part_number, spool.checksum()
-        part = store.upload_part(task.key, task.upload_id, number, body, spool.size, checksum)
-        return ChunkResult(rows, csv_bytes, part=part, leftover=b"")
+def _keeps_connections(session: Session) -> bool:
+    return session.source.credentials.expires_at is not None
+
+
+def _export_chunk(connection: Connection, store: Store, task: ChunkTask, *, read_on: bool) -> ChunkResult:
+    with ChunkParts(store, task, read_on=read_on) as parts:
+        rows, csv_bytes = _copy(connection, task.table, task.statement, parts.write)
+        return parts.finish(rows, csv_bytes)
 
 
 def _export_tables(connection: Connection, store: Store, tasks: tuple[TableTask, ...]) -> tuple[TableResult, ...]:
@@ -157,11 +132,18 @@ def _export_table(
     connection: Connection, store: Store, task: TableTask, uploads: ThreadPoolExecutor
 ) -> Future[TableResult]:
     started = time.monotonic()
-    members = [compressed(task.header)]
-    rows, csv_bytes = _copy(connection, task.table, task.statement, members.append)
+    member, body = gzip_member(), list[bytes]()
+
+    def write(block: bytes) -> None:
+        body.append(member.compress(block if body else task.header + block))  # in one call: isal compresses that best
+
+    rows, csv_bytes = _copy(connection, task.table, task.statement, write)
+    if not body:
+        write(b"")
+    body.append(member.flush())
 
     def upload() -> TableResult:
-        part = store.put(task.key, b"".join(members))
+        part = store.put(task.key, b"".join(body))
         seconds = round(time.monotonic() - started, 3)
         return TableResult(task.table, rows, csv_bytes + len(task.header), part, seconds)
 
@@ -169,16 +151,14 @@ def _export_table(
 
 
 def _copy(connection: Connection, table: str, statement: str, write: Callable[[bytes], object]) -> tuple[int, int]:
-    """Run a COPY, hand its rows to `write` as one gzip member; return their number and their bytes as CSV."""
-    member, csv_bytes = gzip_member(), 0
+    """Run a COPY and hand its rows, as CSV, to `write`; return their number and their bytes."""
+    csv_bytes = 0
     try:
         with without_garbage_collector():
             copy = CopyOut(connection, statement)
             for block in copy:
                 csv_bytes += len(block)
-                write(member.compress(block))
+                write(block)
     except psycopg.Error as error:
         raise source_error(f"export the table {table}", error, connection) from error
-    if csv_bytes:
-        write(member.flush())
     return copy.rows, csv_bytes
