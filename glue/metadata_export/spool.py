@@ -3,7 +3,6 @@
 import hashlib
 import io
 import tempfile
-from types import TracebackType
 from typing import IO
 
 from metadata_export.parts import MIB, base64_digest
@@ -45,11 +44,7 @@ class Spool:
         self._file.seek(0)
         return self._file
 
-    def __enter__(self) -> "Spool":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Let go of the temporary file, if there is one."""
         if self._file is not None:
             self._file.close()

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import psycopg
 
 from metadata_export.aws import s3_client
-from metadata_export.compress import compressed, gzip_member
+from metadata_export.chunk import OVERFLOW, ChunkParts, ChunkResult, ChunkTask, PartsUsedUpError
+from metadata_export.compress import gzip_member
 from metadata_export.copy_out import CopyOut, without_garbage_collector
 from metadata_export.errors import ExportError, StorageError, TableError, describe
 from metadata_export.identity import check_unchanged
-from metadata_export.parts import MINIMUM_PART_BYTES, Part
+from metadata_export.parts import Part
 from metadata_export.source import Connection, Source, release, source_error
-from metadata_export.spool import Spool
 from metadata_export.statements import Statement
 from metadata_export.storage import Store
 
@@ -31,30 +31,6 @@ class Session:
     bucket: str
     attempts: int
     """how often Spark starts a task that fails"""
-
-
-@dataclass(frozen=True)
-class ChunkTask:
-    """One COPY statement of a table that takes several, or is too large to share a task."""
-
-    table: str
-    key: str
-    statement: Statement
-    upload_id: str
-    part_number: int
-    header: bytes
-    """the first line of the file, for whoever makes part 1"""
-
-
-@dataclass(frozen=True)
-class ChunkResult:
-    """What a chunk came to: one part, or rows that are too few for one."""
-
-    rows: int
-    csv_bytes: int
-    part: Part | None
-    leftover: bytes
-    """gzip members under the part minimum, without the header"""
 
 
 @dataclass(frozen=True)
@@ -116,8 +92,10 @@ def run_task(session: Session, task: Task, attempt: int) -> Result:
             connected = True
             store = Store(s3_client(), session.bucket)
             if isinstance(task, ChunkTask):
-                return _export_chunk(connection, store, task)
+                return _export_chunk(connection, store, task, read_on=_keeps_connections(session))
             return _export_tables(connection, store, task)
+    except PartsUsedUpError:
+        return OVERFLOW
     except ExportError as error:
         if error.transient and attempt + 1 < session.attempts:
             time.sleep(2**attempt)  # Spark itself starts the next attempt at once
@@ -137,7 +115,7 @@ def _connection(session: Session) -> Iterator[Connection]:
     kept = False
     try:
         yield connection
-        kept = session.source.credentials.expires_at is not None
+        kept = _keeps_connections(session)
     finally:
         if kept:
             _kept[session.snapshot_id] = connection
@@ -145,17 +123,14 @@ def _connection(session: Session) -> Iterator[Connection]:
             release(connection)
 
 
-def _export_chunk(connection: Connection, store: Store, task: ChunkTask) -> ChunkResult:
-    header = compressed(task.header) if task.part_number == 1 else b""
-    with Spool() as spool:
-        spool.write(header)
-        rows, csv_bytes = _copy(connection, task.table, task.statement, spool.write)
-        body = spool.body()
-        if isinstance(body, bytes) and spool.size < MINIMUM_PART_BYTES:
-            return ChunkResult(rows, csv_bytes, part=None, leftover=body[len(header) :])
-        number, checksum = task.part_number, spool.checksum()
-        part = store.upload_part(task.key, task.upload_id, number, body, spool.size, checksum)
-        return ChunkResult(rows, csv_bytes, part=part, leftover=b"")
+def _keeps_connections(session: Session) -> bool:
+    return session.source.credentials.expires_at is not None
+
+
+def _export_chunk(connection: Connection, store: Store, task: ChunkTask, *, read_on: bool) -> ChunkResult:
+    with ChunkParts(store, task, read_on=read_on) as parts:
+        rows, csv_bytes = _copy(connection, task.table, task.statement, parts.write)
+        return parts.finish(rows, csv_bytes)
 
 
 def _export_tables(connection: Connection, store: Store, tasks: tuple[TableTask, ...]) -> tuple[TableResult, ...]:
@@ -168,11 +143,18 @@ def _export_table(
     connection: Connection, store: Store, task: TableTask, uploads: ThreadPoolExecutor
 ) -> Future[TableResult]:
     started = time.monotonic()
-    members = [compressed(task.header)]
-    rows, csv_bytes = _copy(connection, task.table, task.statement, members.append)
+    member, body = gzip_member(), list[bytes]()
+
+    def write(block: bytes) -> None:
+        body.append(member.compress(block if body else task.header + block))  # in one call: isal compresses that best
+
+    rows, csv_bytes = _copy(connection, task.table, task.statement, write)
+    if not body:
+        write(b"")
+    body.append(member.flush())
 
     def upload() -> TableResult:
-        part = store.put(task.key, b"".join(members))
+        part = store.put(task.key, b"".join(body))
         seconds = round(time.monotonic() - started, 3)
         return TableResult(task.table, rows, csv_bytes + len(task.header), part, seconds)
 
@@ -182,21 +164,19 @@ def _export_table(
 def _copy(
     connection: Connection, table: str, statement: Statement, write: Callable[[bytes], object]
 ) -> tuple[int, int]:
-    """Run a COPY, hand its rows to `write` as one gzip member; return their number and their bytes as CSV.
+    """Run a COPY and hand its rows, as CSV, to `write`; return their number and their bytes.
 
     Raises:
         SourceError: PostgreSQL refuses, or what it has read is not what the snapshot's catalog described.
     """
-    member, csv_bytes = gzip_member(), 0
+    csv_bytes = 0
     try:
         with without_garbage_collector():
             copy = CopyOut(connection, statement.copy)
             for block in copy:
                 csv_bytes += len(block)
-                write(member.compress(block))
+                write(block)
     except psycopg.Error as error:
         raise source_error(f"export the table {table}", error, connection) from error
     check_unchanged(connection, statement.changed, f"look whether {table} was replaced")
-    if csv_bytes:
-        write(member.flush())
     return copy.rows, csv_bytes

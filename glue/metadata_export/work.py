@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from metadata_export.chunk import ChunkResult, ChunkTask
 from metadata_export.errors import ExportError, StorageError, TableError, describe
 from metadata_export.log import info, warning
 from metadata_export.object_upload import ObjectUpload, UploadedObject
 from metadata_export.plan import Extract, bundle, is_small
 from metadata_export.progress import MB, Progress
 from metadata_export.storage import Store
-from metadata_export.task import ChunkResult, ChunkTask, Result, TableResult, TableTask, Task
+from metadata_export.task import Result, TableResult, TableTask, Task
 
 
 class TaskRunner(Protocol):
@@ -128,22 +129,37 @@ class Work:
         warning(f"{table} is not exported: {first}", table=table)
 
     def _export_chunk(self, table: _LargeTable, index: int) -> None:
-        extract, chunks = table.extract, len(table.extract.statements)
         with table.lock:
             table.started = table.started or time.monotonic()
-        upload_id, number = table.upload.begin_chunk()
-        statement = extract.statements[index]
-        task = ChunkTask(extract.table, extract.key, statement, upload_id, number, extract.header)
-        result = self._runner.run(task, f"{extract.table}: chunk {index + 1} of {chunks}")
-        if not isinstance(result, ChunkResult):
-            raise ExportError(f"{extract.table}: expected the result of a chunk, got {type(result).__name__}")
-        table.upload.end_chunk(number, result)
-        self._progress.work_done(result.rows, result.csv_bytes, extract.total_bytes // chunks)
+        self._count(table, self._run_chunk(table, index, alone=len(table.extract.statements) == 1))
         with table.lock:
             table.chunks_left -= 1
             if table.chunks_left:
                 return
-        self._finish(extract, table.upload.complete(), time.monotonic() - table.started)
+        for overflowed in table.upload.overflowed:
+            self._count(table, self._run_chunk(table, overflowed, alone=True))
+        held = table.upload.release_held()
+        if held is not None:
+            self._run_chunk(table, held, alone=True)  # its rows have been counted
+        self._finish(table.extract, table.upload.complete(), time.monotonic() - table.started)
+
+    def _run_chunk(self, table: _LargeTable, index: int, *, alone: bool) -> ChunkResult:
+        extract = table.extract
+        upload_id, numbers = table.upload.begin_chunk(alone=alone)
+        statement = extract.statements[index]
+        task = ChunkTask(extract.table, extract.key, statement, upload_id, numbers, extract.header)
+        result = self._runner.run(task, f"{extract.table}: chunk {index + 1} of {len(extract.statements)}")
+        if not isinstance(result, ChunkResult):
+            raise ExportError(f"{extract.table}: expected the result of a chunk, got {type(result).__name__}")
+        table.upload.end_chunk(index, numbers, result)
+        return result
+
+    def _count(self, table: _LargeTable, result: ChunkResult) -> None:
+        name, chunks = table.extract.table, len(table.extract.statements)
+        if result.overflow:
+            info(f"{name}: a chunk is too large for one part: it runs again when the others have ended", table=name)
+            return
+        self._progress.work_done(result.rows, result.csv_bytes, table.extract.total_bytes // chunks)
 
     def _export_bundle(self, extracts: Sequence[Extract]) -> None:
         """Export small tables in one task; when that fails for good, each in its own, which tells whose fault it is."""

@@ -13,6 +13,7 @@ import pytest
 from metadata_export import log
 from metadata_export.arguments import parse_arguments
 from metadata_export.catalog import Catalog, Column
+from metadata_export.chunk import ChunkResult, ChunkTask
 from metadata_export.compress import compressed
 from metadata_export.errors import ExportError, StorageError, TableError, TransientSourceError, describe
 from metadata_export.manifest import Delivery, build_manifest
@@ -24,7 +25,7 @@ from metadata_export.snapshot import Snapshot
 from metadata_export.spark import _last_python_error
 from metadata_export.statements import Statement
 from metadata_export.storage import Store
-from metadata_export.task import ChunkResult, ChunkTask, Result, TableResult, Task
+from metadata_export.task import Result, TableResult, Task
 from metadata_export.work import ExportedTable, Work
 
 from tests.unit.glue.conftest import ROOT
@@ -68,7 +69,7 @@ class Runner:
             if self.fail_table(description):
                 raise TableError(f"{description}: not it")
             if isinstance(task, ChunkTask):
-                return ChunkResult(1, 4, None, compressed(b"1,a\n"))
+                return ChunkResult(1, 4, (), compressed(b"1,a\n"))
             return tuple(TableResult(each.table, 2, 17, self.store.put(each.key, b"gz"), 0.1) for each in task)
         finally:
             with self.lock:
