@@ -62,7 +62,7 @@ def export_group(
         deadline = time.monotonic() + arguments.snapshot_hold_seconds
         shared.announce(snapshot.role)
         plan = read_plan(arguments, connection)
-        session = Session(source, snapshot.id, arguments.bucket, attempts)
+        session = Session(source, snapshot.id, arguments.region, arguments.bucket, attempts)
         with SnapshotHolder(connection) as holder:
             tables = _export_tables(arguments, plan, store, start_tasks, session, holder)
             _check_not_replaced(arguments, plan, connection, holder)

@@ -17,7 +17,7 @@ FOREVER = "import time\ntime.sleep(600)"
 WRITE_ARGUMENTS = """
 import json, os, sys, boto3
 arguments = dict(zip(sys.argv[1::2], sys.argv[2::2]))
-identity = boto3.client("sts").get_caller_identity()["Arn"]
+identity = boto3.client("sts", "us-east-1").get_caller_identity()["Arn"]
 seen = json.dumps({**arguments, "identity": identity})
 boto3.client("s3").put_object(Bucket=arguments["--BUCKET"], Key="seen", Body=seen)
 """
@@ -38,6 +38,12 @@ def test_given_job_when_run_then_its_script_runs_with_its_arguments_in_its_role(
     assert (seen["--OVERRIDDEN"], seen["--FIXED"]) == ("run", "fixed")
     assert (seen["--JOB_NAME"], seen["--JOB_RUN_ID"]) == (job, run["Id"])
     assert seen["identity"].endswith("/GlueJobRunnerSession")
+
+
+def test_given_script_that_names_no_region_when_run_then_its_environment_names_none_either(account: Account) -> None:
+    run = account.run_job(account.job("import boto3\nboto3.client('glue')"))
+
+    assert "NoRegionError" in run["ErrorMessage"]
 
 
 def test_given_script_that_raises_when_run_then_failed_with_the_exception(account: Account) -> None:

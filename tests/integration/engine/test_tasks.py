@@ -11,6 +11,7 @@ from metadata_export.errors import TransientSourceError
 from metadata_export.source import Source
 from metadata_export.task import Failure, Session, TableTask, run_task
 
+from local.aws.settings import REGION
 from tests.integration.engine.conftest import Database, Engine
 
 COPY = (TableTask("one", "day/one", "COPY public.one TO STDOUT (FORMAT csv)", b"id\n"),)
@@ -29,7 +30,7 @@ def holder(engine: Engine, database: Database) -> Iterator[str]:
 
 
 def session(engine: Engine, source: Source, snapshot_id: str) -> Session:
-    return Session(source, snapshot_id, engine.bucket, attempts=2)
+    return Session(source, snapshot_id, REGION, engine.bucket, attempts=2)
 
 
 def test_credentials_that_expire_meanwhile_are_enough_for_the_tasks_to_come(
