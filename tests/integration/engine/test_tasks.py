@@ -1,5 +1,6 @@
 """Tasks on a real database: retries, connections, and credentials that expire."""
 
+import gzip
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from metadata_export.errors import TransientSourceError
 from metadata_export.source import Source
 from metadata_export.task import Failure, Session, TableTask, run_task
 
+from local.aws.faults.client import Faults
 from local.aws.settings import REGION
 from tests.integration.engine.conftest import Database, Engine
 
@@ -100,6 +102,26 @@ def test_a_session_that_the_server_ends_in_the_middle_fails_the_task(
     assert isinstance(failure, Failure)
     assert "cannot export the table one" in failure.message
     assert engine.keys() == []
+
+
+def test_given_s3_s_answer_to_the_last_request_of_an_upload_is_lost_then_the_table_is_exported(
+    engine: Engine, database: Database
+) -> None:
+    # GIVEN a table of several parts
+    database.execute(
+        "CREATE TABLE log (id int, a text, b text)",
+        """INSERT INTO log SELECT g, encode(sha256(g::text::bytea), 'hex'), encode(sha256((-g)::text::bytea), 'hex')
+           FROM generate_series(1, 120000) g""",
+    )
+    lost = Faults(engine.aws.endpoint).refuse("s3", "CompleteMultipartUpload", "InternalError", 500, after=True)
+
+    # WHEN S3 completes its upload, says that it could not, and knows no such upload when asked again
+    manifest = engine.export({"log": "full"})
+
+    # THEN the object decides
+    assert lost.hits == 1
+    assert manifest["tables"]["log"]["rows"] == 120_000
+    assert gzip.decompress(engine.body("log")).count(b"\n") == 120_001
 
 
 def test_psycopg_runs_its_binary_implementation() -> None:
