@@ -51,7 +51,8 @@ def run(task: Task) -> None:
             prefix="glue-", dir=task.settings.temporary, ignore_cleanup_errors=True
         ) as folder:
             state, message = _run_in(task, Path(folder))
-        logs.deliver(task.client("logs"), task.record["Id"], *task.log_files)
+        given = arguments.effective(task.job, task.record)
+        logs.deliver(task.client("logs"), given, task.record["Id"], *task.log_files)
         _send_metrics(task)
     except (LaunchError, RoleError) as error:
         state, message = "FAILED", str(error)

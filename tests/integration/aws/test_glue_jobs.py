@@ -147,13 +147,35 @@ def test_given_module_of_the_local_environment_when_imported_then_the_run_fails(
     assert run["ErrorMessage"].endswith("ModuleNotFoundError: No module named 'ministack'")
 
 
-def test_given_output_when_run_then_it_is_in_cloudwatch_logs(account: Account) -> None:
-    run = account.run_job(account.job("import sys\nprint('to stdout')\nprint('to stderr', file=sys.stderr)"))
+LOG4J = "26/12/11 14:30:22 WARN TaskSetManager: Lost task 0.0"
+PRINTS = f"""
+import sys
+print('to stdout')
+print('to stderr', file=sys.stderr)
+print({LOG4J!r}, file=sys.stderr)
+print('    at org.apache.spark.rdd.RDD.iterator', file=sys.stderr)
+raise KeyError('odd')
+"""
 
-    logs = account.client("logs")
-    for group, line in {"/aws-glue/jobs/output": "to stdout", "/aws-glue/jobs/error": "to stderr"}.items():
-        events = logs.get_log_events(logGroupName=group, logStreamName=run["Id"])["events"]
-        assert [event["message"] for event in events] == [line]
+
+@pytest.mark.parametrize(
+    ("arguments", "prefix"),
+    [({}, "/aws-glue/jobs"), ({"--custom-logGroup-prefix": "/aws-glue/jobs/own"}, "/aws-glue/jobs/own")],
+    ids=["Glue's groups", "groups of its own"],
+)
+def test_given_output_when_run_then_what_it_printed_and_what_spark_logged_are_in_cloudwatch_logs(
+    account: Account, arguments: dict[str, str], prefix: str
+) -> None:
+    run = account.run_job(account.job(PRINTS, DefaultArguments=arguments))
+
+    def lines(group: str) -> list[str]:
+        found = account.client("logs").get_log_events(logGroupName=group, logStreamName=f"{run['Id']}-driver")
+        return [event["message"] for event in found["events"]]
+
+    printed = lines(f"{prefix}/output")
+    assert printed[:3] == ["to stdout", "to stderr", "Traceback (most recent call last):"]
+    assert printed[-1] == "KeyError: 'odd'"
+    assert lines(f"{prefix}/error") == [LOG4J, "    at org.apache.spark.rdd.RDD.iterator"]
 
 
 @pytest.mark.slow
