@@ -14,6 +14,7 @@ from metadata_export.errors import ArgumentError
 
 WINDOWS = ("full", "run", "follow", "date", "event")
 REQUIRED = (
+    "AWS_REGION",
     "S3_OUTPUT_PATH",
     "DATABASE_NAME",
     "EXPORT_TABLES",
@@ -43,6 +44,8 @@ OPTIONAL = {
 class Arguments:
     """What one run exports, and where to."""
 
+    region: str
+    """of every AWS service that the run calls"""
     bucket: str
     prefix: str
     database_name: str
@@ -115,6 +118,7 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
     tables = _tables(values["EXPORT_TABLES"])
     return _in_agreement(
         Arguments(
+            region=_matching("AWS_REGION", values, r"[a-z]+(-[a-z]+)+-[0-9]+"),
             bucket=bucket,
             prefix=prefix,
             database_name=values["DATABASE_NAME"],

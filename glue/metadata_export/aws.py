@@ -1,5 +1,7 @@
 """Clients of AWS, with timeouts and bounded retries; the endpoint comes from the environment (AWS_ENDPOINT_URL).
 
+The region is what the job is told (--AWS_REGION), on the driver and on the workers: Glue does not document that the
+environment of either names one, and without one S3's client would silently take us-east-1.
 They are botocore's: importing boto3 costs a fifth of a second more, in every process, for what nothing here uses.
 """
 
@@ -17,22 +19,24 @@ if TYPE_CHECKING:
 CONFIG = Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard", "max_attempts": 5})
 
 
-def glue_client() -> "GlueClient":
+def glue_client(region: str) -> "GlueClient":
     """Return a client of AWS Glue."""
-    client: GlueClient = _session().create_client("glue", config=CONFIG)  # type: ignore[assignment]
+    client: GlueClient = _session().create_client("glue", region, config=CONFIG)  # type: ignore[assignment]
     return client
 
 
-def secretsmanager_client() -> "SecretsManagerClient":
+def secretsmanager_client(region: str) -> "SecretsManagerClient":
     """Return a client of Secrets Manager."""
-    client: SecretsManagerClient = _session().create_client("secretsmanager", config=CONFIG)  # type: ignore[assignment]
+    client: SecretsManagerClient = _session().create_client(  # type: ignore[assignment]
+        "secretsmanager", region, config=CONFIG
+    )
     return client
 
 
 @lru_cache(maxsize=1)
-def s3_client() -> "S3Client":
+def s3_client(region: str) -> "S3Client":
     """Return this process's client of S3: making one costs more than a small table does."""
-    client: S3Client = _session().create_client("s3", config=CONFIG)  # type: ignore[assignment]
+    client: S3Client = _session().create_client("s3", region, config=CONFIG)  # type: ignore[assignment]
     return client
 
 

@@ -60,7 +60,7 @@ def export_group(
         catalog = read_catalog(connection, arguments.stands_alone, arguments.any_schema)
         heads = read_alembic_heads(connection, catalog)
         plan = make_plan(arguments, connection, catalog)
-        session = Session(source, snapshot.id, arguments.bucket, attempts)
+        session = Session(source, snapshot.id, arguments.region, arguments.bucket, attempts)
         with SnapshotHolder(connection) as holder:
             kept = keep_whole(arguments, store, plan, heads)
             delivery, error = _export_tables(arguments, plan, kept, store, start_tasks, session, holder)

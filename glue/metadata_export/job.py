@@ -45,16 +45,17 @@ def _export(argv: Sequence[str]) -> None:
     name = f"metadata_export {arguments.export_id} {arguments.group}"
     with ThreadPoolExecutor(1, thread_name_prefix="spark") as thread:
         # Spark takes seconds to start, most of them in another process: meanwhile this one reads secret and catalog.
-        _export_with(thread.submit(start_spark, name, arguments.parallelism), name, arguments)
+        _export_with(thread.submit(start_spark, name, arguments.parallelism, arguments.region), name, arguments)
 
 
 def _export_with(starting: "Future[SparkContext]", name: str, arguments: Arguments) -> None:
-    store = Store(s3_client(), arguments.bucket)
+    region = arguments.region
+    store, glue = Store(s3_client(region), arguments.bucket), glue_client(region)
     with announcing_failure(arguments, store):
-        hold_lock(arguments, store, glue_client())
-        credentials = read_credentials(glue_client(), secretsmanager_client(), arguments.connection_name)
+        hold_lock(arguments, store, glue)
+        credentials = read_credentials(glue, secretsmanager_client(region), arguments.connection_name)
     source = Source(credentials, arguments.statement_timeout_seconds, name)
-    ended = partial(ended_groups, glue_client(), arguments.job_name, arguments.export_id)
+    ended = partial(ended_groups, glue, arguments.job_name, arguments.export_id)
     export_group(arguments, source, store, ATTEMPTS, partial(_tasks_in_spark, starting), ended)
 
 

@@ -41,10 +41,18 @@ BEHAVIOUR_SETTINGS = {
     "max_parallel_workers_per_gather": "0",
     "jit": "off",
 }
+# Limits of the role, the database or the server that not every server knows. They would end the transaction, or the
+# connection of a reader that pauses. The server itself is asked, for a pooler reports a version of its own. Inside of a
+# transaction transaction_timeout (PostgreSQL 17) can be neither raised nor lowered, whatever SHOW says; 0 stops it.
+# https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-TRANSACTION-TIMEOUT
+# https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-TCP-USER-TIMEOUT
+LIFTED_WHERE_KNOWN = ("transaction_timeout", "tcp_user_timeout")
+LIFT = "SELECT pg_catalog.set_config({name}, '0', true) WHERE pg_catalog.current_setting({name}, true) IS NOT NULL"
 
-# Connection exceptions, too many connections, server going down or coming up:
+# Connection exceptions, too many connections, the server going down or coming up, and limits that end the connection
+# (25P03 idle in a transaction, 25P04 transaction, 57P05 idle session):
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
-TRANSIENT_STATES = ("08", "53300", "57P01", "57P02", "57P03")
+TRANSIENT_STATES = ("08", "25P03", "25P04", "53300", "57P01", "57P02", "57P03", "57P05")
 UNKNOWN_SNAPSHOT_STATES = ("22023", "42704", "55000")
 LOCK_TIMEOUT_STATE = "55P03"
 # Undefined table, column or schema: what the snapshot's catalog has described is not there any more.
@@ -117,7 +125,7 @@ class Source:
 
         Args:
             connection: outside of a transaction.
-            snapshot_id: of another transaction that is still open; None takes a new one with the first query.
+            snapshot_id: of another transaction that is still open; None takes a new one.
 
         Raises:
             SnapshotError: that transaction has ended, or the snapshot belongs to another database.
@@ -125,6 +133,7 @@ class Source:
         statements: list[sql.Composable] = [sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")]
         if snapshot_id is not None:
             statements.append(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot_id)))
+        statements += [sql.SQL(LIFT).format(name=sql.Literal(name)) for name in LIFTED_WHERE_KNOWN]
         timeouts = {"statement_timeout": f"{self.statement_timeout_seconds}s"}
         for name, value in (FORMAT_SETTINGS | BEHAVIOUR_SETTINGS | timeouts).items():
             statements.append(sql.SQL("SET LOCAL {} TO {}").format(sql.Identifier(name), sql.Literal(value)))

@@ -16,7 +16,7 @@ from metadata_export.task import Failure, Result, Session, Task, run_task
 ATTEMPTS = 4
 
 
-def start_spark(app_name: str, parallelism: int) -> SparkContext:
+def start_spark(app_name: str, parallelism: int, region: str) -> SparkContext:
     """Start Spark as the environment configures it, with a Python worker for each task of those that run together.
 
     After a success nobody needs to stop it: it ends with the process, which Glue waits for. `SparkContext.stop` would
@@ -25,6 +25,7 @@ def start_spark(app_name: str, parallelism: int) -> SparkContext:
     Args:
         parallelism: how many tasks run at a time at most. Spark gives them its workers in turn, and with credentials
             that expire each worker keeps a connection: more workers than tasks would be more connections than allowed.
+        region: of the S3 client that each worker will need.
 
     Raises:
         ExportError: the workers cannot start, or lack this package.
@@ -32,18 +33,18 @@ def start_spark(app_name: str, parallelism: int) -> SparkContext:
     conf = SparkConf().setAppName(app_name).set("spark.task.maxFailures", str(ATTEMPTS))
     context = SparkContext(conf=conf)
     context.setLogLevel("ERROR")
-    _start_workers(context, min(parallelism, context.defaultParallelism))
+    _start_workers(context, min(parallelism, context.defaultParallelism), region)
     return context
 
 
-def _start_workers(context: SparkContext, workers: int) -> None:
+def _start_workers(context: SparkContext, workers: int, region: str) -> None:
     """Start Python workers at the same time, with what each of them needs before its first row."""
     with _described(context, f"start {workers} Python workers"):
-        context.parallelize(range(workers), workers).foreach(_prepare_worker)
+        context.parallelize(range(workers), workers).foreach(partial(_prepare_worker, region))
 
 
-def _prepare_worker(_: int) -> None:
-    s3_client()
+def _prepare_worker(region: str, _: int) -> None:
+    s3_client(region)
 
 
 @dataclass(frozen=True)

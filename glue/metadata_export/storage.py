@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from metadata_export.errors import StorageError, TransientStorageError
-from metadata_export.parts import Part, sha256_base64
+from metadata_export.parts import Part, composite_checksum, sha256_base64
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "application/gzip"
 BUSY = {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "RequestTimeTooSkewed", "OperationAborted"}
 DAMAGED_ON_THE_WAY = {"BadDigest", "IncompleteBody"}  # what arrived is not what was sent; nothing was stored
+MISSING = {"NoSuchKey", "404"}
 NOT_WRITTEN = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
 
 
@@ -70,7 +71,7 @@ class Store:
         try:
             self.put_json(key, document)
         except StorageError as error:
-            if isinstance(error.__cause__, ClientError) and _code(error.__cause__) in NOT_WRITTEN:
+            if _code(error.__cause__) in NOT_WRITTEN:
                 return False
             raise
         finally:
@@ -89,7 +90,7 @@ class Store:
                 answer = self.s3.get_object(Bucket=self.bucket, Key=key)
                 return answer["Body"].read(), answer["ETag"]
         except StorageError as error:
-            if isinstance(error.__cause__, ClientError) and _code(error.__cause__) in {"NoSuchKey", "404"}:
+            if _code(error.__cause__) in MISSING:
                 return None
             raise
 
@@ -129,14 +130,35 @@ class Store:
         return Part(number=number, size=size, etag=answer["ETag"], sha256=checksum)
 
     def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
-        """Make the object of its parts, which are in the order of their numbers."""
+        """Make the object of its parts, which are in the order of their numbers.
+
+        A request whose answer was lost is repeated, and S3 then knows the upload no more: "the multipart upload might
+        have been aborted or completed" (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
+        Which of the two, the object tells.
+        """
         listed: list[CompletedPartTypeDef] = [
             {"PartNumber": part.number, "ETag": part.etag, "ChecksumSHA256": part.sha256} for part in parts
         ]
-        with _naming("complete the upload of", self.bucket, key):
-            self.s3.complete_multipart_upload(
-                Bucket=self.bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": listed}
-            )
+        try:
+            with _naming("complete the upload of", self.bucket, key):
+                self.s3.complete_multipart_upload(
+                    Bucket=self.bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": listed}
+                )
+        except StorageError as error:
+            if _code(error.__cause__) != "NoSuchUpload" or not self._consists_of(key, parts):
+                raise
+
+    def _consists_of(self, key: str, parts: Sequence[Part]) -> bool:
+        """Say whether the object is made of these parts, by its size and its checksum."""
+        try:
+            with _naming("look at", self.bucket, key):
+                head = self.s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
+        except StorageError as error:
+            if _code(error.__cause__) in MISSING:
+                return False
+            raise
+        sent = (sum(part.size for part in parts), composite_checksum(parts))
+        return (head["ContentLength"], head.get("ChecksumSHA256")) == sent
 
     def abort_uploads(self, prefix: str, keys: Collection[str]) -> int:
         """Abort every unfinished upload of these keys, whoever began it; return how many there were."""
@@ -167,5 +189,5 @@ def _naming(action: str, bucket: str, key: str, ignore: Collection[str] = ()) ->
         raise TransientStorageError(f"cannot {action} s3://{bucket}/{key}: {error}") from error
 
 
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
+def _code(error: BaseException | None) -> str:
+    return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""

@@ -28,6 +28,7 @@ class Session:
 
     source: Source
     snapshot_id: str
+    region: str
     bucket: str
     attempts: int
     """how often Spark starts a task that fails"""
@@ -90,7 +91,7 @@ def run_task(session: Session, task: Task, attempt: int) -> Result:
     try:
         with _connection(session) as connection:
             connected = True
-            store = Store(s3_client(), session.bucket)
+            store = Store(s3_client(session.region), session.bucket)
             if isinstance(task, ChunkTask):
                 return _export_chunk(connection, store, task, read_on=_keeps_connections(session))
             return _export_tables(connection, store, task)

@@ -52,7 +52,7 @@ def aggregate(event: Event, store: ObjectStore, now: datetime, log_group: str, f
         event: what the state machine passed.
         store: export bucket.
         now: UTC.
-        log_group: where Glue writes what a driver prints.
+        log_group: where Glue writes what a run prints.
         fall_percent: how far the rows of a table may fall without being named.
 
     Raises:

@@ -7,8 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from export_contracts import clients
-from export_contracts.console import GLUE_LOG_GROUP
-from export_contracts.environment import whole_number
+from export_contracts.environment import required, whole_number
 from export_contracts.observability import observed, publish
 from export_contracts.store import ObjectStore
 from export_contracts.text import one_line
@@ -32,7 +31,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     attempt = parse_event(event)
     export = attempt.export
     store = ObjectStore(clients.s3(), export.bucket)
-    log_group = os.environ.get("GLUE_LOG_GROUP", GLUE_LOG_GROUP)
+    log_group = required(os.environ, "GLUE_LOG_GROUP")
     fall_percent = whole_number(os.environ, "ROW_FALL_PERCENT", 50)
     found = aggregate(attempt, store, datetime.now(UTC), log_group, fall_percent)
     _observe(found)

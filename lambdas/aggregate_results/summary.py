@@ -30,7 +30,7 @@ def build_summary(event: Event, outcomes: tuple[GroupOutcome, ...], now: datetim
         event: what the state machine passed.
         outcomes: of every planned group.
         now: UTC.
-        log_group: where Glue writes what a driver prints.
+        log_group: where Glue writes what a run prints.
     """
     export = event.export
     manifests = [outcome.manifest for outcome in outcomes if outcome.manifest]

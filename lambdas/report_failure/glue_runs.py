@@ -19,12 +19,14 @@ _TO_STOP = frozenset({"STARTING", "RUNNING", "WAITING"})
 _ACTIVE = _TO_STOP | {"STOPPING"}
 # Some months of daily exports; Glue keeps runs for 90 days.
 _NEWEST_RUNS = 1000
+_PAGE = 200
 _ADVICE = "Stop its runs in the Glue console."
 _POLL_SECONDS = 5
 # BatchStopJobRun takes so many: https://docs.aws.amazon.com/glue/latest/webapi/API_BatchStopJobRun.html
 _BATCH = 25
 
 Sleep = Callable[[float], None]
+Clock = Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,14 @@ class Stopped:
 class GlueRuns:
     """The runs of one Glue job."""
 
-    def __init__(self, client: "GlueClient", job: str, sleep: Sleep = time.sleep) -> None:
+    def __init__(
+        self, client: "GlueClient", job: str, sleep: Sleep = time.sleep, clock: Clock = time.monotonic
+    ) -> None:
         """Use a client that was made with ``CLIENT_CONFIG``."""
         self._client = client
         self._job = job
         self._sleep = sleep
+        self._clock = clock
 
     def stop(self, execution: FailedExecution, patience_seconds: float) -> Stopped:
         """Stop the runs of an execution's export that are still active, and wait until they have ended.
@@ -58,10 +63,9 @@ class GlueRuns:
         seen = {run["Id"] for run in runs}
         stopped = [run["Id"] for run in runs if run["JobRunState"] in _TO_STOP]
         refused = self._stop(stopped)
-        waited = 0.0
-        while runs and waited < patience_seconds:
+        deadline = self._clock() + patience_seconds  # by the clock: to look takes a while too
+        while runs and self._clock() < deadline:
             self._sleep(_POLL_SECONDS)
-            waited += _POLL_SECONDS
             runs = [run for run in self._active(execution) if run["Id"] in seen]  # a redrive starts others
         active = tuple(f"{run['Id']}{refused.get(run['Id'], '')}" for run in runs)
         return Stopped(tuple(run for run in stopped if run not in refused), active)
@@ -69,7 +73,7 @@ class GlueRuns:
     def _active(self, execution: FailedExecution) -> "list[JobRunTypeDef]":
         with aws_call(f"list the runs of Glue job {self._job}", _ADVICE):
             pages = self._client.get_paginator("get_job_runs").paginate(
-                JobName=self._job, PaginationConfig={"MaxItems": _NEWEST_RUNS, "PageSize": 200}
+                JobName=self._job, PaginationConfig={"MaxItems": _NEWEST_RUNS, "PageSize": _PAGE}
             )
             runs = [run for page in pages for run in page["JobRuns"]]
         return [run for run in runs if run["JobRunState"] in _ACTIVE and _belongs(run, execution)]

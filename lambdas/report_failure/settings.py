@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from export_contracts.console import GLUE_LOG_GROUP
 from export_contracts.environment import required
 from export_contracts.layout import Layout
 
@@ -32,5 +31,5 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         ),
         glue_job=required(variables, "GLUE_JOB_NAME"),
         topic_arn=required(variables, "ALERT_TOPIC_ARN"),
-        log_group=variables.get("GLUE_LOG_GROUP", GLUE_LOG_GROUP),
+        log_group=required(variables, "GLUE_LOG_GROUP"),
     )

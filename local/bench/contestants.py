@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from local.aws.glue import spark
+from local.aws.settings import REGION
 from local.bench.baselines.task import Task, read_answer
 from local.bench.dataset import TABLES, Dataset
 from local.bench.errors import BenchError
@@ -160,6 +161,7 @@ def _manifest_key(data: Dataset) -> str:
 def _job_arguments(data: Dataset) -> list[str]:
     tables = data.tables if data.tables != TABLES else (*DEFINITIONS, *TABLES)
     arguments = {
+        "AWS_REGION": REGION,
         "S3_OUTPUT_PATH": f"s3://{BUCKET}/exports/bench-backups/2026/12/11/",
         "DATABASE_NAME": data.name,
         "EXPORT_TABLES": json.dumps([{"table": table, "window": "full"} for table in tables]),

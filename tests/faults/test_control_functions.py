@@ -75,6 +75,16 @@ def test_every_function_is_busy_at_first(scene: Scene) -> None:
     assert [fault.hits for fault in faults] == [2, 2, 2]
 
 
+def test_every_function_runs_out_of_time_at_first(scene: Scene) -> None:
+    """Every function runs into its own time-out at first."""
+    faults = [fail(scene, function, TIMES_OUT, times=2) for function in FUNCTIONS]
+
+    scene.start(include_tables=SMALL)
+
+    scene.must_complete()
+    assert [fault.hits for fault in faults] == [2, 2, 2]
+
+
 def test_aws_is_unavailable_at_first(scene: Scene) -> None:
     """What a function calls does not answer at first."""
     fault = scene.faults.refuse("secretsmanager", "GetSecretValue", "InternalServiceError", 500, times=5)

@@ -87,6 +87,16 @@ def test_lifecycle(scene: Scene) -> None:
     scene.must_recover("cannot upload part 1 of s3://", "NoSuchUpload")
 
 
+def test_lost_answer_to_the_completion_of_an_upload(scene: Scene) -> None:
+    """S3 makes the object, its answer is lost, and it knows no such upload when the SDK asks again."""
+    lost = scene.faults.refuse("s3", "CompleteMultipartUpload", "InternalError", 500, resource="/log_", after=True)
+
+    scene.start()
+
+    scene.must_complete()
+    assert lost.hits == 1
+
+
 @pytest.mark.representative
 def test_corrupted_part(scene: Scene) -> None:
     """A part is corrupted on its way."""

@@ -51,6 +51,13 @@ def bad_table(scene: Scene) -> None:
     scene.must_recover("missing chunk number 0")
 
 
+def lost_answer(scene: Scene) -> None:
+    """S3's answer to the last request of an upload is lost: the run sees for itself that the table arrived."""
+    scene.faults.refuse("s3", "CompleteMultipartUpload", "InternalError", 500, resource="/log_", after=True)
+    scene.start(include_tables=["log"])
+    scene.must_complete()
+
+
 def redrive(scene: Scene) -> None:
     """Every Glue run dies with its parts uploaded; a person corrects the cause and redrives."""
     dying = scene.faults.kill_caller("s3", "CompleteMultipartUpload", "/log_", times=ALWAYS)
@@ -146,6 +153,7 @@ PATHS: tuple[Callable[[Scene], None], ...] = (
     whole_export,
     recovery,
     bad_table,
+    lost_answer,
     redrive,
     abort,
     abort_unheard,

@@ -38,6 +38,7 @@ def reporter(account: Account, substitutions: dict[str, str]) -> tuple[str, str]
         "EXPORT_BUCKET": bucket,
         "BASE_PREFIX": "exports",
         "GLUE_JOB_NAME": substitutions["GlueJobName"],
+        "GLUE_LOG_GROUP": "/aws-glue/jobs/output",
         "ALERT_TOPIC_ARN": substitutions["AlertTopicArn"],
         "POWERTOOLS_SERVICE_NAME": "report-failure",
         "POWERTOOLS_METRICS_NAMESPACE": "MwaaMetadataExport",

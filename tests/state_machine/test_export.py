@@ -229,10 +229,11 @@ def test_given_function_that_raises_then_execution_fails_with_its_error_and_caus
     assert export.runs == (ONCE_EACH if function == "aggregate" else dict.fromkeys(GROUPS, 0))
 
 
+@pytest.mark.parametrize("error", ["Lambda.TooManyRequestsException", "Sandbox.Timedout"], ids=["busy", "too slow"])
 @pytest.mark.parametrize("function", ["plan", "prepare", "aggregate"])
-def test_given_lambda_is_busy_then_the_call_is_retried(stage: Stage, function: str) -> None:
+def test_given_lambda_is_busy_or_too_slow_then_the_call_is_retried(stage: Stage, function: str, error: str) -> None:
     bucket = stage.account.bucket()
-    busy, well = {"raise": "Lambda.TooManyRequestsException"}, {"return": default_answers(bucket)[function]}
+    busy, well = {"raise": error}, {"return": default_answers(bucket)[function]}
 
     export = stage.run(stage.script(bucket=bucket, **{function: [busy, busy, busy, well]}))
 

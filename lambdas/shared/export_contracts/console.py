@@ -2,24 +2,25 @@
 
 from urllib.parse import quote
 
-# Where Glue 5 writes what the driver prints, tracebacks included, unless the job says otherwise.
-GLUE_LOG_GROUP = "/aws-glue/jobs/error"
-
 
 def log_url(execution_arn: str, log_group: str, job_run_id: str | None) -> str | None:
-    """Return the address of a Glue run's log in the CloudWatch console.
+    """Return the address of a Glue run's log streams in the CloudWatch console.
+
+    Whether a stream is named after the run alone or has more behind it (its driver, an executor) depends on the version
+    of Glue: the console is asked for the streams that begin so.
+    https://docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging.html
 
     Args:
         execution_arn: tells partition and region.
-        log_group: where Glue writes what a driver prints.
-        job_run_id: names the log stream; None: there is no log.
+        log_group: where Glue writes what a run prints.
+        job_run_id: begins the names of its log streams; None: there is no log.
     """
     if job_run_id is None:
         return None
-    # The console wants its path encoded twice, with $ in the place of %.
+    # The console wants its path encoded twice, with $ in the place of %, and what is asked for once.
     group, stream = (quote(quote(part, safe=""), safe="").replace("%", "$") for part in (log_group, job_run_id))
     region = execution_arn.split(":")[3]
-    page = f"log-groups/log-group/{group}/log-events/{stream}"
+    page = f"log-groups/log-group/{group}$3FlogStreamNameFilter$3D{stream}"
     return f"{console(execution_arn)}/cloudwatch/home?region={region}#logsV2:{page}"
 
 

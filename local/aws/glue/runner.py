@@ -51,7 +51,8 @@ def run(task: Task) -> None:
             prefix="glue-", dir=task.settings.temporary, ignore_cleanup_errors=True
         ) as folder:
             state, message = _run_in(task, Path(folder))
-        logs.deliver(task.client("logs"), task.record["Id"], *task.log_files)
+        given = arguments.effective(task.job, task.record)
+        logs.deliver(task.client("logs"), given, task.record["Id"], *task.log_files)
         _send_metrics(task)
     except (LaunchError, RoleError) as error:
         state, message = "FAILED", str(error)
@@ -113,7 +114,7 @@ def _command(task: Task, folder: Path) -> process.Command:
     output, error = task.log_files
     environment = {
         **_inherited(),
-        **role_environment(task.settings, task.job.get("Role", ""), PRINCIPAL, SESSION),
+        **_without_region(role_environment(task.settings, task.job.get("Role", ""), PRINCIPAL, SESSION)),
         **spark.environment(task.settings, folder),
         "PYTHONPATH": os.pathsep.join(map(str, search_path)),
         "PYTHONUNBUFFERED": "1",
@@ -125,6 +126,14 @@ def _command(task: Task, folder: Path) -> process.Command:
 
 def _inherited() -> dict[str, str]:
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL") if name in os.environ}
+
+
+def _without_region(environment: Mapping[str, str]) -> dict[str, str]:
+    """Glue documents no variable that names the region: a script that needs one is told, by an argument.
+
+    https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
+    """
+    return {name: value for name, value in environment.items() if name not in ("AWS_REGION", "AWS_DEFAULT_REGION")}
 
 
 def _download(task: Task, location: str, folder: Path) -> Path:

@@ -33,6 +33,8 @@ def apply(settings: Settings) -> None:
 
 def _complete(original: Callable[..., Any]) -> Callable[..., Any]:
     def complete(bucket: str, key: str, body: bytes, query: dict[str, Any], headers: Any = None) -> Any:
+        # Stock ministack answers for a completed upload again; S3: it "might have been aborted or completed".
+        s3._completed_multipart_uploads.pop(s3._qp(query, "uploadId"), None)
         upload = s3._multipart_uploads.get(s3._qp(query, "uploadId"))
         refusal = _refusal([int(number) for number in _PART_NUMBER.findall(body)], upload["parts"]) if upload else None
         if refusal is not None:

@@ -28,7 +28,7 @@ def test_given_connection_in_the_network_when_job_runs_then_it_has_an_interface_
     _connect(account, "interface", made.subnets[0], made.security_group)
     script = (
         "import boto3\n"
-        "found = boto3.client('ec2').describe_network_interfaces()['NetworkInterfaces']\n"
+        "found = boto3.client('ec2', 'us-east-1').describe_network_interfaces()['NetworkInterfaces']\n"
         f"there = [one for one in found if one['SubnetId'] == '{made.subnets[0]}']\n"
         "print([(one['SubnetId'], one['TagSet'][0]['Key']) for one in there])"
     )

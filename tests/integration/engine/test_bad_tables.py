@@ -16,6 +16,7 @@ from metadata_export.export import export_group
 from metadata_export.storage import Store
 from metadata_export.task import Failure, Result, Session, Task, run_task
 
+from local.aws.settings import REGION
 from tests.integration.engine.conftest import PREFIX, ROOT, Database, Engine
 from tests.waiting import wait_until
 
@@ -186,7 +187,7 @@ def run(engine: Engine, ran: list[str], fail: Callable[[str], bool] = lambda des
         yield Runner(session)
 
     arguments = parse_arguments(engine.arguments(TABLES, JOB_RUN_ID=f"jr_{len(ran)}", MAX_CONNECTIONS="2"))
-    return export_group(arguments, engine.database.source(), Store(s3_client(), engine.bucket), 1, start)
+    return export_group(arguments, engine.database.source(), Store(s3_client(REGION), engine.bucket), 1, start)
 
 
 def test_what_ends_a_run_early_leaves_what_is_whole_in_the_manifest(
@@ -258,8 +259,8 @@ def test_an_object_that_is_not_what_the_manifest_says_is_exported_again(
     for table in TABLES:
         airflow.execute(f'INSERT INTO "{table}" VALUES (2)')
     if damaged is None:
-        s3_client().delete_object(Bucket=engine.bucket, Key=JOB)
+        s3_client(REGION).delete_object(Bucket=engine.bucket, Key=JOB)
     else:
-        s3_client().put_object(Bucket=engine.bucket, Key=JOB, Body=damaged, ChecksumAlgorithm="SHA256")
+        s3_client(REGION).put_object(Bucket=engine.bucket, Key=JOB, Body=damaged, ChecksumAlgorithm="SHA256")
     engine.export(TABLES)
     assert {table: rows(engine, table) for table in TABLES} == dict.fromkeys(TABLES, 1) | {"job": 2}

@@ -7,6 +7,7 @@ import pytest
 from metadata_export.aws import s3_client
 from metadata_export.storage import Store
 
+from local.aws.settings import REGION
 from tests.integration.engine.conftest import PREFIX, Database, Engine
 from tests.waiting import wait_until
 
@@ -21,8 +22,10 @@ TABLES = {"variable": "full"}
 def job(engine: Engine, database: Database) -> Iterator[str]:
     """A Glue job whose runs last, and a lock that a newer execution holds."""
     database.execute("CREATE TABLE variable (id int, key text)", "INSERT INTO variable VALUES (1, 'one')")
-    s3_client().put_object(Bucket=engine.bucket, Key="script.py", Body=b"import time\ntime.sleep(600)")
-    Store(s3_client(), engine.bucket).put_json(LOCK, {"execution_arn": OTHER_ARN, "export_id": OTHER["--EXPORT_ID"]})
+    s3_client(REGION).put_object(Bucket=engine.bucket, Key="script.py", Body=b"import time\ntime.sleep(600)")
+    Store(s3_client(REGION), engine.bucket).put_json(
+        LOCK, {"execution_arn": OTHER_ARN, "export_id": OTHER["--EXPORT_ID"]}
+    )
     command = {"Name": "glueetl", "ScriptLocation": f"s3://{engine.bucket}/script.py", "PythonVersion": "3"}
     role = "arn:aws:iam::000000000000:role/glue"
     name = boto3.client("glue").create_job(Name=database.name, Role=role, Command=command, GlueVersion="5.1")["Name"]
@@ -55,4 +58,4 @@ def test_a_redriven_run_yields_to_an_export_at_work_and_takes_the_lock_over_when
     code, _, error = engine.run_script(TABLES, publish=False, JOB_NAME=job, EXECUTION_ARN=ARN)
     assert code == 0, error[-3000:]
     assert engine.keys(PREFIX) == [f"{PREFIX}variable_143022.csv.gz"]
-    assert Store(s3_client(), engine.bucket).get_json(LOCK)["execution_arn"] == ARN
+    assert Store(s3_client(REGION), engine.bucket).get_json(LOCK)["execution_arn"] == ARN

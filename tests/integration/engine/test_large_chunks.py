@@ -26,6 +26,7 @@ from metadata_export.storage import Store
 from metadata_export.task import Failure, Result, Session, Task, run_task
 from psycopg.pq import TransactionStatus
 
+from local.aws.settings import REGION
 from tests.integration.engine.conftest import PREFIX, ROOT, Database, Engine
 from tests.integration.engine.test_round_trip import assert_equal, load
 
@@ -80,7 +81,7 @@ def export(
 ) -> dict[str, Any]:
     """Export the table log and return its entry in the manifest."""
     arguments = parse_arguments(engine.arguments({"log": rule}, **({"MAX_CONNECTIONS": "4"} | changes)))
-    store = Store(s3_client(), engine.bucket)
+    store = Store(s3_client(REGION), engine.bucket)
     manifest = export_group(arguments, source or engine.database.source(), store, 2, tasks.start)
     return dict(manifest["tables"]["log"])
 
@@ -97,7 +98,7 @@ def assert_sound(engine: Engine, database: Database, table: dict[str, Any], rows
     database.execute("CREATE TABLE loaded (LIKE log)")
     load(database, engine, "log", "loaded")
     assert_equal(database, rows, "loaded")
-    head = s3_client().head_object(Bucket=engine.bucket, Key=table["key"], ChecksumMode="ENABLED")
+    head = s3_client(REGION).head_object(Bucket=engine.bucket, Key=table["key"], ChecksumMode="ENABLED")
     names = ("key", "rows", "csv_bytes", "object_bytes", "checksum_sha256", "part_sizes", "window")
     entry = ManifestTable(**{name: table[name] for name in names}, content=table)
     facts = ObjectFacts(head["ContentLength"], head.get("ChecksumSHA256"))

@@ -1,14 +1,16 @@
 """What an export costs the database that others work with."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 import pytest
-from metadata_export.errors import ExportError
-from metadata_export.source import BEHAVIOUR_SETTINGS, source_error
+from metadata_export.errors import ExportError, TransientSourceError
+from metadata_export.source import BEHAVIOUR_SETTINGS, naming, source_error
 
+from local.postgres import USER
 from tests.integration.engine.conftest import Database, Engine
 
 SESSIONS = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'metadata_export%'"
@@ -139,3 +141,84 @@ def test_sessions_end_by_themselves_when_nobody_talks_to_them(engine: Engine, da
         assert limit == ("5min",)
         assert connection.execute("SHOW transaction_read_only").fetchone() == ("on",)
         connection.execute("ROLLBACK")
+
+
+LIMITS = {  # what the role, the database or the server may say, and who would end the transaction for it
+    "statement_timeout": "300ms",
+    "lock_timeout": "1ms",
+    "idle_in_transaction_session_timeout": "300ms",
+    "idle_session_timeout": "300ms",
+    "transaction_timeout": "300ms",  # PostgreSQL 17
+}
+PAUSED_SECONDS = 1
+
+
+@pytest.mark.parametrize("postgres_server", [16, 18], ids=["PostgreSQL 16", "PostgreSQL 18"], indirect=True)
+@pytest.mark.parametrize("owner", ["ROLE", "DATABASE"])
+def test_given_limits_of_the_role_or_database_when_exported_then_none_ends_the_export(
+    engine: Engine, database: Database, owner: str
+) -> None:
+    # GIVEN a table that takes longer than every limit
+    database.execute("CREATE TABLE xcom (id int, value text)")
+    database.execute("INSERT INTO xcom SELECT g, repeat(md5(g::text), 40) FROM generate_series(1, 250000) g")
+
+    # WHEN it is exported
+    with limits(database, owner, LIMITS) as limited:
+        assert len(limited) >= len(LIMITS) - 1
+        manifest = engine.export({"xcom": "full"})
+
+    # THEN it is all there
+    assert manifest["tables"]["xcom"]["rows"] == 250_000
+
+
+@pytest.mark.parametrize("postgres_server", [16, 18], ids=["PostgreSQL 16", "PostgreSQL 18"], indirect=True)
+@pytest.mark.parametrize("shared", [False, True], ids=["a new snapshot", "that of another"])
+def test_given_limits_of_the_role_when_its_transaction_pauses_then_it_lives(database: Database, shared: bool) -> None:
+    with limits(database, "ROLE", LIMITS), database.source().connect() as holder, database.source().connect() as reader:
+        database.source().begin(holder)
+        snapshot_id = str(holder.execute("SELECT pg_catalog.pg_export_snapshot()").fetchall()[0][0])
+        database.source().begin(reader, snapshot_id if shared else None)
+        time.sleep(PAUSED_SECONDS)
+        for connection in (holder, reader):
+            assert connection.execute("SELECT 1").fetchall() == [(1,)]
+            connection.execute("ROLLBACK")
+
+
+def test_given_a_server_that_drops_slow_readers_when_a_reader_pauses_then_its_copy_goes_on(database: Database) -> None:
+    with limits(database, "ROLE", {"tcp_user_timeout": "100ms"}), database.source().connect() as connection:
+        database.source().begin(connection)
+        rows = 0
+        with connection.cursor().copy(
+            "COPY (SELECT repeat('x', 2000) FROM generate_series(1, 20000)) TO STDOUT"
+        ) as copy:
+            for _ in copy:
+                rows += 1
+                if rows == 10:
+                    time.sleep(3)  # the sockets' buffers are full long before
+        connection.execute("ROLLBACK")
+    assert rows == 20_000
+
+
+@pytest.mark.parametrize(
+    "limit", ["idle_in_transaction_session_timeout", "transaction_timeout", "idle_session_timeout"]
+)
+def test_a_connection_that_a_limit_has_ended_is_lost_and_may_be_had_again(database: Database, limit: str) -> None:
+    with database.connect() as connection:
+        connection.execute(f"SET {limit} TO '100ms'")
+        if limit != "idle_session_timeout":
+            connection.execute("BEGIN")
+        time.sleep(PAUSED_SECONDS)
+        with pytest.raises(TransientSourceError, match=r"cannot read: .*SQLSTATE"), naming("read"):
+            connection.execute("SELECT 1")
+
+
+@contextmanager
+def limits(database: Database, owner: str, settings: dict[str, str]) -> Iterator[list[str]]:
+    """Give the role or the database limits, as far as this server knows them; yield their names."""
+    name = USER if owner == "ROLE" else database.name
+    known = [row[0] for row in database.rows("SELECT name FROM pg_settings") if row[0] in settings]
+    database.execute(*(f"ALTER {owner} {name} SET {each} TO '{settings[each]}'" for each in known))
+    try:
+        yield known
+    finally:
+        database.execute(f"ALTER {owner} {name} RESET ALL")

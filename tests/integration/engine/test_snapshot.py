@@ -17,6 +17,7 @@ from metadata_export.aws import s3_client
 from metadata_export.errors import ExportError
 from metadata_export.storage import Store
 
+from local.aws.settings import REGION
 from tests.integration.engine.conftest import PREFIX, RUNS_PREFIX, Database, Engine
 from tests.waiting import wait_until
 
@@ -117,7 +118,7 @@ def test_a_claim_whose_holder_has_ended_is_not_believed(engine: Engine, database
     export_groups(engine)
 
     # WHEN a group whose table is lost is exported again, as a redrive does
-    s3_client().delete_object(Bucket=engine.bucket, Key=f"{PREFIX}dag_run_143022.csv.gz")
+    s3_client(REGION).delete_object(Bucket=engine.bucket, Key=f"{PREFIX}dag_run_143022.csv.gz")
     names = json.dumps(list(GROUPS))
     manifest = engine.export(GROUPS["runs"], EXPORT_GROUP="runs", EXPORT_GROUPS=names, JOB_RUN_ID="jr_again")
 
@@ -142,7 +143,7 @@ def test_a_snapshot_of_the_same_name_but_another_moment_is_refused(engine: Engin
             "moment": "1:1:",
             "claimed_at": "x",
         }
-        Store(s3_client(), engine.bucket).put_json(f"{RUNS_PREFIX}_snapshot.json", claim)
+        Store(s3_client(REGION), engine.bucket).put_json(f"{RUNS_PREFIX}_snapshot.json", claim)
 
         # WHEN a run would import it
         manifest = engine.export(GROUPS["runs"], EXPORT_GROUP="runs", EXPORT_GROUPS='["runs", "tasks"]')

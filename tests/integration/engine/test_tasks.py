@@ -1,5 +1,6 @@
 """Tasks on a real database: retries, connections, and credentials that expire."""
 
+import gzip
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,8 @@ from metadata_export.source import Source
 from metadata_export.statements import Statement
 from metadata_export.task import Failure, Session, TableTask, run_task
 
+from local.aws.faults.client import Faults
+from local.aws.settings import REGION
 from tests.integration.engine.conftest import Database, Engine
 
 COPY = (TableTask("one", "day/one", Statement("COPY public.one TO STDOUT (FORMAT csv)", ""), b"id\n"),)
@@ -30,7 +33,7 @@ def holder(engine: Engine, database: Database) -> Iterator[str]:
 
 
 def session(engine: Engine, source: Source, snapshot_id: str) -> Session:
-    return Session(source, snapshot_id, engine.bucket, attempts=2)
+    return Session(source, snapshot_id, REGION, engine.bucket, attempts=2)
 
 
 def test_credentials_that_expire_meanwhile_are_enough_for_the_tasks_to_come(
@@ -104,6 +107,26 @@ def test_a_session_that_the_server_ends_in_the_middle_fails_the_task(
     assert not failure.ends_run
     assert "cannot export the table one" in failure.message
     assert engine.keys() == []
+
+
+def test_given_s3_s_answer_to_the_last_request_of_an_upload_is_lost_then_the_table_is_exported(
+    engine: Engine, database: Database
+) -> None:
+    # GIVEN a table of several parts
+    database.execute(
+        "CREATE TABLE log (id int, a text, b text)",
+        """INSERT INTO log SELECT g, encode(sha256(g::text::bytea), 'hex'), encode(sha256((-g)::text::bytea), 'hex')
+           FROM generate_series(1, 120000) g""",
+    )
+    lost = Faults(engine.aws.endpoint).refuse("s3", "CompleteMultipartUpload", "InternalError", 500, after=True)
+
+    # WHEN S3 completes its upload, says that it could not, and knows no such upload when asked again
+    manifest = engine.export({"log": "full"})
+
+    # THEN the object decides
+    assert lost.hits == 1
+    assert manifest["tables"]["log"]["rows"] == 120_000
+    assert gzip.decompress(engine.body("log")).count(b"\n") == 120_001
 
 
 def test_psycopg_runs_its_binary_implementation() -> None:

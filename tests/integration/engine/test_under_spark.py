@@ -13,6 +13,7 @@ import pytest
 from metadata_export.aws import s3_client
 from metadata_export.storage import Store
 
+from local.aws.settings import REGION
 from tests.integration.engine.conftest import PASSWORD, PREFIX, ROOT, RUNS_PREFIX, Database, Engine
 from tests.waiting import wait_until
 
@@ -142,7 +143,7 @@ def test_connections_that_are_kept_are_no_more_than_allowed_and_go_before_the_sn
         assert process.poll() is None
 
         # AND the run ends well when the sibling is there
-        Store(s3_client(), engine.bucket).put_json(f"{RUNS_PREFIX}_snapshot_definitions.json", {})
+        Store(s3_client(REGION), engine.bucket).put_json(f"{RUNS_PREFIX}_snapshot_definitions.json", {})
         _, error = process.communicate(timeout=60)
         assert process.returncode == 0, error[-3000:]
         assert database.open_transactions() == 0

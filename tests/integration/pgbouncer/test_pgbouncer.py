@@ -76,7 +76,8 @@ def test_given_an_export_through_pgbouncer_when_it_has_ended_then_its_server_con
 ) -> None:
     bouncer = bouncer_of(LARGE_POOL)
     pooled = [server for server in bouncer.show("SERVERS") if server["user"] == READER]
-    names = ("TimeZone", "search_path", "statement_timeout", "row_security", "default_transaction_isolation", "jit")
+    names = ("TimeZone", "search_path", "statement_timeout", "tcp_user_timeout", "row_security", "jit")
+    names += ("default_transaction_isolation",)
     state = sql.SQL(", ").join(sql.SQL("current_setting({})").format(name) for name in names)
     query = sql.SQL("SELECT pg_backend_pid(), {}, (SELECT count(*) FROM pg_prepared_statements)").format(state)
 

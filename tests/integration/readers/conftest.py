@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 
 from local.aws import server
+from local.aws.settings import REGION
 from local.postgres import PostgresServer
 from tests.integration.engine.conftest import Database, Engine, postgres_server, running_aws, s3_client  # noqa: F401
 from tests.integration.engine.test_round_trip import HOSTILE_TEXTS, TYPES
@@ -96,7 +97,7 @@ def exported(
         for name, value in running_aws.env.items():
             environment.setenv(name, value)
         s3_client.cache_clear()
-        s3_client().create_bucket(Bucket="readers")
+        s3_client(REGION).create_bucket(Bucket="readers")
         engine = Engine(database, "readers", running_aws)
         manifest = engine.export(dict.fromkeys(tables, "full"))
         summary.write_bytes(gzip.compress(json.dumps({"details": manifest["tables"]}).encode()))

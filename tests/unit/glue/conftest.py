@@ -1,14 +1,13 @@
 """Unit tests of the engine: no network; AWS in this process (moto)."""
 
-import os
 import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "glue"))
-os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
 
 import pytest  # noqa: E402
 from metadata_export.aws import s3_client  # noqa: E402
@@ -19,6 +18,7 @@ from metadata_export.storage import Store  # noqa: E402
 from moto import mock_aws  # noqa: E402
 
 BUCKET = "exports"
+REGION: Final = "eu-central-1"
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +34,8 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
         s3_client.cache_clear()
-        client = s3_client()
-        client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        client = s3_client(REGION)
+        client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         yield Store(client, BUCKET)
     s3_client.cache_clear()
 

@@ -1,12 +1,12 @@
 import json
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from metadata_export.arguments import parse_arguments
 from metadata_export.errors import ArgumentError
 
 VALUES = {
+    "AWS_REGION": "eu-central-1",
     "S3_OUTPUT_PATH": "s3://bucket/exports/env-backups/2026/12/11/",
     "DATABASE_NAME": "AirflowMetadata",
     "EXPORT_TABLES": '[{"table": "dag_run", "window": "run"}]',
@@ -28,6 +28,7 @@ def argv(**changes: str) -> list[str]:
 def test_given_the_contract_s_arguments_and_glue_s_own_then_all_are_understood() -> None:
     own = ["--JOB_NAME", "job", "--enable-metrics", "true", "--additional-python-modules", "s3://b/w.gluewheels.zip"]
     arguments = parse_arguments([*own, *argv()])
+    assert arguments.region == "eu-central-1"
     assert (arguments.bucket, arguments.prefix) == ("bucket", "exports/env-backups/2026/12/11/")
     assert arguments.tables == {"dag_run": "run"}
     assert arguments.cutoff == datetime(2026, 11, 11, 14, 30, 22, tzinfo=UTC)
@@ -62,6 +63,7 @@ def test_given_a_table_s_name_then_its_key_holds_only_what_s3_clients_take(table
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("AWS_REGION", "eu_central_1"),
         ("S3_OUTPUT_PATH", "s3://bucket/no-slash"),
         ("EXPORT_TABLES", "not json"),
         ("EXPORT_TABLES", '[{"table": "x", "window": "sometimes"}]'),
@@ -86,8 +88,9 @@ def test_given_a_wrong_value_then_the_error_names_argument_and_value(name: str, 
     assert f"--{name}" in str(caught.value)
 
 
-def test_given_a_missing_argument_then_the_error_names_it() -> None:
+@pytest.mark.parametrize("name", ["AWS_REGION", "DATABASE_NAME"])
+def test_given_a_missing_argument_then_the_error_names_it(name: str) -> None:
     words = argv()
-    without: list[Any] = words[:2] + words[4:]
-    with pytest.raises(ArgumentError, match="--DATABASE_NAME"):
-        parse_arguments(without)
+    at = words.index(f"--{name}")
+    with pytest.raises(ArgumentError, match=f"--{name}"):
+        parse_arguments(words[:at] + words[at + 2 :])

@@ -31,7 +31,7 @@ ARGUMENTS = replace(
 @pytest.fixture
 def glue(store: Store) -> Iterator[Stubber]:
     """A Glue that answers what the test says, and is asked nothing else."""
-    with Stubber(glue_client()) as stub:
+    with Stubber(glue_client("eu-central-1")) as stub:
         yield stub
         stub.assert_no_pending_responses()
 

@@ -34,7 +34,7 @@ def test_given_a_connection_that_names_a_secret_then_its_credentials_are_read() 
 
 def test_given_credentials_then_no_repr_of_what_travels_holds_the_password() -> None:
     source = Source(parse_secret("s", json.dumps(SECRET)), 60, "name")
-    assert PASSWORD not in repr(Session(source, "snapshot", "bucket", 4))
+    assert PASSWORD not in repr(Session(source, "snapshot", "eu-central-1", "bucket", 4))
     assert PASSWORD not in str(source.credentials)
 
 

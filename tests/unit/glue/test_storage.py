@@ -4,7 +4,10 @@ from unittest.mock import MagicMock
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
+from botocore.stub import Stubber
+from metadata_export.aws import s3_client
 from metadata_export.errors import StorageError, TransientStorageError
+from metadata_export.parts import Part, composite_checksum
 from metadata_export.storage import Store
 
 
@@ -30,6 +33,52 @@ def test_given_unfinished_uploads_then_only_those_of_the_run_s_keys_are_aborted(
     assert store.abort_uploads("day/", {"day/a"}) == 2
     left = store.s3.list_multipart_uploads(Bucket=store.bucket)["Uploads"]
     assert [upload["Key"] for upload in left] == ["day/b"]
+
+
+# SHA-256 of b"first" and of b"last" in base64, and what S3 makes of the two
+PARTS = [
+    Part(1, 5, '"1"', "p5N7ZLjKpY8Dchu2us9ceMsjX+vg5wsbhM2ZVBRhoI4="),
+    Part(2, 4, '"2"', "NUfLESrESJryMQwGJs26bzCXoq1aO0Ld07WcdsegeaM="),
+]
+COMPOSITE = composite_checksum(PARTS)
+
+
+def complete(head: dict[str, Any] | str) -> None:
+    """Complete an upload that S3 says it does not know; what it says of the object is `head`, or an error."""
+    store = Store(s3_client("eu-central-1"), "bucket")
+    with Stubber(store.s3) as s3:
+        s3.add_client_error("complete_multipart_upload", "NoSuchUpload", "aborted or completed", 404)
+        if isinstance(head, str):
+            s3.add_client_error("head_object", head, http_status_code=int(head))
+        else:
+            s3.add_response("head_object", head, {"Bucket": "bucket", "Key": "key", "ChecksumMode": "ENABLED"})
+        store.complete_upload("key", "an upload", PARTS)
+
+
+def test_given_a_completion_whose_answer_was_lost_then_the_object_itself_is_believed() -> None:
+    complete({"ContentLength": 9, "ChecksumSHA256": COMPOSITE})
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "404",
+        {"ContentLength": 8, "ChecksumSHA256": COMPOSITE},
+        {"ContentLength": 9, "ChecksumSHA256": COMPOSITE.replace("-2", "-1")},
+        {"ContentLength": 9},
+    ],
+    ids=["no object", "another size", "another checksum", "no checksum"],
+)
+def test_given_an_upload_that_was_aborted_then_its_completion_fails_whatever_is_there(
+    head: dict[str, Any] | str,
+) -> None:
+    with pytest.raises(StorageError, match=r"cannot complete the upload of s3://bucket/key: .*NoSuchUpload"):
+        complete(head)
+
+
+def test_given_an_object_that_may_not_be_looked_at_then_that_is_the_error() -> None:
+    with pytest.raises(StorageError, match="cannot look at s3://bucket/key"):
+        complete("403")
 
 
 def client_error(code: str, status: int) -> ClientError:

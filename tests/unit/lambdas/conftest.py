@@ -21,6 +21,7 @@ os.environ.update(
     POWERTOOLS_TRACE_DISABLED="true",
     POWERTOOLS_SERVICE_NAME="unit-test",
     POWERTOOLS_METRICS_NAMESPACE="MwaaMetadataExport",
+    GLUE_LOG_GROUP="/aws-glue/jobs/prod-metadata-export/output",
 )
 
 import pytest  # noqa: E402

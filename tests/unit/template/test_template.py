@@ -136,6 +136,20 @@ def test_the_job_gets_exactly_the_arguments_of_the_contracts():
     assert {name for name in given if name.isupper()} == documented
 
 
+def test_a_run_writes_into_the_stack_s_log_groups_and_alerts_lead_to_what_it_printed():
+    # https://docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging.html: <prefix>/output is stdout and stderr
+    [job] = resources("AWS::Glue::Job").values()
+    prefix = job["Properties"]["DefaultArguments"]["--custom-logGroup-prefix"]["Fn::Sub"]
+    groups = {name: group["Properties"]["LogGroupName"] for name, group in resources("AWS::Logs::LogGroup").items()}
+    of_glue = {name: group["Fn::Sub"] for name, group in groups.items() if "/aws-glue/" in str(group)}
+    assert of_glue == {"ExportJobOutput": f"{prefix}/output", "ExportJobSystem": f"{prefix}/error"}
+
+    functions = resources("AWS::Serverless::Function").values()
+    variables = [function["Properties"]["Environment"]["Variables"] for function in functions]
+    linked = [each["GLUE_LOG_GROUP"] for each in variables if "GLUE_LOG_GROUP" in each]
+    assert linked == [{"Ref": "ExportJobOutput"}] * 2
+
+
 @pytest.mark.parametrize("name", template()["Parameters"])
 def test_every_parameter_says_what_it_is(name):
     parameter = template()["Parameters"][name]

@@ -32,7 +32,10 @@ NOW = datetime(2026, 12, 11, 14, 40, 22, tzinfo=UTC)
 def summarise(store, results=None) -> dict:
     """Return the summary of what the store holds."""
     found = event(results)
-    return build_summary(found, verify_groups(found, store), NOW, "/aws-glue/jobs/error") | Comparison().to_json()
+    return (
+        build_summary(found, verify_groups(found, store), NOW, "/aws-glue/jobs/prod-metadata-export/output")
+        | Comparison().to_json()
+    )
 
 
 def test_given_a_complete_export_then_the_summary_is_the_contract(store):

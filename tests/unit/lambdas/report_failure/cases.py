@@ -13,7 +13,10 @@ STARTED = datetime(2026, 12, 11, 14, 30, 22, tzinfo=UTC)
 EXPORT_ID = "20261211T143022Z"
 LAYOUT = Layout(BUCKET, "exports", "prod")
 SETTINGS = Settings(
-    LAYOUT, "prod-metadata-export", "arn:aws:sns:eu-central-1:123456789012:alerts", "/aws-glue/jobs/error"
+    LAYOUT,
+    "prod-metadata-export",
+    "arn:aws:sns:eu-central-1:123456789012:alerts",
+    "/aws-glue/jobs/prod-metadata-export/output",
 )
 RUN_ID = "jr_" + "a1" * 32
 

@@ -37,9 +37,20 @@ def expect_stop(stub, *names: str, errors: tuple[dict, ...] = ()) -> None:
     stub.add_response("batch_stop_job_run", {"Errors": list(errors)}, {"JobName": JOB, "JobRunIds": list(names)})
 
 
-def stop(stub, patience: float = 10) -> Stopped:
-    """Stop the runs of the failed execution."""
-    return GlueRuns(stub.client, JOB, sleep=lambda seconds: None).stop(execution(), patience)
+def stop(stub, patience: float = 10, look: float = 0) -> Stopped:
+    """Stop the runs of the failed execution, by a clock that goes on in its sleep and, by `look`, when looked at."""
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    def clock() -> float:
+        nonlocal now
+        now += look
+        return now
+
+    return GlueRuns(stub.client, JOB, sleep, clock).stop(execution(), patience)
 
 
 def test_given_active_runs_then_exactly_this_executions_are_stopped(stub):
@@ -81,6 +92,13 @@ def test_given_a_run_that_does_not_end_then_it_is_named_after_the_patience(stub)
     answer(stub, run("one", "STOPPING"))
     answer(stub, run("one", "STOPPING"))
     assert stop(stub, patience=10) == Stopped(stopped=("one",), still_active=("one",))
+
+
+def test_given_glue_is_slow_then_the_patience_ends_no_later(stub):
+    answer(stub, run("one"))
+    expect_stop(stub, "one")
+    answer(stub, run("one", "STOPPING"))
+    assert stop(stub, patience=10, look=5).still_active == ("one",)
 
 
 def test_given_glue_does_not_stop_a_run_then_it_is_named_with_the_reason(stub):

@@ -9,6 +9,7 @@ from export_contracts.console import execution_url, log_url
 from tests.unit.lambdas.plan_export.cases import ARN
 
 RUN_ID = "jr_" + "0f" * 32
+LOG_GROUP = "/aws-glue/jobs/prod-metadata-export/output"
 JOB_RUN = {"Arguments": {"--CUTOFF": "null"}, "Id": RUN_ID, "JobName": "x", "JobRunState": "FAILED"}
 
 
@@ -90,11 +91,12 @@ def test_given_a_hostile_message_then_it_is_one_line_without_credentials():
 def test_given_a_partition_then_the_links_lead_to_its_console(arn, start):
     assert execution_url(arn).startswith(start)
     assert execution_url(arn).endswith(arn)
-    assert log_url(arn, "/aws-glue/jobs/error", RUN_ID).startswith(start)
+    assert log_url(arn, LOG_GROUP, RUN_ID).startswith(start)
 
 
-def test_given_a_run_then_the_link_leads_to_its_log_stream():
-    assert log_url(ARN, "/aws-glue/jobs/error", RUN_ID).endswith(
-        f"#logsV2:log-groups/log-group/$252Faws-glue$252Fjobs$252Ferror/log-events/{RUN_ID}"
+def test_given_a_run_then_the_link_leads_to_its_log_streams():
+    assert log_url(ARN, LOG_GROUP, RUN_ID).endswith(
+        "#logsV2:log-groups/log-group/$252Faws-glue$252Fjobs$252Fprod-metadata-export$252Foutput"
+        f"$3FlogStreamNameFilter$3D{RUN_ID}"
     )
-    assert log_url(ARN, "/aws-glue/jobs/error", None) is None
+    assert log_url(ARN, LOG_GROUP, None) is None
