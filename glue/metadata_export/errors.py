@@ -35,6 +35,12 @@ class StorageError(ExportError):
     """S3 refuses what is asked of it."""
 
 
+class WorkerError(ExportError):
+    """A process that exports has ended, or has lost the connection that it kept."""
+
+    transient = True
+
+
 class TransientSourceError(SourceError):
     """The database cannot be reached, or ended the connection."""
 
