@@ -2,7 +2,8 @@
 
 import sys
 
-from metadata_export.job import main
-
 if __name__ == "__main__":
+    # Not above: processes that this one starts import this file too, and need no Spark.
+    from metadata_export.job import main
+
     main(sys.argv[1:])

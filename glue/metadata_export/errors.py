@@ -39,6 +39,12 @@ class TableError(ExportError):
     """A table cannot be exported; the others can."""
 
 
+class WorkerError(ExportError):
+    """A process that exports has ended, or has lost the connection that it kept."""
+
+    transient = True
+
+
 class TransientSourceError(SourceError):
     """The database cannot be reached, or ended the connection."""
 

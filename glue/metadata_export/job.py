@@ -12,11 +12,12 @@ from metadata_export.arguments import Arguments, parse_arguments
 from metadata_export.aws import glue_client, s3_client, secretsmanager_client
 from metadata_export.current_export import hold_lock
 from metadata_export.errors import ExportError, describe
-from metadata_export.export import announcing_failure, export_group
+from metadata_export.export import StartTasks, announcing_failure, export_group
+from metadata_export.processes import ProcessRunner, process_runner
 from metadata_export.secret import read_credentials
 from metadata_export.siblings import ended_groups
 from metadata_export.source import Source
-from metadata_export.spark import ATTEMPTS, SparkRunner, start_spark
+from metadata_export.spark import ATTEMPTS, SparkRunner, prepare_workers, start_spark
 from metadata_export.storage import Store
 from metadata_export.task import Session
 
@@ -44,29 +45,49 @@ def _export(argv: Sequence[str]) -> None:
     log.info(f"exporting the group {arguments.group} of {arguments.database_name}", tables=sorted(arguments.tables))
     name = f"metadata_export {arguments.export_id} {arguments.group}"
     with ThreadPoolExecutor(1, thread_name_prefix="spark") as thread:
-        # Spark takes seconds to start, most of them in another process: meanwhile this one reads secret and catalog.
-        _export_with(thread.submit(start_spark, name, arguments.parallelism, arguments.region), name, arguments)
+        _export_beside(thread, name, arguments)
 
 
-def _export_with(starting: "Future[SparkContext]", name: str, arguments: Arguments) -> None:
+def _export_beside(thread: ThreadPoolExecutor, name: str, arguments: Arguments) -> None:
+    # Spark takes seconds to start, most of them in another process: meanwhile this one reads secret and catalog.
+    starting = thread.submit(start_spark, name)
     region = arguments.region
     store, glue = Store(s3_client(region), arguments.bucket), glue_client(region)
     with announcing_failure(arguments, store):
         hold_lock(arguments, store, glue)
         credentials = read_credentials(glue, secretsmanager_client(region), arguments.connection_name)
+    if credentials.expires_at is None:
+        preparing = thread.submit(_prepared, starting, arguments.parallelism, region)
+        start_tasks: StartTasks = partial(_tasks_in_spark, preparing)
+    else:
+        start_tasks = partial(_tasks_in_processes, starting, arguments.parallelism)
     source = Source(credentials, arguments.statement_timeout_seconds, name)
     ended = partial(ended_groups, glue, arguments.job_name, arguments.export_id)
-    export_group(arguments, source, store, ATTEMPTS, partial(_tasks_in_spark, starting), ended)
+    export_group(arguments, source, store, ATTEMPTS, start_tasks, ended)
+
+
+def _prepared(starting: "Future[SparkContext]", workers: int, region: str) -> SparkContext:
+    context = starting.result()
+    prepare_workers(context, workers, region)
+    return context
 
 
 @contextmanager
-def _tasks_in_spark(starting: "Future[SparkContext]", session: Session) -> Iterator[SparkRunner]:
-    context = starting.result()
-    log.info("Spark is ready", master=context.master, slots=context.defaultParallelism)
+def _tasks_in_spark(preparing: "Future[SparkContext]", session: Session) -> Iterator[SparkRunner]:
+    context = preparing.result()
+    log.info("Spark is ready", master=context.master)
     try:
         yield SparkRunner(context, session)
     except BaseException:
         context.stop()  # with it end the tasks that are under way, before their uploads are aborted
         raise
-    if session.source.credentials.expires_at is not None:
-        context.stop()  # with it the connections that its workers have kept, while the snapshot is held for others
+
+
+@contextmanager
+def _tasks_in_processes(starting: "Future[SparkContext]", processes: int, session: Session) -> Iterator[ProcessRunner]:
+    """Run the tasks beside Spark, since it decides itself which of its workers runs what."""
+    log.info(f"the credentials expire: up to {processes} processes of this machine open a connection each and keep it")
+    with process_runner(session, processes) as runner:
+        yield runner
+    if error := starting.exception():
+        log.warning(f"Spark did not start, which this run did not need: {describe(error)}")

@@ -1,6 +1,7 @@
 """Spark as a pool of processes: no DataFrame, one task per piece of work, started from threads of the driver."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,34 +12,42 @@ from pyspark import SparkConf, SparkContext, TaskContext
 
 from metadata_export.aws import s3_client
 from metadata_export.errors import ExportError, TableError
+from metadata_export.log import warning
 from metadata_export.task import Failure, Result, Session, Task, run_task
 
 ATTEMPTS = 4
+CANCEL_SECONDS = 30
 
 
-def start_spark(app_name: str, parallelism: int, region: str) -> SparkContext:
-    """Start Spark as the environment configures it, with a Python worker for each task of those that run together.
+def start_spark(app_name: str) -> SparkContext:
+    """Start Spark as the environment configures it.
 
     After a success nobody needs to stop it: it ends with the process, which Glue waits for. `SparkContext.stop` would
     wait for up to a second more, for accumulators that nothing here uses.
 
-    Args:
-        parallelism: how many tasks run at a time at most. Spark gives them its workers in turn, and with credentials
-            that expire each worker keeps a connection: more workers than tasks would be more connections than allowed.
-        region: of the S3 client that each worker will need.
-
     Raises:
-        ExportError: the workers cannot start, or lack this package.
+        ExportError: it cannot start.
     """
     conf = SparkConf().setAppName(app_name).set("spark.task.maxFailures", str(ATTEMPTS))
-    context = SparkContext(conf=conf)
+    try:
+        context = SparkContext(conf=conf)
+    except Py4JError as error:
+        raise ExportError(f"start Spark: {_last_python_error(str(error))}") from None
     context.setLogLevel("ERROR")
-    _start_workers(context, min(parallelism, context.defaultParallelism), region)
     return context
 
 
-def _start_workers(context: SparkContext, workers: int, region: str) -> None:
-    """Start Python workers at the same time, with what each of them needs before its first row."""
+def prepare_workers(context: SparkContext, workers: int, region: str) -> None:
+    """Start Python workers at the same time, with what each of them needs before its first row.
+
+    Args:
+        workers: how many tasks will run at a time. Not more, whatever there are slots; and not as few as Spark says
+            there are (`defaultParallelism`), since on a cluster it says 2 until its executors have come.
+        region: of the S3 client that each worker will need.
+
+    Raises:
+        ExportError: they cannot start, or lack this package.
+    """
     with _described(context, f"start {workers} Python workers"):
         context.parallelize(range(workers), workers).foreach(partial(_prepare_worker, region))
 
@@ -69,8 +78,18 @@ class SparkRunner:
         return result
 
     def cancel(self) -> None:
-        """End the tasks that are running."""
+        """End the tasks that are running, and wait until their machines say that they have ended.
+
+        A job that is cancelled is over at once. Its tasks are not: Spark kills their Python workers seconds later, on
+        machines that have not heard of it yet. Until then they upload what nobody would clean up.
+        """
         self.context.cancelAllJobs()
+        deadline = time.monotonic() + CANCEL_SECONDS
+        while running := _running_tasks(self.context):
+            if time.monotonic() > deadline:
+                warning(f"{running} tasks have not ended {CANCEL_SECONDS} s after they were cancelled")
+                return
+            time.sleep(0.1)
 
 
 @contextmanager
@@ -83,6 +102,11 @@ def _described(context: SparkContext, description: str, kind: type[ExportError] 
         raise kind(f"{description}: {_last_python_error(str(error))}") from None
 
 
+def _running_tasks(context: SparkContext) -> int:
+    """Return how many tasks the executors have not reported as ended; PySpark's own StatusTracker cannot tell."""
+    return sum(executor.numRunningTasks() for executor in context._jsc.sc().statusTracker().getExecutorInfos())
+
+
 def _attempt(session: Session, task: Task) -> Result:
     running = TaskContext.get()
     return run_task(session, task, running.attemptNumber() if running else 0)
@@ -92,4 +116,5 @@ def _last_python_error(text: str) -> str:
     """Return the line that matters of a Java exception: the end of a Python traceback in it, or why Spark gave up."""
     errors = re.findall(r"^[\w.]*(?:Error|Exception|Exit|Interrupt)\b.*$", text, flags=re.MULTILINE)
     errors = errors or re.findall(r"most recent failure: (.+)$", text, flags=re.MULTILINE)  # a worker that died
+    errors = errors or re.findall(r"^: (.+)$", text, flags=re.MULTILINE)  # Java's own, before any Python ran
     return errors[-1] if errors else text.strip().splitlines()[0]

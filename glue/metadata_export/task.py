@@ -1,9 +1,9 @@
-"""What runs inside a Spark task: COPY -> gzip -> S3, on one connection that shares the run's snapshot."""
+"""One piece of work, wherever it runs: COPY -> gzip -> S3, on one connection that shares the run's snapshot."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import psycopg
@@ -15,7 +15,7 @@ from metadata_export.copy_out import CopyOut, without_garbage_collector
 from metadata_export.errors import ExportError, StorageError, TableError, describe
 from metadata_export.identity import check_unchanged
 from metadata_export.parts import Part
-from metadata_export.source import Connection, Source, release, source_error
+from metadata_export.source import Connection, Source, releasing, source_error
 from metadata_export.statements import Statement
 from metadata_export.storage import Store
 
@@ -31,7 +31,7 @@ class Session:
     region: str
     bucket: str
     attempts: int
-    """how often Spark starts a task that fails"""
+    """how often a task that fails is started"""
 
 
 @dataclass(frozen=True)
@@ -69,63 +69,48 @@ class Failure:
         return ExportError(self.message) if self.ends_run else TableError(self.message)
 
 
-_kept: dict[str, Connection] = {}  # by snapshot; see _connection
-
 Task = ChunkTask | tuple[TableTask, ...]
 Result = ChunkResult | tuple[TableResult, ...] | Failure
+Opened = Callable[[Session], AbstractContextManager[Connection]]
+"""gives a connection in a transaction with the session's snapshot, for one task"""
 
 
-def run_task(session: Session, task: Task, attempt: int) -> Result:
-    """Run one task on a connection of its own.
+def own_connection(session: Session) -> AbstractContextManager[Connection]:
+    """Open a connection for one task, and release it."""
+    return releasing(session.source.open(session.snapshot_id))
+
+
+def run_task(session: Session, task: Task, attempt: int, opened: Opened = own_connection) -> Result:
+    """Run one task.
 
     Args:
         attempt: 0 for the first.
+        opened: where its connection comes from.
 
     Returns:
         The result, or a Failure where another attempt would not help.
 
     Raises:
-        ExportError: transient, for Spark to start the task again.
+        ExportError: transient, for whoever runs tasks to start this one again.
     """
     connected = False
     try:
-        with _connection(session) as connection:
+        with opened(session) as connection:
             connected = True
             store = Store(s3_client(session.region), session.bucket)
             if isinstance(task, ChunkTask):
-                return _export_chunk(connection, store, task, read_on=_keeps_connections(session))
+                # A connection that is to be kept is not left in the middle of a COPY.
+                read_on = session.source.credentials.expires_at is not None
+                return _export_chunk(connection, store, task, read_on=read_on)
             return _export_tables(connection, store, task)
     except PartsUsedUpError:
         return OVERFLOW
     except ExportError as error:
         if error.transient and attempt + 1 < session.attempts:
-            time.sleep(2**attempt)  # Spark itself starts the next attempt at once
+            time.sleep(2**attempt)  # the next attempt is started at once
             raise
         # What happens on a connection that has the snapshot is the table's fault, unless S3 is out of reach.
         return Failure(describe(error), ends_run=not connected or (isinstance(error, StorageError) and error.transient))
-
-
-@contextmanager
-def _connection(session: Session) -> Iterator[Connection]:
-    """Give a connection with the run's snapshot, for one task.
-
-    Credentials that expire (an IAM token) open connections for minutes only, while those that are open stay: then this
-    process keeps its connection for the tasks to come, as long as none fails on it.
-    """
-    connection = _kept.pop(session.snapshot_id, None) or session.source.open(session.snapshot_id)
-    kept = False
-    try:
-        yield connection
-        kept = _keeps_connections(session)
-    finally:
-        if kept:
-            _kept[session.snapshot_id] = connection
-        else:
-            release(connection)
-
-
-def _keeps_connections(session: Session) -> bool:
-    return session.source.credentials.expires_at is not None
 
 
 def _export_chunk(connection: Connection, store: Store, task: ChunkTask, *, read_on: bool) -> ChunkResult:

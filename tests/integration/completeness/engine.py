@@ -155,7 +155,7 @@ class Engine:
         self._aws, self._log = aws, log
         with log.open("wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, str(WARM_ENGINE), REGION],
+                [sys.executable, str(WARM_ENGINE)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -33,7 +33,7 @@ def main() -> None:
     """Serve until standard input ends."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what the engine and Spark print is no answer
-    spark = start_spark("completeness", parallelism=2, region=sys.argv[1])
+    spark = start_spark("completeness")
     for line in sys.stdin:
         groups: list[list[str]] = json.loads(line)
         with ThreadPoolExecutor(len(groups)) as threads:

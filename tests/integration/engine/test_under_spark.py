@@ -121,7 +121,7 @@ def test_connections_that_are_kept_are_no_more_than_allowed_and_go_before_the_sn
     process = engine.start_script(
         {"log": "full", "variable": "full"},
         publish=False,
-        slots=6,
+        master="local[6,4]",
         MAX_CONNECTIONS="3",
         EXPORT_GROUPS='["runs", "definitions"]',
     )
@@ -170,3 +170,29 @@ def test_two_groups_that_run_at_the_same_time_share_one_snapshot(engine: Engine,
     assert {manifest["consistency"] for manifest in manifests} == {"snapshot"}
     assert sorted(manifest["snapshot"]["role"] for manifest in manifests) == ["claimed", "imported"]
     assert len({manifest["snapshot"]["claimed_by"] for manifest in manifests}) == 1
+
+
+CANNOT_START = "local-cluster[1,1,128]"  # Spark refuses a cluster whose workers are too small for an executor
+
+
+def test_a_spark_that_cannot_start_fails_the_group_in_one_line(engine: Engine, database: Database) -> None:
+    database.execute("CREATE TABLE variable (id int)")
+    code, _, error = engine.run_script({"variable": "full"}, master=CANNOT_START)
+    assert code != 0
+    last_line = error.strip().splitlines()[-1]
+    assert "start Spark: org.apache.spark.SparkException: Asked to launch cluster with 128 MiB/worker" in last_line
+    assert database.open_transactions() == 0
+
+
+def test_a_token_needs_no_spark(engine: Engine, database: Database) -> None:
+    # GIVEN credentials that expire, and a Spark that cannot start
+    database.execute("CREATE TABLE variable (id int)", "INSERT INTO variable VALUES (1)")
+    engine.publish_credentials(expires_at=(datetime.now(UTC) + timedelta(minutes=15)).isoformat())
+    code, output, error = engine.run_script({"variable": "full"}, publish=False, master=CANNOT_START)
+
+    # THEN the export is whole, and the log says what was not needed
+    assert code == 0, error[-3000:]
+    assert engine.manifest()["tables"]["variable"]["rows"] == 1
+    messages = [json.loads(line)["message"] for line in output.splitlines()]
+    assert any(message.startswith("Spark did not start, which this run did not need") for message in messages)
+    assert database.open_transactions() == 0
