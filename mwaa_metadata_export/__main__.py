@@ -11,6 +11,8 @@ from mwaa_metadata_export.commands.costs import cost
 from mwaa_metadata_export.commands.doctor import doctor
 from mwaa_metadata_export.commands.export import export
 from mwaa_metadata_export.commands.listing import list_exports
+from mwaa_metadata_export.commands.publish import publish
+from mwaa_metadata_export.commands.repair import repair
 from mwaa_metadata_export.commands.show import show
 from mwaa_metadata_export.commands.verify import verify
 from mwaa_metadata_export.errors import INTERRUPTED, exit_code
@@ -34,7 +36,7 @@ def cli() -> None:
     """
 
 
-for _command in (doctor, export, list_exports, show, verify, diff, cost):
+for _command in (doctor, export, list_exports, show, verify, diff, cost, publish, repair):
     cli.add_command(_command)
 
 

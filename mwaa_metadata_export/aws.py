@@ -1,7 +1,7 @@
 """AWS as the command line sees it: one session, clients that are bounded in time, errors that say what to do."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -70,6 +70,16 @@ def call(action: str, advice: str = _ADVICE) -> Iterator[None]:
 def missing(error: ClientError) -> bool:
     """Say whether AWS answered that there is no such thing."""
     return error_code(error) in _MISSING
+
+
+def read_or_none(read: Callable[[], Any]) -> Any:
+    """Return what a call returns, or None when AWS answers that there is no such thing."""
+    try:
+        return read()
+    except ClientError as error:
+        if missing(error):
+            return None
+        raise
 
 
 def _config() -> Config:
