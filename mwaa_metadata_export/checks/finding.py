@@ -10,6 +10,8 @@ from mwaa_metadata_export.aws import Aws, call, read_or_none
 from mwaa_metadata_export.target import Target
 
 PASS, FAIL, UNKNOWN = "pass", "fail", "unknown"
+Problem = tuple[str, str]
+"""what is wrong, and the fix"""
 
 
 @dataclass(frozen=True)

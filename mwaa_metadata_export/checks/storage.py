@@ -9,11 +9,10 @@ from botocore.exceptions import ClientError
 from export_contracts.aws import error_code
 
 from mwaa_metadata_export.aws import call, read_or_none
-from mwaa_metadata_export.checks import commands
+from mwaa_metadata_export.checks import commands, retention
 from mwaa_metadata_export.checks.commands import Document
-from mwaa_metadata_export.checks.finding import Finding, Patient, failed, passed
+from mwaa_metadata_export.checks.finding import Finding, Patient, Problem, failed, passed
 from mwaa_metadata_export.checks.stack import DEPLOY
-from mwaa_metadata_export.target import ASSETS_PREFIX
 
 # S3's words for: nobody has configured that.
 _NOT_CONFIGURED = (
@@ -28,32 +27,27 @@ def bucket(patient: Patient) -> Finding:
     """Is the bucket encrypted with the stack's key, private, and tidied without touching what is needed?"""
     where, key = patient.target.where(), patient.target.output("KeyArn")
     s3, name = patient.aws.client("s3"), where.bucket
-    advice = "Allow s3:ListBucket, GetEncryptionConfiguration, GetBucketPublicAccessBlock, GetBucketPolicy and "
-    with call(f"look at the configuration of bucket {name}", advice + "GetLifecycleConfiguration on it."):
+    advice = "Allow s3:ListBucket, GetEncryptionConfiguration, GetBucketPublicAccessBlock, GetBucketPolicy, "
+    advice += "GetLifecycleConfiguration and GetIntelligentTieringConfiguration on it."
+    with call(f"look at the configuration of bucket {name}", advice):
         if read_or_none(lambda: s3.head_bucket(Bucket=name)) is None:
             return failed(f"there is no bucket {name}", _another_bucket(patient))
         encryption = _configured(lambda: s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"])
         access = _configured(lambda: s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"])
         policy = json.loads(_configured(lambda: s3.get_bucket_policy(Bucket=name)["Policy"]) or "{}")
-        lifecycle = _configured(lambda: s3.get_bucket_lifecycle_configuration(Bucket=name)) or {}
-    rules = [rule for rule in lifecycle.get("Rules", ()) if rule["Status"] == "Enabled"]
-    exports, assets = f"{where.root}/", f"{ASSETS_PREFIX}{where.environment}/"
+        configured = _configured(lambda: s3.get_bucket_lifecycle_configuration(Bucket=name)) or {}
+        lifecycle = retention.read_rules(s3, name, configured)
     problems = [
         *_encryption_problems(patient, encryption or {}, name, key),
         *_access_problems(patient, access or {}, policy, name),
-        *_upload_problems(patient, lifecycle, rules, name),
-        *_lifecycle_problems(patient, rules, f"{where.base_prefix}/", assets),
+        *retention.problems(patient, configured, lifecycle),
     ]
     if problems:
         return failed(
             "; ".join(problem for problem, _ in problems),
             " ".join(f"({number}) {fix}" for number, (_, fix) in enumerate(problems, 1)),
         )
-    expiring = [rule["Expiration"] for rule in rules if "Expiration" in rule and _covers(rule, exports)]
-    days = [expiration["Days"] for expiration in expiring if "Days" in expiration]
-    dates = [expiration["Date"] for expiration in expiring if "Date" in expiration]
-    kept = f"exports expire after {min(days)} days" if days else "exports are kept for ever"
-    kept = f"all exports are deleted on {min(dates):%Y-%m-%d}" if dates else kept
+    kept = retention.how_long(lifecycle, where)
     return passed(f"{name}: encrypted with the stack's key, private, TLS only; {kept}")
 
 
@@ -76,10 +70,6 @@ def key(patient: Patient) -> Finding:
             f"Let it: {commands.let_alarms_in(patient, arn, policy)}",
         )
     return passed("Enabled, and alarms may use it")
-
-
-Problem = tuple[str, str]
-"""what is wrong, and the fix"""
 
 
 def _another_bucket(patient: Patient) -> str:
@@ -129,37 +119,6 @@ def _access_problems(patient: Patient, access: Document, policy: Document, name:
         yield f"public access is not blocked ({', '.join(missing)})", f"Block it: {block}"
     if not any(_denies_plain_text(statement, name) for statement in _list(policy.get("Statement", []))):
         yield "requests without TLS are not denied", f"Deny them: {commands.deny_plain_text(patient, name, policy)}"
-
-
-def _upload_problems(patient: Patient, lifecycle: Document, rules: list[Document], name: str) -> Iterator[Problem]:
-    # Environments may share the bucket, each with rules for its own prefixes.
-    where = patient.target.where()
-    if not any("AbortIncompleteMultipartUpload" in rule and _covers(rule, f"{where.root}/") for rule in rules):
-        base = f"{where.base_prefix}/"
-        add = commands.abort_uploads(patient, name, lifecycle, base)
-        yield f"incomplete uploads below {base} are never aborted", f"Have them aborted: {add}"
-
-
-def _lifecycle_problems(patient: Patient, rules: list[Document], base: str, assets: str) -> Iterator[Problem]:
-    for rule in rules:
-        prefix = _prefix(rule)
-        expires = {"Days", "Date"} & set(rule.get("Expiration", {}))
-        if expires and (assets.startswith(prefix) or prefix.startswith(assets)):
-            yield (
-                f"lifecycle rule {rule.get('ID', 'without a name')} deletes the Glue job's script below {assets}",
-                f"Limit that rule to the prefix {base}; then, if they are gone already: {patient.ours('publish')}",
-            )
-
-
-def _prefix(rule: Document) -> str:
-    chosen = rule.get("Filter", {})
-    return str(chosen.get("Prefix") or chosen.get("And", {}).get("Prefix") or rule.get("Prefix") or "")
-
-
-def _covers(rule: Document, prefix: str) -> bool:
-    """Say whether a rule is for all objects below a prefix: one that also asks for tags or sizes is not."""
-    chosen = rule.get("Filter", {})
-    return set(chosen) <= {"Prefix"} and prefix.startswith(_prefix(rule))
 
 
 def _denies_plain_text(statement: Document, name: str) -> bool:
