@@ -10,6 +10,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from export_contracts.aws import aws_call, error_code
+from export_contracts.errors import AwsUnavailableError
+from export_contracts.text import one_line
+from urllib3.exceptions import HTTPError
 
 from mwaa_metadata_export.errors import InvalidOptionError
 
@@ -64,7 +67,10 @@ class Aws:
 def call(action: str, advice: str = _ADVICE) -> Iterator[None]:
     """Translate what the SDK raises inside the block: ``aws_call`` with advice for a person at a terminal."""
     with aws_call(action, advice):
-        yield
+        try:
+            yield
+        except HTTPError as error:  # of a stream that ends: botocore translates the others
+            raise AwsUnavailableError(f"Could not {action} ({one_line(str(error), 500)}). Try again.") from error
 
 
 def missing(error: ClientError) -> bool:
