@@ -1,1 +1,1 @@
-"""The command line: looks after the exports of an MWAA environment. Starts exports, and otherwise only reads."""
+"""The command line: looks after the exports of an MWAA environment. It starts exports, repairs, and otherwise reads."""

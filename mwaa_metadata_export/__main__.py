@@ -1,19 +1,27 @@
 """Entry point: `mwaa-metadata-export`, or `python -m mwaa_metadata_export`."""
 
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 import click
 from export_contracts.errors import ExportError
+from export_contracts.text import one_line
 
 from mwaa_metadata_export.commands.compare import diff
 from mwaa_metadata_export.commands.costs import cost
 from mwaa_metadata_export.commands.doctor import doctor
 from mwaa_metadata_export.commands.export import export
 from mwaa_metadata_export.commands.listing import list_exports
+from mwaa_metadata_export.commands.publish import publish
+from mwaa_metadata_export.commands.repair import repair
 from mwaa_metadata_export.commands.show import show
 from mwaa_metadata_export.commands.verify import verify
-from mwaa_metadata_export.errors import INTERRUPTED, exit_code
+from mwaa_metadata_export.errors import AWS, FAULT, INTERRUPTED, LOCAL, NOBODY_READS, exit_code
+from mwaa_metadata_export.output import output_goes_nowhere, print_anything
+
+TRACEBACK = "MWAA_EXPORT_TRACEBACK"
 
 _EPILOG = """\b
 Exit codes:
@@ -22,7 +30,10 @@ Exit codes:
   2    wrong option or argument
   3    AWS refused or did not answer, or there are no credentials
   4    there is no such stack, export or report
-  130  interrupted by Ctrl-C"""
+  5    this machine: a file or the output cannot be written, the disk is full
+  70   a fault of this program
+  130  interrupted by Ctrl-C
+  141  whoever read the output has gone"""
 
 
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -34,24 +45,64 @@ def cli() -> None:
     """
 
 
-for _command in (doctor, export, list_exports, show, verify, diff, cost):
+for _command in (doctor, export, list_exports, show, verify, diff, cost, publish, repair):
     cli.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code."""
+    """Run a command and return its exit code: 1 only for what the command found, never for what went wrong."""
+    print_anything()
+    code = _attempt(arguments)
+    try:
+        if sys.stdout:  # here, where it can be told; Python itself flushes when it is too late
+            sys.stdout.flush()
+    except OSError as error:
+        code = _lost(error)
+    return code
+
+
+def _attempt(arguments: Sequence[str] | None) -> int:
     try:
         result = cli.main(args=arguments, prog_name="mwaa-metadata-export", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
-        return INTERRUPTED
+        return _told("Interrupted.", INTERRUPTED)
     except ExportError as error:
-        click.echo(f"Error: {error}", err=True)
-        return exit_code(error)
+        return _told(f"Error: {error}", exit_code(error))
+    except OSError as error:
+        return _lost(error)
+    except SystemExit:  # click makes it of a broken pipe, with code 1
+        return _lost(BrokenPipeError())
+    except Exception as error:
+        return _fault(error)
     return result if isinstance(result, int) else 0
+
+
+def _told(line: str, code: int) -> int:
+    click.echo(line, err=True)
+    return code
+
+
+def _lost(error: OSError) -> int:
+    """Return the code of an error of the system; what is still to be printed goes nowhere."""
+    if isinstance(error, ConnectionError | TimeoutError) and not isinstance(error, BrokenPipeError):
+        return _told(f"Error: The connection broke ({one_line(str(error), 300)}). Try again.", AWS)
+    if error.filename is None:
+        output_goes_nowhere()
+    if isinstance(error, BrokenPipeError):
+        return NOBODY_READS
+    what = one_line(str(error.filename or "the output"), 300)
+    advice = "Make room for it or choose another place, then run the command again."
+    return _told(f"Error: Could not write {what}: {error.strerror or error}. {advice}", LOCAL)
+
+
+def _fault(error: Exception) -> int:
+    if os.environ.get(TRACEBACK):
+        traceback.print_exc()
+    what = f"{type(error).__name__}: {one_line(str(error), 500)}"
+    return _told(f"Error: {what}. This is a fault of the program: report it with what {TRACEBACK}=1 shows.", FAULT)
 
 
 def run() -> None:

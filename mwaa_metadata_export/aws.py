@@ -1,7 +1,7 @@
 """AWS as the command line sees it: one session, clients that are bounded in time, errors that say what to do."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -10,6 +10,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from export_contracts.aws import aws_call, error_code
+from export_contracts.errors import AwsUnavailableError
+from export_contracts.text import one_line
+from urllib3.exceptions import HTTPError
 
 from mwaa_metadata_export.errors import InvalidOptionError
 
@@ -64,12 +67,25 @@ class Aws:
 def call(action: str, advice: str = _ADVICE) -> Iterator[None]:
     """Translate what the SDK raises inside the block: ``aws_call`` with advice for a person at a terminal."""
     with aws_call(action, advice):
-        yield
+        try:
+            yield
+        except HTTPError as error:  # of a stream that ends: botocore translates the others
+            raise AwsUnavailableError(f"Could not {action} ({one_line(str(error), 500)}). Try again.") from error
 
 
 def missing(error: ClientError) -> bool:
     """Say whether AWS answered that there is no such thing."""
     return error_code(error) in _MISSING
+
+
+def read_or_none(read: Callable[[], Any]) -> Any:
+    """Return what a call returns, or None when AWS answers that there is no such thing."""
+    try:
+        return read()
+    except ClientError as error:
+        if missing(error):
+            return None
+        raise
 
 
 def _config() -> Config:

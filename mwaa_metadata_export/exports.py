@@ -103,10 +103,13 @@ class Exports:
 
         Raises:
             NotFoundError: there is none yet.
-            UnreadableSummaryError: latest.json is not what it should be.
+            UnreadableSummaryError: latest.json is not what it should be, or archived.
         """
         key = self._layout.latest_key
-        pointer = self._store.read_json(key)
+        try:
+            pointer = self._store.read_json(key)
+        except ArchivedObjectError as error:
+            raise UnreadableSummaryError(str(error)) from error
         if pointer is not None and isinstance(pointer.get("export_id"), str):
             return str(pointer["export_id"])
         if self._store.facts(key) is None:

@@ -32,7 +32,7 @@ def read_prices(own: Path | None) -> Prices:
     Raises:
         InvalidOptionError: the file is not readable, or has a name or value that is not allowed.
     """
-    content = json.loads(files(__package__).joinpath("prices.json").read_text())
+    content = json.loads(files(__package__).joinpath("prices.json").read_text(encoding="utf-8"))
     content |= _own(own, content) if own else {}
     about = {name: str(content.pop(name)) for name in ABOUT}
     return Prices(content, about)
@@ -40,7 +40,7 @@ def read_prices(own: Path | None) -> Prices:
 
 def _own(file: Path, known: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text())
+        content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidOptionError(f"The prices in {file} cannot be read: {error}.") from error
     if not isinstance(content, dict):

@@ -8,10 +8,12 @@ from typing import Any
 
 from export_contracts.figures import duration
 from export_contracts.text import one_line
-from rich.console import Console, JustifyMethod
+from rich.console import JustifyMethod
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+from mwaa_metadata_export.output import Terminal, plain
 
 STYLES = {
     "COMPLETE": "green", "pass": "green", "ok": "green", "SUCCEEDED": "green", "ALREADY_EXPORTED": "green",
@@ -23,21 +25,29 @@ STYLES = {
 class Screen:
     """Prints text that others wrote as one line without control characters: a table name cannot move the cursor."""
 
-    def __init__(self, as_json: bool, out: Console | None = None, progress: Console | None = None) -> None:
+    def __init__(self, as_json: bool, out: Terminal | None = None, progress: Terminal | None = None) -> None:
         """Print to stdout; progress goes to stderr, and only when that is a terminal."""
         self.as_json = as_json
-        self.out = out or Console(highlight=False)
-        self._err = progress or Console(stderr=True, highlight=False)
+        self.out = out or Terminal(highlight=False)
+        self._err = progress or Terminal(stderr=True, highlight=False)
 
     def document(self, content: Any) -> None:
         """Print the one JSON document of a command."""
-        self.out.file.write(json.dumps(content, indent=2, default=str, ensure_ascii=False) + "\n")
+        text = json.dumps(content, indent=2, default=str, ensure_ascii=not self.out.is_unicode)
+        self.out.file.write(text + "\n")
 
     def line(self, *parts: str, style: str = "") -> None:
         """Print a line; a part that is a verdict has its colour."""
         if not self.as_json:
-            texts = (Text(one_line(part, 4000), style=STYLES.get(part, style)) for part in parts if part)
+            texts = (Text(self._printable(part), style=STYLES.get(part, style)) for part in parts if part)
             self.out.print(Text(" ").join(texts), soft_wrap=True)
+
+    def _cell(self, text: str) -> Text:
+        return Text(self._printable(text), style=STYLES.get(text, ""))
+
+    def _printable(self, text: str) -> str:
+        line = one_line(text, 4000)
+        return line if self.out.is_unicode else plain(line)
 
     def blank(self) -> None:
         """Print an empty line."""
@@ -52,7 +62,7 @@ class Screen:
         table.add_column(style="dim", no_wrap=True)
         table.add_column(overflow="fold")
         for term, fact in pairs.items():
-            table.add_row(term, _cell(fact))
+            table.add_row(term, self._cell(fact))
         self.out.print(table)
 
     def table(self, columns: Iterable[str], rows: Iterable[Iterable[object]], title: str = "") -> None:
@@ -74,7 +84,7 @@ class Screen:
             justify: JustifyMethod = "right" if number else "left"
             table.add_column(column.strip(), justify=justify, no_wrap=whole, overflow="fold")
         for row in rows:
-            table.add_row(*(_cell(str(cell)) for cell in row))
+            table.add_row(*(self._cell(str(cell)) for cell in row))
         self.out.print(table)
 
     @contextmanager
@@ -124,7 +134,3 @@ def age(moment: datetime, now: datetime) -> str:
     """Return how long ago something was."""
     seconds = (now - moment).total_seconds()
     return f"{duration(seconds)} ago" if seconds >= 60 else "now"
-
-
-def _cell(text: str) -> Text:
-    return Text(one_line(text, 4000), style=STYLES.get(text, ""))

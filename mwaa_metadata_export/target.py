@@ -14,6 +14,7 @@ from mwaa_metadata_export.errors import InvalidOptionError, NotFoundError
 
 SUFFIX = "metadata-export"
 DEFAULT_BASE_PREFIX = "exports"
+ASSETS_PREFIX = "assets/"  # then the environment: script and packages of the Glue job
 _ADVICE = "With --environment and --bucket the stack is not needed to list, show, verify and compare exports."
 
 _BUCKET_ADVICE = "Check that your credentials may list and read this bucket and decrypt with its KMS key."

@@ -9,7 +9,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 from export_contracts.text import shown
 
@@ -27,6 +27,13 @@ class TableVerdict:
     object_bytes: int
     rows: int
     problems: tuple[str, ...]
+
+
+class Keep(Protocol):
+    """Takes what is read too: a file."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take the next bytes."""
 
 
 class Digest:
@@ -63,7 +70,7 @@ class Digest:
 class Tee(io.RawIOBase):
     """A stream of which every byte that is read is also digested, noted and (if wanted) kept."""
 
-    def __init__(self, body: Any, digest: Digest, keep: BinaryIO | None, note: Callable[[int], None]) -> None:
+    def __init__(self, body: Any, digest: Digest, keep: Keep | None, note: Callable[[int], None]) -> None:
         """Read from ``body``, which has ``read(size)``."""
         self._body, self._digest, self._keep, self._note = body, digest, keep, note
 
@@ -83,7 +90,7 @@ class Tee(io.RawIOBase):
 
 
 def verify_table(
-    table: str, entry: Mapping[str, Any], body: Any, keep: BinaryIO | None, note: Callable[[int], None]
+    table: str, entry: Mapping[str, Any], body: Any, keep: Keep | None, note: Callable[[int], None]
 ) -> TableVerdict:
     """Read an object to its end and return what is wrong with it.
 

@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from export_contracts.console import log_url
+from export_contracts.errors import ArchivedObjectError
 from export_contracts.formats import FORMAT_VERSION
-from export_contracts.layout import started_at
+from export_contracts.layout import export_id, started_at
 from export_contracts.plan import Export
-from export_contracts.store import ObjectStore, StoredObject
+from export_contracts.store import ObjectStore, ObjectVersion, StoredObject
 from export_contracts.text import one_line
 
 from aggregate_results.errors import PointerContentionError
@@ -80,7 +81,7 @@ def move_latest(store: ObjectStore, export: Export, now: datetime) -> bool:
         "finished_at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
     }
     for _ in range(_ATTEMPTS):
-        seen = store.read(export.latest_key)
+        seen = _look(store, export)
         # Export ids are start times: they sort as text.
         if _pointed_to(seen) > export.export_id:
             return False
@@ -142,7 +143,17 @@ def _failed_group(outcome: GroupOutcome, export: Export, log_group: str) -> dict
     }
 
 
-def _pointed_to(seen: StoredObject | None) -> str:
+def _look(store: ObjectStore, export: Export) -> StoredObject | ObjectVersion | None:
+    try:
+        return store.read(export.latest_key)
+    except ArchivedObjectError:  # by a lifecycle of somebody's own bucket
+        return store.version(export.latest_key)
+
+
+def _pointed_to(seen: StoredObject | ObjectVersion | None) -> str:
+    if isinstance(seen, ObjectVersion):
+        # It cannot be read. Whoever wrote it had started before: since this export started, that may be a newer one.
+        return export_id(seen.written)
     try:
         content = json.loads(seen.body) if seen else {}
     except ValueError:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from export_contracts.cause import Cause, read_cause, valid_run_id
+from export_contracts.errors import ArchivedObjectError
 from export_contracts.layout import table_key
 from export_contracts.plan import Export, TableGroup
 from export_contracts.store import ObjectFacts, ObjectStore
@@ -111,7 +112,10 @@ def _of(group: TableGroup, problems: list[str]) -> tuple[str, ...]:
 
 
 def _read_manifest(group: TableGroup, store: ObjectStore) -> Manifest:
-    found = store.read(group.manifest_key)
+    try:
+        found = store.read(group.manifest_key)
+    except ArchivedObjectError as error:  # before a redrive; the group is exported again
+        raise ManifestError("is archived") from error
     if found is None:
         raise ManifestError("does not exist")
     return parse_manifest(found.body)

@@ -5,14 +5,20 @@ Nobody has to release it. It is stale once the execution that it names has ended
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+from export_contracts.errors import ArchivedObjectError
+from export_contracts.layout import started_at
 from export_contracts.plan import Export
-from export_contracts.store import ObjectStore, StoredObject
+from export_contracts.store import ObjectStore, ObjectVersion, StoredObject
 
 from plan_export.errors import LockContentionError
 
 _ATTEMPTS = 5
+# An execution can be redriven for 14 days, and takes ten hours at most (state_machine/export.asl.yaml).
+# https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+_SURELY_ENDED = timedelta(days=15)
 
 
 def take_lock(store: ObjectStore, key: str, export: Export, is_running: Callable[[str], bool]) -> str | None:
@@ -30,10 +36,11 @@ def take_lock(store: ObjectStore, key: str, export: Export, is_running: Callable
 
     Raises:
         LockContentionError: others kept changing the lock.
+        ArchivedObjectError: a lifecycle rule has archived the lock, and it may still be held.
     """
     body = json.dumps({"execution_arn": export.execution_arn, "export_id": export.export_id}).encode()
     for _ in range(_ATTEMPTS):
-        seen = store.read(key)
+        seen = _look(store, key, export)
         holder = _holder(seen)
         if holder == export.execution_arn:
             return None
@@ -51,7 +58,20 @@ def release_lock(store: ObjectStore, key: str, export: Export) -> None:
         store.write_if_unchanged(key, json.dumps({"released_by": export.execution_arn}).encode(), seen)
 
 
-def _holder(seen: StoredObject | None) -> str | None:
+def _look(store: ObjectStore, key: str, export: Export) -> StoredObject | ObjectVersion | None:
+    """Read the lock. One that a lifecycle of somebody's own bucket archived is stale when it is old enough."""
+    try:
+        return store.read(key)
+    except ArchivedObjectError:
+        found = store.version(key)
+        if found and found.written > started_at(export.export_id) - _SURELY_ENDED:
+            raise
+        return found
+
+
+def _holder(seen: StoredObject | ObjectVersion | None) -> str | None:
+    if isinstance(seen, ObjectVersion):
+        return None
     # What is not the JSON that this module writes (somebody's hand, a foreign tool) holds nothing and is replaced.
     try:
         content: Any = json.loads(seen.body) if seen else None

@@ -1,1 +1,1 @@
-"""Publish Assets: custom resource that puts the Glue script, its wheels and the DAG in place."""
+"""Publish Assets: puts the Glue script, its wheels and the DAG in place, for CloudFormation and when asked."""

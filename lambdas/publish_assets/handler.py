@@ -13,6 +13,7 @@ from export_contracts.errors import ExportError
 from export_contracts.observability import observed, publish
 from export_contracts.text import one_line
 
+from publish_assets.again import PUBLISH, publish_again
 from publish_assets.cloudformation import FAILED, SUCCESS, Answer, watchdog
 from publish_assets.created_connection import RESOURCE_TYPE, apply_to_connection, connection_id_of
 from publish_assets.resource import apply, resource_id_of
@@ -28,7 +29,12 @@ metrics = Metrics()
 
 @observed(logger, tracer)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer CloudFormation, always; a failure is an answer too, not an exception (Lambda would repeat the request)."""
+    """Answer CloudFormation, always; a failure is an answer too, not an exception (Lambda would repeat the request).
+
+    Asked by a person (``{"RequestType": "Publish"}``), return the addresses of what was put in place, or raise.
+    """
+    if event.get("RequestType") == PUBLISH:
+        return _publish_again()
     answer = Answer(event)
     about_connection = event.get("ResourceType") == RESOURCE_TYPE
     resource_id = connection_id_of(event) if about_connection else resource_id_of(event)
@@ -50,7 +56,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _publish(event: dict[str, Any], resource_id: str) -> dict[str, str]:
-    data = apply(event, resource_id, clients.s3(), [_ASSETS, *_wheels()])
+    return _counted(apply(event, resource_id, clients.s3(), [_ASSETS, *_wheels()]))
+
+
+def _publish_again() -> dict[str, str]:
+    data = _counted(publish_again(os.environ, clients.s3(), [_ASSETS, *_wheels()]))
+    logger.info("done", request=PUBLISH, attributes=data)
+    return data
+
+
+def _counted(data: dict[str, str]) -> dict[str, str]:
     publish(metrics, required(os.environ, "ENVIRONMENT_NAME"), {"AssetsPublished": sum(map(bool, data.values()))})
     return data
 

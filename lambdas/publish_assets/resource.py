@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from publish_assets.assets import load_assets
-from publish_assets.properties import parse_properties
+from publish_assets.properties import Properties, parse_properties
 from publish_assets.publication import Owner, Publication
 
 if TYPE_CHECKING:
@@ -30,14 +30,22 @@ def apply(event: Mapping[str, Any], resource_id: str, client: "S3Client", folder
         InvalidPropertiesError, MissingAssetError, ForeignObjectError: see there.
         AwsCallError, AwsUnavailableError: see ``aws_call``.
     """
-    publication = Publication(client, Owner(event["StackId"], resource_id))
     if event["RequestType"] == DELETE:
-        _delete(event, publication)
+        _delete(event, Publication(client, Owner(event["StackId"], resource_id)))
         return {}
-    assets = load_assets(folders, parse_properties(event["ResourceProperties"]))
+    properties = parse_properties(event["ResourceProperties"])
+    return {"DagUri": "", **publish(client, event["StackId"], resource_id, properties, folders)}
+
+
+def publish(
+    client: "S3Client", stack_id: str, resource_id: str, properties: Properties, folders: Sequence[Path]
+) -> dict[str, str]:
+    """Put the assets of a resource of the stack in place, and return their addresses; see ``apply`` for errors."""
+    publication = Publication(client, Owner(stack_id, resource_id))
+    assets = load_assets(folders, properties)
     for asset in assets.values():
         publication.put(asset)
-    return {"DagUri": "", **{name: asset.uri for name, asset in assets.items()}}
+    return {name: asset.uri for name, asset in assets.items()}
 
 
 def resource_id_of(event: Mapping[str, Any]) -> str:

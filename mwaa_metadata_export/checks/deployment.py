@@ -1,25 +1,20 @@
-"""Is everything there that the stack makes, and can people be told?"""
+"""Is everything there that the stack makes, and can people be told?
 
-from mwaa_metadata_export.aws import call
-from mwaa_metadata_export.checks.finding import Finding, Patient, failed, passed, read_or_none, unknown
+A deployment makes nothing again: CloudFormation compares the template with the last one, not with what is there. So the
+fixes are `repair`, which has it look, and `publish`, for the objects of a custom resource.
+"""
 
-_DEPLOY = "sam build && sam deploy"
+from typing import Any
+
+from mwaa_metadata_export.aws import call, read_or_none
+from mwaa_metadata_export.checks.archive import is_archived
+from mwaa_metadata_export.checks.finding import Finding, Patient, failed, passed
+from mwaa_metadata_export.publication import job_assets
+from mwaa_metadata_export.target import ASSETS_PREFIX
 
 
-def deployed(patient: Patient) -> Finding:
-    """Is the stack deployed, and its last change successful?"""
-    found = patient.target.stack
-    if found is None:
-        environment = patient.target.environment
-        return failed(
-            f"no stack exports the environment {environment} in region {patient.aws.region}",
-            f"Check --region, name it with --stack, or deploy it: {_DEPLOY} --guided",
-        )
-    if found.status.endswith("_IN_PROGRESS"):
-        return unknown(f"{found.name} is {found.status}", "Wait until its change has ended.")
-    if found.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"):
-        return passed(f"{found.name} is {found.status}")
-    return failed(f"{found.name} is {found.status}", f"Read its events in the CloudFormation console, then {_DEPLOY}.")
+def _gone(patient: Patient, detail: str) -> Finding:
+    return failed(detail, f"Have it made again: {patient.ours('repair --yes')}")
 
 
 def state_machine(patient: Patient) -> Finding:
@@ -28,35 +23,38 @@ def state_machine(patient: Patient) -> Finding:
     with call(f"look at state machine {arn}", "Allow states:DescribeStateMachine on it."):
         found = read_or_none(lambda: patient.aws.client("stepfunctions").describe_state_machine(stateMachineArn=arn))
     if found is None:
-        return failed(f"{arn} does not exist", f"Somebody deleted it. Delete the stack's leftovers and {_DEPLOY}.")
+        return _gone(patient, f"{arn} does not exist")
     if found.get("status", "ACTIVE") != "ACTIVE":
-        return failed(f"{arn} is {found['status']}", f"It is being deleted: {_DEPLOY}.")
+        again = patient.ours("repair --yes")
+        return failed(f"{arn} is {found['status']}", f"When it is gone, have it made again: {again}")
     return passed(f"{patient.target.name} is ACTIVE")
 
 
 def job(patient: Patient) -> Finding:
     """Is the Glue job there, the script that it runs, and the packages that it installs?"""
     name = patient.target.name
-    with call(f"look at Glue job {name}", "Allow glue:GetJob on it."):
-        found = read_or_none(lambda: patient.aws.client("glue").get_job(JobName=name)["Job"])
-    if found is None:
-        return failed(f"there is no Glue job {name}", f"{_DEPLOY}.")
-    wheels = found.get("DefaultArguments", {}).get("--additional-python-modules", "")
-    assets = {"script": str(found["Command"]["ScriptLocation"]), "packages": wheels}
-    for what, uri in assets.items():
-        if not (uri.startswith("s3://") and _is_there(patient, uri)):
+    named = job_assets(patient.aws, name)
+    if named is None:
+        return _gone(patient, f"there is no Glue job {name}")
+    for what, uri in {"script": named.script, "packages": named.packages}.items():
+        if not uri.startswith(f"s3://{patient.target.where().bucket}/{ASSETS_PREFIX}"):
+            detail = f"its {what} {uri or '(it names none)'} is not what the stack gave it"
+            return failed(detail, f"Have the job changed back: {patient.ours('repair --yes')}")
+        found = _head(patient, uri)
+        if found is None:
+            return failed(f"its {what} {uri} does not exist", f"Put it in place again: {patient.ours('publish')}")
+        if is_archived(found):
+            detail = f"its {what} {uri} is archived: no run can read it"
             return failed(
-                f"its {what} {uri or '(it names none)'} does not exist",
-                f"{_DEPLOY}: it puts the {what} in place again.",
+                detail, f"Put it in place again (see also the check of the bucket): {patient.ours('publish')}"
             )
-    version = found.get("GlueVersion", "unknown")
-    return passed(f"{name} on Glue {version}, script and packages in place")
+    return passed(f"{name}, script and packages in place")
 
 
-def _is_there(patient: Patient, uri: str) -> bool:
+def _head(patient: Patient, uri: str) -> Any:
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     with call(f"look at {uri}", "Allow s3:GetObject and s3:ListBucket on the export bucket."):
-        return read_or_none(lambda: patient.aws.client("s3").head_object(Bucket=bucket, Key=key)) is not None
+        return read_or_none(lambda: patient.aws.client("s3").head_object(Bucket=bucket, Key=key))
 
 
 def schedule(patient: Patient) -> Finding:
@@ -66,11 +64,12 @@ def schedule(patient: Patient) -> Finding:
     with call(f"look at schedule {name}", "Allow scheduler:GetSchedule on it."):
         found = read_or_none(lambda: patient.aws.client("scheduler").get_schedule(Name=name))
     if found is None:
-        return failed(f"there is no schedule {name}", f"{_DEPLOY}.")
+        return _gone(patient, f"there is no schedule {name}")
     state, wanted = found["State"], patient.target.parameters.get("ScheduleState", "ENABLED")
     if state != wanted:
         return failed(
-            f"it is {state}, the stack's parameter ScheduleState says {wanted}", f"{_DEPLOY}, or set it by hand."
+            f"it is {state}, the stack's parameter ScheduleState says {wanted}",
+            f"Change the parameter if it is meant to be, or have it changed back: {patient.ours('repair --yes')}",
         )
     when = f"{found.get('ScheduleExpression', '')} {found.get('ScheduleExpressionTimezone', '')}".strip()
     return passed(
@@ -84,16 +83,26 @@ def subscription(patient: Patient) -> Finding:
     with call(f"look at the subscriptions of {topic}", "Allow sns:ListSubscriptionsByTopic on it."):
         pages = patient.aws.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
         found = read_or_none(lambda: [each for page in pages for each in page["Subscriptions"]])
-    if not found:
-        return failed("nobody is subscribed to the alerts", f"{_DEPLOY} with AlertEmail; it subscribes that address.")
+    if found is None:
+        return _gone(patient, f"the topic {topic} does not exist")
     waiting = [each["Endpoint"] for each in found if each["SubscriptionArn"] == "PendingConfirmation"]
     confirmed = [each["Endpoint"] for each in found if each["SubscriptionArn"].startswith("arn:")]
+    mail = "the mail 'AWS Notification - Subscription Confirmation'"
     if waiting:
+        # https://aws.amazon.com/about-aws/whats-new/2023/05/amazon-sns-automatic-deletion-unconfirmed-subscriptions/
         return failed(
             f"{', '.join(waiting)} has not confirmed the subscription: no alert arrives there",
-            "Follow the link in the mail 'AWS Notification - Subscription Confirmation' (it is valid for 3 days; "
-            "after that subscribe the address again).",
+            f"Follow the link in {mail}; SNS deletes the subscription 48 hours after it was made. To get another mail: "
+            f"{_subscribe(patient, topic, waiting[0])}",
         )
     if not confirmed:
-        return failed("every subscription was deleted", f"{_DEPLOY} with AlertEmail; it subscribes that address.")
+        address = patient.target.parameters.get("AlertEmail") or "<address>"
+        return failed(
+            "nobody is subscribed to the alerts (a subscription that is not confirmed is deleted after 48 hours)",
+            f"Subscribe, then follow the link in {mail}: {_subscribe(patient, topic, address)}",
+        )
     return passed(f"confirmed by {', '.join(confirmed)}")
+
+
+def _subscribe(patient: Patient, topic: str, address: str) -> str:
+    return patient.aws_cli(f"sns subscribe --topic-arn {topic} --protocol email --notification-endpoint {address}")

@@ -12,10 +12,10 @@ from prepare_connection.network import read_network
 from prepare_connection.network_rules import judge
 from prepare_connection.preparation import Findings, Settings, find_target, read_settings, subnet_in_use
 
-from mwaa_metadata_export.aws import call
-from mwaa_metadata_export.checks.finding import Finding, Patient, failed, passed, read_or_none, unknown
+from mwaa_metadata_export.aws import call, read_or_none
+from mwaa_metadata_export.checks.finding import Finding, Patient, failed, passed, unknown
 
-_TRIGGER = "Trigger the DAG mwaa_metadata_export: it publishes the credentials that the worker has."
+_TRIGGER = "Trigger the DAG mwaa_metadata_export in Airflow: it publishes the credentials that the worker has."
 
 
 def environment(patient: Patient) -> Finding:
@@ -42,13 +42,23 @@ def execution_role(patient: Patient) -> Finding:
         pages = patient.aws.client("iam").get_paginator("list_attached_role_policies").paginate(RoleName=role)
         attached = read_or_none(lambda: [each["PolicyArn"] for page in pages for each in page["AttachedPolicies"]])
     if attached is None:
-        return failed(f"its role {role} does not exist", "Give the environment a role that exists.")
+        options = f"--name {patient.target.environment} --execution-role-arn <ARN of a role>"
+        give = patient.aws_cli(f"mwaa update-environment {options}")
+        return failed(f"its role {role} does not exist", f"Give the environment a role that exists: {give}")
     if policy not in attached:
-        return failed(
-            f"{role} has not the policy of the stack: the DAG may neither publish credentials nor start an export",
-            f"aws iam attach-role-policy --role-name {role} --policy-arn {policy}",
-        )
+        return _without_policy(patient, role, policy)
     return passed(f"{role} has the policy of the stack")
+
+
+def _without_policy(patient: Patient, role: str, policy: str) -> Finding:
+    detail = f"{role} has not the policy of the stack: the DAG may neither publish credentials nor start an export"
+    with call(f"look at policy {policy}", "Allow iam:GetPolicy on it."):
+        found = read_or_none(lambda: patient.aws.client("iam").get_policy(PolicyArn=policy))
+    if found is None:
+        again = patient.ours("repair --yes")
+        return failed(f"the policy {policy} does not exist", f"Have it made again, then look here again: {again}")
+    attach = patient.aws_cli(f"iam attach-role-policy --role-name {role} --policy-arn {policy}")
+    return failed(detail, f"Attach it: {attach}")
 
 
 def network(patient: Patient) -> Finding:
@@ -73,7 +83,11 @@ def secret(patient: Patient) -> Finding:
     with call(f"look at secret {name}", "Allow secretsmanager:DescribeSecret on it."):
         described = read_or_none(lambda: patient.aws.client("secretsmanager").describe_secret(SecretId=name))
     if described is None:
-        return failed("the secret does not exist", "sam build && sam deploy; then trigger the DAG.")
+        again = patient.ours("repair --yes")
+        return failed("the secret does not exist", f"Have it made again, then trigger the DAG: {again}")
+    if described.get("DeletedDate"):  # kept for some days: it can be read no more, but brought back
+        restore = patient.aws_cli(f"secretsmanager restore-secret --secret-id {name}")
+        return failed("somebody deleted the secret", f"Bring it back while Secrets Manager keeps it: {restore}")
     _, problems = parse_secret(patient.secret, patient.now)
     if problems:
         return failed("; ".join(problems), _TRIGGER)
@@ -88,13 +102,18 @@ def connection(patient: Patient) -> Finding:
     if existing is None:
         return passed("none yet; the first export creates it")
     if not is_ours(existing):
-        return failed(f"a connection {name} exists that this project did not create", "Rename or delete it.")
+        delete = patient.aws_cli(f"glue delete-connection --connection-name {name}")
+        return failed(
+            f"a connection {name} exists that this project did not create",
+            f"If others use it, let them make one of another name; then delete it: {delete}",
+        )
     try:
         target = find_target(_settings(patient), _findings(patient), patient.now, subnet_in_use(connections, name))
     except ConnectionImpossibleError:
         return unknown("what it should be cannot be said yet", "See the checks of environment, network and secret.")
     if differs(existing, connection_input(target)):
-        return failed(f"{name} is not what it should be", "Start an export: it repairs the connection.")
+        start = patient.ours("export")
+        return failed(f"{name} is not what it should be", f"Start an export, which repairs it: {start}")
     return passed(f"{name} leads to the database by subnet {target.subnet.id}")
 
 

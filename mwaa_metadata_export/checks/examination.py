@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from export_contracts.errors import ExportError
 
-from mwaa_metadata_export.checks import deployment, environment, storage
+from mwaa_metadata_export.checks import deployment, environment, stack, storage
 from mwaa_metadata_export.checks.finding import Finding, Patient, failed, passed, unknown
 from mwaa_metadata_export.errors import NotFoundError
 from mwaa_metadata_export.exports import Exports
@@ -18,7 +18,7 @@ Check = Callable[[Patient], Finding]
 def last_export(patient: Patient) -> Finding:
     """Is there a COMPLETE export that is fresh, and is the newest one COMPLETE?"""
     exports = Exports(store(patient.aws, patient.target), patient.target.where())
-    start = "Start one: mwaa-metadata-export export"
+    start = f"Start one: {patient.ours('export')}"
     found = exports.newest(1)
     if not found:
         return failed("there is no export yet", start)
@@ -26,7 +26,7 @@ def last_export(patient: Patient) -> Finding:
         latest = exports.find("latest")
     except NotFoundError:
         return failed(
-            f"there is no COMPLETE export; the newest, {found[0].export_id}, is not", _see(found[0].export_id)
+            f"there is no COMPLETE export; the newest, {found[0].export_id}, is not", _see(patient, found[0].export_id)
         )
     if latest.summary is None:
         return failed(f"the summary of {latest.export_id}, the last COMPLETE export: {latest.problem}", start)
@@ -34,16 +34,18 @@ def last_export(patient: Patient) -> Finding:
     if patient.now - latest.started > timedelta(hours=patient.fresh_hours):
         return failed(f"the last COMPLETE export is {when}: older than {patient.fresh_hours} hours", start)
     if found[0].export_id > latest.export_id:
-        return failed(f"{found[0].export_id} is not COMPLETE; the last that is, is {when}", _see(found[0].export_id))
+        return failed(
+            f"{found[0].export_id} is not COMPLETE; the last that is, is {when}", _see(patient, found[0].export_id)
+        )
     return passed(f"{when}, COMPLETE")
 
 
-def _see(export_id: str) -> str:
-    return f"See why: mwaa-metadata-export show {export_id}"
+def _see(patient: Patient, export_id: str) -> str:
+    return f"See why: {patient.ours(f'show {export_id}')}"
 
 
 CHECKS: dict[str, Check] = {
-    "stack": deployment.deployed,
+    "stack": stack.deployed,
     "state machine": deployment.state_machine,
     "Glue job": deployment.job,
     "bucket": storage.bucket,

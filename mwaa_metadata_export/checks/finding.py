@@ -1,18 +1,17 @@
 """The verdict on one thing, and what all checks look at."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
-from botocore.exceptions import ClientError
 from prepare_connection.mwaa_environment import MwaaEnvironment, read_environment
 
-from mwaa_metadata_export.aws import Aws, call, missing
+from mwaa_metadata_export.aws import Aws, call, read_or_none
 from mwaa_metadata_export.target import Target
 
 PASS, FAIL, UNKNOWN = "pass", "fail", "unknown"
+Problem = tuple[str, str]
+"""what is wrong, and the fix"""
 
 
 @dataclass(frozen=True)
@@ -42,9 +41,27 @@ def unknown(detail: str, fix: str) -> Finding:
 class Patient:
     """What is examined. What several checks look at is read once."""
 
-    def __init__(self, aws: Aws, target: Target, now: datetime, fresh_hours: int) -> None:
-        """Examine this environment at this time, UTC; an export is fresh for so many hours."""
+    def __init__(self, aws: Aws, target: Target, now: datetime, fresh_hours: int, account: str = "") -> None:
+        """Examine an environment.
+
+        Args:
+            aws: the account.
+            target: the environment.
+            now: UTC.
+            fresh_hours: for how many hours an export is fresh.
+            account: options --region and --profile, as the person gave them, for the commands in a fix.
+        """
         self.aws, self.target, self.now, self.fresh_hours = aws, target, now, fresh_hours
+        self._account = f" {account}" if account else ""
+
+    def ours(self, command: str) -> str:
+        """Return a command of this command line as a person can run it."""
+        name, _, options = command.partition(" ")
+        return f"mwaa-metadata-export {name} -e {self.target.environment}{self._account} {options}".strip()
+
+    def aws_cli(self, command: str) -> str:
+        """Return a command of the AWS CLI as a person can run it."""
+        return f"aws {command}{self._account}"
 
     @cached_property
     def environment(self) -> MwaaEnvironment | None:
@@ -65,13 +82,3 @@ class Patient:
         """ARN of the secret if the stack is known, else its name."""
         stack = self.target.stack
         return (stack.outputs.get("SecretArn") if stack else None) or f"{self.target.name}/database"
-
-
-def read_or_none(read: Callable[[], Any]) -> Any:
-    """Return what a call returns, or None when AWS answers that there is no such thing."""
-    try:
-        return read()
-    except ClientError as error:
-        if missing(error):
-            return None
-        raise

@@ -1,10 +1,10 @@
 """`verify`: every object of an export against its summary, byte by byte."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 from botocore.exceptions import ClientError
@@ -13,11 +13,14 @@ from export_contracts.figures import count, size
 from export_contracts.layout import table_key
 
 from mwaa_metadata_export.aws import call, missing
-from mwaa_metadata_export.errors import BAD, OK, InvalidOptionError
+from mwaa_metadata_export.errors import BAD, OK, InvalidOptionError, LocalError
 from mwaa_metadata_export.exports import LATEST, Export
+from mwaa_metadata_export.files import PartialFile, partial_file
 from mwaa_metadata_export.options import Session, with_session
 from mwaa_metadata_export.screen import Bar, Screen
 from mwaa_metadata_export.verification import TableVerdict, verify_table
+
+_ADVICE = "Make room there or name another folder, then verify again. What has its final name there is whole."
 
 
 @click.command()
@@ -55,8 +58,10 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as error:
+    except (FileExistsError, NotADirectoryError) as error:
         raise InvalidOptionError(f"--download {folder}: cannot write there: {error.strerror}.") from error
+    except OSError as error:
+        raise LocalError(f"--download {folder}: cannot write there: {error.strerror}. {_ADVICE}") from error
 
 
 def _wanted(details: Mapping[str, Any], tables: tuple[str, ...]) -> dict[str, Any]:
@@ -81,9 +86,10 @@ def _verify(
             if error_code(error) == "InvalidObjectState":
                 return _unread(name, key, "is archived; restore it from Glacier first")
             raise
-        with _kept(download, key) as (file, keep):
+        with _kept(download, key) as file:
             verdict = verify_table(name, entry, body, file, bar.advance)
-            keep(not verdict.problems)
+            if file and not verdict.problems:
+                file.keep()
     return verdict
 
 
@@ -91,28 +97,16 @@ def _unread(name: str, key: str, problem: str) -> TableVerdict:
     return TableVerdict(name, key, 0, 0, (problem,))
 
 
-@contextmanager
-def _kept(folder: Path | None, key: str) -> Iterator[tuple[BinaryIO | None, Callable[[bool], None]]]:
-    """Write beside the final name, and move there only what is sound: a file with that name is whole."""
-    if folder is None:
-        yield None, lambda sound: None
-        return
-    final = folder / key.rpartition("/")[2]
-    partial = final.with_name(f"{final.name}.part")
-    sounds: list[bool] = []
-    try:
-        with partial.open("wb") as file:
-            yield file, sounds.append
-        if sounds == [True]:
-            partial.replace(final)
-    finally:
-        partial.unlink(missing_ok=True)
+def _kept(folder: Path | None, key: str) -> AbstractContextManager[PartialFile | None]:
+    return partial_file(folder / key.rpartition("/")[2], _ADVICE) if folder else nullcontext()
 
 
 def _keep_summary(session: Session, target: Any, export: Export, folder: Path) -> None:
     found = session.store(target).read(export.key)
     if found:
-        (folder / export.key.rpartition("/")[2]).write_bytes(found.body)
+        with partial_file(folder / export.key.rpartition("/")[2], _ADVICE) as file:
+            file.write(found.body)
+            file.keep()
 
 
 def _conclude(screen: Screen, export: Export, summary: Mapping[str, Any], verdicts: list[TableVerdict]) -> int:

@@ -32,6 +32,12 @@ _TRANSIENT_CODES = frozenset(
 )
 
 
+_ARCHIVED = (
+    "It is archived: restore it first (aws s3api restore-object), and let no lifecycle rule archive it so early "
+    "(docs/configure.md)."
+)
+
+
 def error_code(error: ClientError) -> str:
     """Return the code of an AWS error, such as ``AccessDenied`` (for a HEAD request: the HTTP status)."""
     return str(error.response.get("Error", {}).get("Code", ""))
@@ -56,8 +62,9 @@ def aws_call(action: str, advice: str) -> Iterator[None]:
         detail = f"{error_code(error)}: {one_line(error.response.get('Error', {}).get('Message', ''), 500)}"
         if _is_transient(error):
             raise AwsUnavailableError(f"Could not {action} ({detail}). It may pass: try again.") from error
-        kind = ArchivedObjectError if error_code(error) == "InvalidObjectState" else AwsCallError
-        raise kind(f"Could not {action} ({detail}). {advice}") from error
+        if error_code(error) == "InvalidObjectState":
+            raise ArchivedObjectError(f"Could not {action} ({detail}). {_ARCHIVED}") from error
+        raise AwsCallError(f"Could not {action} ({detail}). {advice}") from error
     except (ConnectionError, HTTPClientError) as error:
         raise AwsUnavailableError(
             f"Could not {action} ({one_line(str(error), 500)}). It may pass: try again."

@@ -4,6 +4,7 @@ import gzip
 import json
 import zlib
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -27,6 +28,14 @@ class StoredObject:
 
     body: bytes
     etag: str
+
+
+@dataclass(frozen=True)
+class ObjectVersion:
+    """Which content of an object is there, though it cannot be read, and since when (UTC)."""
+
+    etag: str
+    written: datetime
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,21 @@ class ObjectStore:
                 raise
         return ObjectFacts(head["ContentLength"], head.get("ChecksumSHA256"))
 
+    def version(self, key: str) -> ObjectVersion | None:
+        """Return which content is there, also of an archived object; None when there is no such object.
+
+        Raises:
+            AwsCallError, AwsUnavailableError: see ``aws_call``.
+        """
+        with aws_call(f"look at {self.uri(key)}", self._advice):
+            try:
+                head = self._client.head_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if error_code(error) in _MISSING:
+                    return None
+                raise
+        return ObjectVersion(head["ETag"], head["LastModified"])
+
     def write(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object, whatever is there.
 
@@ -134,13 +158,13 @@ class ObjectStore:
                 Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, ChecksumAlgorithm="SHA256"
             )
 
-    def write_if_unchanged(self, key: str, body: bytes, seen: StoredObject | None) -> bool:
+    def write_if_unchanged(self, key: str, body: bytes, seen: StoredObject | ObjectVersion | None) -> bool:
         """Write a JSON object unless somebody else wrote it since it was seen.
 
         Args:
             key: what to write.
             body: JSON.
-            seen: what ``read`` returned; None: there was nothing.
+            seen: what ``read`` or ``version`` returned; None: there was nothing.
 
         Returns:
             False when somebody else was faster: read again.
@@ -157,7 +181,7 @@ class ObjectStore:
                 raise
         return True
 
-    def _put_json(self, key: str, body: bytes, seen: StoredObject | None) -> None:
+    def _put_json(self, key: str, body: bytes, seen: StoredObject | ObjectVersion | None) -> None:
         content_type = "application/json"
         if seen is None:
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*")

@@ -71,16 +71,17 @@ def _secret_by_arn(handlers: dict[str, Callable[..., Any]]) -> dict[str, Callabl
         return attributes["Arn"], attributes
 
     def update(physical_id: str, *arguments: Any, **keywords: Any) -> Any:
-        _, attributes = handlers["update"](_secret_name(physical_id), *arguments, **keywords)
+        _, attributes = handlers["update"](secret_name(physical_id), *arguments, **keywords)
         return attributes["Arn"], attributes
 
     def delete(physical_id: str, properties: dict[str, Any]) -> Any:
-        return handlers["delete"](_secret_name(physical_id), properties)
+        return handlers["delete"](secret_name(physical_id), properties)
 
     return {**handlers, "create": create, "update": update, "delete": delete}
 
 
-def _secret_name(arn: str) -> str:
+def secret_name(arn: str) -> str:
+    """Return the name of the secret with this ARN."""
     return arn.split(":secret:", 1)[-1].rsplit("-", 1)[0]
 
 

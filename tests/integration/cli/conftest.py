@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ sys.path[:0] = [str(ROOT / "lambdas"), str(ROOT / "lambdas" / "shared")]
 
 from local.aws.account import create_mwaa_environment  # noqa: E402
 from tests.emulated_account import Account, emulated_account  # noqa: E402
-from tests.unit.cli.made import BUCKET, Made  # noqa: E402
+from tests.unit.cli.made import BUCKET, TABLES, Made  # noqa: E402
 
 OUTPUT = {"status": "COMPLETE", "summary_uri": "s3://prod-exports/summary", "total_tables": 3, "total_rows": 2002}
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -28,7 +29,9 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         create_mwaa_environment(running.client, "prod", "3.0.6")
         running.client("s3").create_bucket(Bucket=BUCKET)
         _deploy(running)
-        Made(running.client("s3")).export()
+        made = Made(running.client("s3"))
+        made.export(timedelta(hours=9), tables=TABLES | {"日本-ü": [["id"], ["1"]]})
+        made.export()
         yield running
 
 
@@ -36,15 +39,16 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 def start(account: Account) -> Start:
     """Give a function that starts a command in a process of its own."""
 
-    def starting(*arguments: str, endpoint: str = "") -> "subprocess.Popen[str]":
+    def starting(*arguments: str, endpoint: str = "", encoding: str = "utf-8") -> "subprocess.Popen[str]":
         # As a person has it who pasted what `make up` prints.
         names = ("AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
         env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         env |= {name: account.aws.env[name] for name in names} | {"COLUMNS": "120", "PYTHONUNBUFFERED": "1"}
         env |= {"AWS_ENDPOINT_URL": endpoint} if endpoint else {}
+        env |= {"PYTHONIOENCODING": encoding}
         command = [sys.executable, "-m", "mwaa_metadata_export", *arguments]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=ROOT, env=env, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(command, cwd=ROOT, env=env, stdout=pipe, stderr=pipe, text=True, encoding=encoding)
 
     return starting
 
@@ -53,8 +57,8 @@ def start(account: Account) -> Start:
 def run(start: Start) -> Callable[..., "subprocess.CompletedProcess[str]"]:
     """Give a function that runs a command to its end."""
 
-    def running(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        process = start(*arguments)
+    def running(*arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        process = start(*arguments, **more)
         out, err = process.communicate(timeout=300)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.emulated_account import Account
+from tests.unit.cli.made import BUCKET
 from tests.waiting import wait_until
 
 
 def test_given_an_export_then_list_show_verify_and_cost_find_it(run):
     listed = json.loads(run("list", "--json").stdout)
-    assert [each["status"] for each in listed] == ["COMPLETE"]
+    assert [each["status"] for each in listed] == ["COMPLETE", "COMPLETE"]
     assert json.loads(run("show", "--json").stdout)["export_id"] == listed[0]["export_id"]
     verified = run("verify")
     assert (verified.returncode, verified.stderr) == (0, "")
@@ -68,3 +69,32 @@ def test_given_an_endpoint_that_does_not_answer_then_the_exit_code_is_three(star
     _, errors = process.communicate(timeout=180)
     assert process.returncode == 3
     assert "Could not connect to the endpoint URL" in errors
+
+
+COMMANDS = {
+    "list": "COMPLETE",
+    "show {old}": "COMPLETE",
+    "verify {old}": "as the summary says",
+    "diff": "gone",
+    "cost {old}": "total",
+    "doctor": "pass",
+    "repair": "is what its template says",
+}
+
+
+@pytest.fixture(scope="module")
+def old(account: Account) -> str:
+    """Give the id of the export that has a table with an unusual name."""
+    pages = account.client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+    [key] = [each["Key"] for page in pages for each in page["Contents"] if "%" in each["Key"]]
+    year, month, day, name = key.split("/")[-4:]
+    return f"{year}{month}{day}T{name.rpartition('_')[2][:6]}Z"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_given_an_output_that_is_ascii_then_every_command_prints(run, old, command):
+    words = command.format(old=old).split()
+    result = run(*words, encoding="ascii")
+    assert (result.returncode in (0, 1), result.stderr) == (True, "")
+    assert COMMANDS[command] in result.stdout
+    assert json.loads(run(*words, "--json", encoding="ascii").stdout)

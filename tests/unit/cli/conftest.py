@@ -21,6 +21,7 @@ from mwaa_metadata_export.aws import Aws  # noqa: E402
 from tests.unit.cli import environment  # noqa: E402
 from tests.unit.cli.made import BUCKET, Made  # noqa: E402
 
+STACK_PARAMETERS = {"MwaaEnvironmentName": "prod", "BasePrefix": "exports", "AlertEmail": "ops@example.com"}
 # Kept between tests: to make one takes longer than most tests.
 _CLIENTS: dict[tuple[str, str], Any] = {}
 
@@ -128,9 +129,7 @@ def made(fakes: dict[str, Any]) -> Iterator[Made]:
     """Give an account with a bucket, a stack of the environment prod, and no export yet."""
     with mock_aws():
         account = Made.create()
-        fakes["cloudformation"].add(
-            "prod-metadata-export", {"MwaaEnvironmentName": "prod", "BasePrefix": "exports"}, account.outputs()
-        )
+        fakes["cloudformation"].add("prod-metadata-export", STACK_PARAMETERS, account.outputs())
         yield account
 
 

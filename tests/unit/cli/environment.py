@@ -1,6 +1,7 @@
 """The parts of a sound environment, for the tests of `doctor`: moto's, and fakes for what moto has not."""
 
 import json
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -60,15 +61,19 @@ class StepFunctions:
 class Sns:
     """The subscriptions of the topic."""
 
-    subscriptions = (("ops@example.com", "arn:aws:sns:eu-central-1:123456789012:alerts:1"),)
+    subscriptions: tuple[tuple[str, str], ...] | None = (
+        ("ops@example.com", "arn:aws:sns:eu-central-1:123456789012:alerts:1"),
+    )
 
     def get_paginator(self, _: str) -> "Sns":
         """Return what has pages."""
         return self
 
-    def paginate(self, **_: str) -> list[dict[str, Any]]:
-        """Return one page."""
-        return [{"Subscriptions": [{"Endpoint": end, "SubscriptionArn": arn} for end, arn in self.subscriptions]}]
+    def paginate(self, **_: str) -> Iterator[dict[str, Any]]:
+        """Yield one page; as with AWS nothing is asked before."""
+        if self.subscriptions is None:
+            raise refusal("NotFound")
+        yield {"Subscriptions": [{"Endpoint": end, "SubscriptionArn": arn} for end, arn in self.subscriptions]}
 
 
 class S3:

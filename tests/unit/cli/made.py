@@ -76,6 +76,7 @@ class Made:
             "StateMachineArn": MACHINE,
             "SecretArn": "prod-metadata-export/database",
             "AlertTopicArn": "arn:aws:sns:eu-central-1:123456789012:alerts",
+            "PublishAssetsFunctionName": "publish-assets",
             "MwaaExecutionPolicyArn": "arn:aws:iam::123456789012:policy/prod-policy",
         }
 

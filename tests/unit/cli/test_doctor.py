@@ -30,12 +30,41 @@ def test_given_any_output_then_the_password_is_not_in_it(sound, run):
         assert "db.internal" not in result.out + result.err
 
 
+REPAIR = ": mwaa-metadata-export repair -e prod --yes"
+PUBLISH = ": mwaa-metadata-export publish -e prod"
+TOPIC = "arn:aws:sns:eu-central-1:123456789012:alerts"
+SUBSCRIBE = f": aws sns subscribe --topic-arn {TOPIC} --protocol email --notification-endpoint ops@example.com"
+MAIL = f"To get another mail{SUBSCRIBE}"
+
+
 def _break_stack(_: Made, fakes: dict[str, Any]) -> None:
     fakes["cloudformation"].stacks["prod-metadata-export"]["StackStatus"] = "UPDATE_ROLLBACK_FAILED"
 
 
 def _no_machine(_: Made, fakes: dict[str, Any]) -> None:
     fakes["stepfunctions"].status = None
+
+
+def _machine_going(_: Made, fakes: dict[str, Any]) -> None:
+    fakes["stepfunctions"].status = "DELETING"
+
+
+def _no_topic(_: Made, fakes: dict[str, Any]) -> None:
+    fakes["sns"].subscriptions = None
+
+
+def _no_policy(made: Made, fakes: dict[str, Any]) -> None:
+    _detached(made, fakes)
+    client("iam").delete_policy(PolicyArn="arn:aws:iam::123456789012:policy/prod-policy")
+
+
+def _no_role(made: Made, fakes: dict[str, Any]) -> None:
+    _detached(made, fakes)
+    client("iam").delete_role(RoleName=ROLE)
+
+
+def _secret_going(_: Made, __: dict[str, Any]) -> None:
+    client("secretsmanager").delete_secret(SecretId="prod-metadata-export/database")
 
 
 def _no_job(_: Made, __: dict[str, Any]) -> None:
@@ -138,17 +167,19 @@ def _incomplete(made: Made, _: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("check", "harm", "detail", "fix"),
     [
-        ("stack", _break_stack, "UPDATE_ROLLBACK_FAILED", "CloudFormation console"),
-        ("state machine", _no_machine, "does not exist", "sam deploy"),
-        ("Glue job", _no_job, "there is no Glue job", "sam deploy"),
-        ("Glue job", _no_script, "script s3://prod-exports/assets/glue/script.py does not exist", "puts the script"),
-        ("Glue job", _no_packages, "packages s3://prod-exports/assets/glue/wheels.zip does not exist", "puts the"),
-        ("Glue job", _names_no_packages, "packages (it names none) does not exist", "puts the"),
-        ("schedule", _no_schedule, "there is no schedule", "sam deploy"),
-        ("schedule", _schedule_off, "DISABLED, the stack's parameter ScheduleState says ENABLED", "set it by hand"),
-        ("alerts", _not_confirmed, "ops@example.com has not confirmed", "Follow the link"),
-        ("alerts", _nobody, "nobody is subscribed", "AlertEmail"),
-        ("alerts", _all_deleted, "every subscription was deleted", "AlertEmail"),
+        ("stack", _break_stack, "UPDATE_ROLLBACK_FAILED", ": aws cloudformation continue-update-rollback --stack-name"),
+        ("state machine", _no_machine, "does not exist", REPAIR),
+        ("state machine", _machine_going, "is DELETING", REPAIR),
+        ("Glue job", _no_job, "there is no Glue job", REPAIR),
+        ("Glue job", _no_script, "script s3://prod-exports/assets/glue/script.py does not exist", PUBLISH),
+        ("Glue job", _no_packages, "packages s3://prod-exports/assets/glue/wheels.zip does not exist", PUBLISH),
+        ("Glue job", _names_no_packages, "packages (it names none) is not what the stack gave it", REPAIR),
+        ("schedule", _no_schedule, "there is no schedule", REPAIR),
+        ("schedule", _schedule_off, "DISABLED, the stack's parameter ScheduleState says ENABLED", REPAIR),
+        ("alerts", _not_confirmed, "ops@example.com has not confirmed", f"48 hours after it was made. {MAIL}"),
+        ("alerts", _nobody, "nobody is subscribed", SUBSCRIBE),
+        ("alerts", _all_deleted, "nobody is subscribed", SUBSCRIBE),
+        ("alerts", _no_topic, "alerts does not exist", REPAIR),
         ("environment", _no_environment, "there is no MWAA environment prod", "right name"),
         ("environment", _updating, "is UPDATING", "AVAILABLE"),
         (
@@ -158,11 +189,19 @@ def _incomplete(made: Made, _: dict[str, Any]) -> None:
             f"aws iam attach-role-policy --role-name {ROLE} --policy-arn arn",
         ),
         ("network", _no_self_reference, "Glue cannot work in it", "All TCP"),
-        ("secret", _no_secret, "does not exist", "trigger the DAG"),
+        ("execution role", _no_policy, "policy/prod-policy does not exist", REPAIR),
+        ("execution role", _no_role, "prod-mwaa-role does not exist", "aws mwaa update-environment --name prod"),
+        ("secret", _no_secret, "does not exist", REPAIR),
+        ("secret", _secret_going, "somebody deleted", ": aws secretsmanager restore-secret --secret-id prod-metadata"),
         ("secret", _secret(password=None), "lacks password", "Trigger the DAG"),
         ("secret", _secret(expires_at="2020-01-01T00:00:00Z"), "expired at 2020", "Trigger the DAG"),
-        ("connection", _foreign_connection, "did not create", "Rename or delete"),
-        ("connection", _drifted_connection, "is not what it should be", "repairs"),
+        (
+            "connection",
+            _foreign_connection,
+            "did not create",
+            "aws glue delete-connection --connection-name prod-metadata",
+        ),
+        ("connection", _drifted_connection, "is not what it should be", "mwaa-metadata-export export -e prod"),
         ("last export", _stale, "older than 36 hours", "mwaa-metadata-export export"),
         ("last export", _damaged, "it is damaged", "mwaa-metadata-export export"),
         ("last export", _incomplete, "is not COMPLETE", "mwaa-metadata-export show"),
@@ -219,3 +258,31 @@ def test_given_a_schedule_that_is_off_on_purpose_then_that_passes(sound, fakes, 
     parameter = {"ParameterKey": "ScheduleState", "ParameterValue": "DISABLED"}
     fakes["cloudformation"].stacks["prod-metadata-export"]["Parameters"].append(parameter)
     assert "only the DAG exports" in checks(run("doctor", "--json"))["schedule"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("status", "fix"),
+    [
+        ("REVIEW_IN_PROGRESS", "Deploy it: sam build && sam deploy"),
+        ("UPDATE_ROLLBACK_COMPLETE", "correct that, then: sam build && sam deploy"),
+        ("UPDATE_FAILED", "then: aws cloudformation rollback-stack --stack-name prod-metadata-export"),
+        ("ROLLBACK_COMPLETE", "then: aws cloudformation delete-stack --stack-name prod-metadata-export && aws "),
+        ("DELETE_FAILED", "wait stack-delete-complete --stack-name prod-metadata-export && sam build && sam deploy"),
+    ],
+)
+def test_given_a_stack_in_a_bad_state_then_the_fix_is_what_cloudformation_takes_in_it(sound, fakes, run, status, fix):
+    fakes["cloudformation"].stacks["prod-metadata-export"]["StackStatus"] = status
+    must_fail(run, "stack", status if status != "REVIEW_IN_PROGRESS" else "not been deployed", fix)
+
+
+def test_given_a_stack_in_the_middle_of_a_change_then_it_is_to_be_waited_for(sound, fakes, run):
+    fakes["cloudformation"].stacks["prod-metadata-export"]["StackStatus"] = "UPDATE_IN_PROGRESS"
+    assert checks(run("doctor", "--json"))["stack"]["verdict"] == "unknown"
+
+
+def test_given_region_and_profile_then_the_commands_of_the_fixes_name_them_too(sound, fakes, run):
+    _nobody(sound, fakes)
+    _no_machine(sound, fakes)
+    found = checks(run("doctor", "--region", "eu-central-1", "--json"))
+    assert found["alerts"]["fix"].endswith("ops@example.com --region eu-central-1")
+    assert found["state machine"]["fix"].endswith("repair -e prod --region eu-central-1 --yes")

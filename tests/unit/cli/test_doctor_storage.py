@@ -9,6 +9,10 @@ from tests.unit.cli.environment import ALARMS, checks, client, encrypt_bucket, k
 from tests.unit.cli.made import BUCKET
 
 UPLOADS = {"ID": "Uploads", "Prefix": "exports/", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}
+ENCRYPT = f": aws s3api put-bucket-encryption --bucket {BUCKET} --server-side-encryption-configuration"
+DENY = f": aws s3api put-bucket-policy --bucket {BUCKET} --policy"
+ABORT = f": aws s3api put-bucket-lifecycle-configuration --bucket {BUCKET} --lifecycle-configuration"
+LET = ": aws kms put-key-policy --key-id"
 Harm = Callable[[str, dict[str, Any]], None]
 
 
@@ -67,18 +71,18 @@ def key_of(fakes: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("check", "harm", "detail", "fix"),
     [
-        ("bucket", _another_key, "with arn:aws:kms:eu-central-1:123456789012:key/another", "aws:kms with arn"),
-        ("bucket", _own_keys, "default encryption is with AES256", "aws:kms with arn"),
-        ("bucket", _no_bucket_key, "bucket keys are off", "Turn on"),
+        ("bucket", _another_key, "with arn:aws:kms:eu-central-1:123456789012:key/another", ENCRYPT),
+        ("bucket", _own_keys, "default encryption is with AES256", ENCRYPT),
+        ("bucket", _no_bucket_key, "bucket keys are off", ENCRYPT),
         ("bucket", _open, "public access is not blocked (BlockPublicAcls, ", "put-public-access-block --bucket"),
-        ("bucket", _no_policy, "without TLS are not denied", "aws:SecureTransport is false"),
-        ("bucket", _statement(Effect="Allow"), "without TLS are not denied", "Deny of s3:*"),
-        ("bucket", _statement(Principal={"AWS": "arn:aws:iam::1:root"}), "without TLS are not denied", "everybody"),
-        ("bucket", _statement(Action="s3:GetObject"), "without TLS are not denied", "Deny of s3:*"),
-        ("bucket", _statement(Resource=f"arn:aws:s3:::{BUCKET}"), "without TLS are not denied", "objects"),
-        ("bucket", _statement(Condition={}), "without TLS are not denied", "aws:SecureTransport"),
-        ("bucket", _lifecycle(UPLOADS | {"Prefix": "other/"}), "below exports/ are never aborted", "after a day"),
-        ("bucket", _lifecycle(UPLOADS | {"Status": "Disabled"}), "below exports/ are never aborted", "after a day"),
+        ("bucket", _no_policy, "without TLS are not denied", DENY),
+        ("bucket", _statement(Effect="Allow"), "without TLS are not denied", DENY),
+        ("bucket", _statement(Principal={"AWS": "arn:aws:iam::1:root"}), "without TLS are not denied", DENY),
+        ("bucket", _statement(Action="s3:GetObject"), "without TLS are not denied", DENY),
+        ("bucket", _statement(Resource=f"arn:aws:s3:::{BUCKET}"), "without TLS are not denied", DENY),
+        ("bucket", _statement(Condition={}), "without TLS are not denied", DENY),
+        ("bucket", _lifecycle(UPLOADS | {"Prefix": "other/"}), "below exports/ are never aborted", ABORT),
+        ("bucket", _lifecycle(UPLOADS | {"Status": "Disabled"}), "below exports/ are never aborted", ABORT),
         (
             "bucket",
             _lifecycle(UPLOADS, {"ID": "All", "Filter": {"Prefix": ""}, "Expiration": {"Days": 30}}),
@@ -91,10 +95,10 @@ def key_of(fakes: dict[str, Any]) -> str:
             "lifecycle rule Env deletes the Glue job's script",
             "prefix exports/",
         ),
-        ("key", _key_off, "the key is Disabled", "enable-key"),
-        ("key", _key_going, "the key is PendingDeletion", "cancel-key-deletion"),
-        ("key", _key_statements(), "does not let CloudWatch use it", "KeyPolicyStatement"),
-        ("key", _key_statements(ALARMS | {"Action": "kms:Decrypt"}), "does not let CloudWatch", "KeyPolicyStatement"),
+        ("key", _key_off, "the key is Disabled", ": aws kms enable-key --key-id"),
+        ("key", _key_going, "the key is PendingDeletion", ": aws kms cancel-key-deletion --key-id"),
+        ("key", _key_statements(), "does not let CloudWatch use it", LET),
+        ("key", _key_statements(ALARMS | {"Action": "kms:Decrypt"}), "does not let CloudWatch", LET),
     ],
 )
 def test_given_a_bucket_or_key_that_lacks_something_then_its_check_fails_with_the_fix(

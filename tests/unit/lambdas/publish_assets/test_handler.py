@@ -1,13 +1,14 @@
-"""Entry point of Publish Assets: CloudFormation always gets an answer."""
+"""Entry point of Publish Assets: CloudFormation always gets an answer, and a person may ask too."""
 
 import json
 
 import pytest
+from export_contracts.errors import AwsCallError
 from publish_assets import handler as entry
 from publish_assets.cloudformation import Answer
 
 from tests.unit.lambdas.conftest import Context
-from tests.unit.lambdas.publish_assets.cases import PROPERTIES, request_for
+from tests.unit.lambdas.publish_assets.cases import PROPERTIES, STACK, request_for
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +92,39 @@ def test_given_a_request_then_its_address_is_never_logged(s3, answers, context, 
     entry.handler(request_for("Create", {}), context)
     assert [line["message"] for line in lines()] == ["done", "failed"]
     assert "SIGNATURE" not in json.dumps(lines())
+
+
+@pytest.fixture
+def places(monkeypatch) -> None:
+    """Set where the template lets it publish again."""
+    values = {"STACK_ID": STACK, "ASSETS_BUCKET": "exports-bucket", "ASSETS_PREFIX": "assets/prod"}
+    values |= {"GLUE_PYTHON": "3.11", "DAG_BUCKET": "", "DAG_KEY": "dags/mwaa_metadata_export.py"}
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_given_a_person_asks_then_it_publishes_again_for_the_stack_to_delete(s3, answers, context, places):
+    properties = {**PROPERTIES, "Prefix": "assets/prod"}
+    entry.handler(request_for("Create", properties), context)
+    made = answers[0]["Data"]
+    for uri in (made["ScriptUri"], made["WheelsUri"]):
+        s3.delete_object(Bucket="exports-bucket", Key=uri.removeprefix("s3://exports-bucket/"))
+
+    assert entry.handler({"RequestType": "Publish"}, context) == made
+
+    assert len(answers) == 1  # nobody waits for another answer
+    entry.handler(request_for("Delete", properties, answers[0]["PhysicalResourceId"]), context)
+    assert s3.list_objects_v2(Bucket="exports-bucket")["KeyCount"] == 0
+
+
+def test_given_a_person_asks_then_only_the_template_says_where(s3, context, places):
+    entry.handler({"RequestType": "Publish", "ResourceProperties": {**PROPERTIES, "Prefix": "elsewhere"}}, context)
+    keys = [each["Key"] for each in s3.list_objects_v2(Bucket="exports-bucket")["Contents"]]
+    assert {key.rsplit("/", 2)[0] for key in keys} == {"assets/prod"}
+
+
+def test_given_a_person_asks_and_it_cannot_be_done_then_the_error_says_why(s3, answers, context, places, monkeypatch):
+    monkeypatch.setenv("ASSETS_BUCKET", "absent")
+    with pytest.raises(AwsCallError, match="absent"):
+        entry.handler({"RequestType": "Publish"}, context)
+    assert answers == []

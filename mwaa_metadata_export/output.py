@@ -1,0 +1,46 @@
+"""Standard output and error: of any encoding, and of any end."""
+
+import io
+import os
+import sys
+from contextlib import suppress
+
+from rich.console import Console
+
+# What this program itself prints beside ASCII.
+_PLAIN = str.maketrans(
+    {"\N{MIDDLE DOT}": "-", "\N{CHECK MARK}": "+", "\N{BALLOT X}": "x", "\N{RIGHTWARDS ARROW}": "->"}
+)
+
+
+class Terminal(Console):
+    """A console that leaves it to ``main`` what happens when nobody reads any more: rich would end with code 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what rich has caught."""
+        raise
+
+    @property
+    def is_unicode(self) -> bool:
+        """Say whether it can print every character."""
+        return self.encoding.lower().startswith("utf")
+
+
+def print_anything() -> None:
+    """Let nothing fail over a character that the output cannot encode: it is printed as its number."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def plain(text: str) -> str:
+    """Return a text with our own signs as ASCII."""
+    return text.translate(_PLAIN)
+
+
+def output_goes_nowhere() -> None:
+    """Let what is still in the output's buffer go where it fails no more."""
+    with suppress(OSError, ValueError):  # not of a file: a test's
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
