@@ -12,7 +12,6 @@ import pwd
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -26,6 +25,8 @@ from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
+
+from local import ports
 
 HOST = "127.0.0.1"
 USER = "postgres"
@@ -129,7 +130,7 @@ def start(
     stop(data_dir)
     if not (data_dir / "PG_VERSION").exists():
         _create_cluster(data_dir, bin_dir, password)
-    chosen = port or _free_port()
+    chosen = port or ports.reserve()
     if not detached:
         atexit.register(_stop_at_exit, data_dir, os.getpid())
     try:
@@ -246,13 +247,6 @@ def _check_password(data_dir: Path, port: int, password: str) -> None:
 
 def _end_of_log(data_dir: Path) -> str:
     return "\n".join((data_dir / "server.log").read_text(errors="replace").splitlines()[-10:])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _stop_at_exit(data_dir: Path, starter: int) -> None:
