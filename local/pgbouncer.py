@@ -25,7 +25,7 @@ from local.paths import LOCAL
 from local.postgres import HOST, USER, PostgresServer
 
 ROOT = LOCAL / "pgbouncer"
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 STOP_SECONDS = 5.0
 # No `ignore_startup_parameters`: a client that sends `options` or the like is refused, as by MWAA's.
 SETTINGS = {

