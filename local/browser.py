@@ -22,7 +22,7 @@ from local import debian
 from local.paths import LOCAL
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-SECONDS = 60
+SECONDS = 180  # a busy machine may take long
 
 
 class BrowserError(Exception):

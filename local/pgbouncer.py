@@ -9,7 +9,6 @@ import contextlib
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,12 +20,12 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 
-from local import debian
+from local import debian, ports
 from local.paths import LOCAL
 from local.postgres import HOST, USER, PostgresServer
 
 ROOT = LOCAL / "pgbouncer"
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 STOP_SECONDS = 5.0
 # No `ignore_startup_parameters`: a client that sends `options` or the like is refused, as by MWAA's.
 SETTINGS = {
@@ -115,7 +114,7 @@ def start(server: PostgresServer, *, pool_size: int = 20, query_wait_seconds: in
     """
     program = ensure()
     folder = Path(tempfile.mkdtemp(prefix="pgbouncer-"))
-    port = _free_port()
+    port = ports.reserve()
     sizes = {"default_pool_size": str(pool_size), "query_wait_timeout": str(query_wait_seconds)}
     _configure(folder, server, {**SETTINGS, "listen_port": str(port), **sizes})
     with (folder / "pgbouncer.log").open("wb") as log:
@@ -177,10 +176,3 @@ def _as_other_user(executable: Path, folder: Path) -> dict[str, Any]:
         if not mode & 0o001:
             parent.chmod(mode | 0o001)
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

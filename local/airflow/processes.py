@@ -18,6 +18,7 @@ from local.airflow.errors import LocalAirflowError
 
 STATE_FILE = "processes.json"
 GRACE_SECONDS = 2.0  # the scheduler waits for its running tasks; what they do is not worth more
+KILL_SECONDS = 60.0  # a busy machine takes its time to remove what was killed
 _children: dict[int, subprocess.Popen[bytes]] = {}  # kept: an ended child is a zombie until its parent asks for it
 
 
@@ -85,7 +86,7 @@ def stop(home: Path) -> list[str]:
     _wait_for(sessions, GRACE_SECONDS)
     members = _members(sessions)  # also of a leader that has ended: its number stays taken while it has members
     _signal(members, signal.SIGKILL)
-    if left := _wait_for(members, GRACE_SECONDS):
+    if left := _wait_for(members, KILL_SECONDS):
         raise LocalAirflowError(f"processes {left} of the Airflow in {home} do not end: end them by hand")
     (home / STATE_FILE).unlink()
     return list(state["pids"])

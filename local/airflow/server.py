@@ -2,13 +2,13 @@
 
 import json
 import shutil
-import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
+from local import ports
 from local.airflow import configuration, metadata, processes, versions
 from local.airflow.environment import AirflowEnvironment, Progress
 from local.airflow.errors import LocalAirflowError, NoAnswerError
@@ -95,7 +95,7 @@ def start(
     for folder in (home, logs):
         folder.mkdir(parents=True, exist_ok=True)
     _fill_dags(home / "dags", default_dag_files() if dag_files is None else dag_files)
-    chosen = port or _free_port()
+    chosen = port or ports.reserve()
     variables = configuration.variables(
         environment.version,
         home=home,
@@ -203,10 +203,3 @@ def _fill_dags(folder: Path, files: Iterable[Path]) -> None:
 
 def _write_state(airflow: LocalAirflow) -> None:
     (airflow.home / STATE_FILE).write_text(json.dumps(asdict(airflow), default=str))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((configuration.HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -4,6 +4,7 @@ Both are made with uv from requirements.lock, which gives the versions; uv links
 environment costs seconds and hardly any space.
 """
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -94,7 +95,7 @@ def _call(command: list[str], variables: dict[str, str]) -> None:
 def _ensure(folder: Path, pythons: tuple[str, ...], packages: tuple[str, ...]) -> Path:
     python = folder.resolve() / "bin" / "python"
     done = folder.resolve() / ".complete"
-    recipe = f"{' '.join(packages)}\n{LOCK.stat().st_mtime_ns}\n"
+    recipe = f"{' '.join(packages)}\n{hashlib.sha256(LOCK.read_bytes()).hexdigest()}\n"
     with exclusive(folder.resolve().with_suffix(".lock")):
         if not (done.exists() and done.read_text() == recipe):
             _make(folder, python, _find_interpreter(pythons), packages)

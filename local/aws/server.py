@@ -9,7 +9,6 @@ import dataclasses
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,10 +23,11 @@ import boto3
 import psutil
 from botocore.config import Config
 
+from local import ports
 from local.aws.errors import StartError
 from local.aws.settings import SETTINGS_VARIABLE, Settings
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 STOP_SECONDS = 15.0
 WORKER_SECONDS = 5.0
 ACCESS_KEY = "test"
@@ -116,7 +116,7 @@ def start(settings: Settings, *, detached: bool = False) -> EmulatedAws:
     Raises:
         StartError: it ended, or did not answer in time. The message holds the end of its log.
     """
-    settings = dataclasses.replace(settings, home=settings.home.resolve(), port=_bindable_port(settings.port))
+    settings = dataclasses.replace(settings, home=settings.home.resolve(), port=_reserved_port(settings.port))
     for folder in (settings.home, settings.temporary, settings.glue_logs):
         folder.mkdir(parents=True, exist_ok=True)
     with settings.log_file.open("ab") as log:
@@ -164,14 +164,11 @@ def _environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def _bindable_port(port: int) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:  # somebody else would answer for us
-            raise StartError(f"Port {port} is taken. Stop what listens there, or choose another port.") from error
-        return int(probe.getsockname()[1])
+def _reserved_port(port: int) -> int:
+    try:
+        return ports.reserve(port)
+    except OSError as error:  # somebody else would answer for us
+        raise StartError(f"Port {port} is taken. Stop what listens there, or choose another port.") from error
 
 
 def _wait_until_healthy(aws: EmulatedAws) -> None:

@@ -17,7 +17,7 @@ from local.pipeline import ENVIRONMENT, STACK, Pipeline
 
 PREFIX = f"exports/{ENVIRONMENT}-backups/"
 ACTIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
-LEFTOVER_SECONDS = 30.0  # what is cleaned up after the end of an execution is cleaned up within this time
+LEFTOVER_SECONDS = 60.0  # what is cleaned up after the end of an execution is cleaned up within this time
 OPEN_TRANSACTIONS = """
 SELECT application_name || ': ' || left(query, 80) FROM pg_stat_activity
 WHERE xact_start IS NOT NULL AND pid <> pg_backend_pid() AND backend_type = 'client backend'

@@ -22,7 +22,7 @@ JOB_FIELDS = (
     *("Role", "Command", "Connections", "DefaultArguments", "ExecutionProperty", "GlueVersion"),
     *("MaxRetries", "NumberOfWorkers", "Timeout", "WorkerType"),
 )
-ALERT_SECONDS = 60.0
+ALERT_SECONDS = 120.0
 
 
 class Scene:

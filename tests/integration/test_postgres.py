@@ -47,6 +47,6 @@ def test_given_an_interruption_while_the_server_starts_then_none_is_left(
         assert process.stdout.readline() == "ready\n"
         time.sleep(seconds)
         process.send_signal(number)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=300)
     assert "KeyboardInterrupt" in said
     assert postgres.find(data_dir) is None

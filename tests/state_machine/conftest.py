@@ -172,7 +172,7 @@ def default_answers(bucket: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    with emulated_account(tmp_path_factory.mktemp("state-machine"), wait_scale=0.02) as running:
+    with emulated_account(tmp_path_factory.mktemp("state-machine"), wait_scale=0.02, timeout_scale=0.5) as running:
         yield running
 
 

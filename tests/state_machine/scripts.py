@@ -45,12 +45,17 @@ bucket = arguments["--S3_OUTPUT_PATH"].split("/")[2]
 def read(key):
     return json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
 
+def succeeded(group):
+    runs = boto3.client("glue").get_job_runs(JobName=arguments["--JOB_NAME"])["JobRuns"]
+    ended = [run["Id"] for run in runs if run["JobRunState"] == "SUCCEEDED"]
+    return any(s3.list_objects_v2(Bucket=bucket, Prefix=f"runs/{group}/{run}")["KeyCount"] for run in ended)
+
 failing = read(f"failing/{group}.json")
 s3.put_object(Bucket=bucket, Key=f"failing/{group}.json", Body=json.dumps(failing - 1))
 if failing == 1 and group in (after := read("last-failure-after.json")):
-    while not s3.list_objects_v2(Bucket=bucket, Prefix=f"runs/{after[group]}/")["KeyCount"]:
+    while not succeeded(after[group]):
         time.sleep(0.1)
-    time.sleep(3)  # until the state machine has seen that run succeed
+    time.sleep(1)  # the state machine looks 20 times a second whether that run has succeeded
 if failing > 0:
     raise RuntimeError(f"group {group} broke")
 time.sleep(read("job-seconds.json"))

@@ -147,6 +147,6 @@ class Faults:
     def _call(self, method: str, document: object = None) -> dict[str, Any]:
         body = json.dumps(document).encode() if document is not None else None
         request = urllib.request.Request(self._url, data=body, method=method)  # noqa: S310 - our own URL
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as answer:  # noqa: S310
             result: dict[str, Any] = json.load(answer)
         return result

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from local.aws.errors import EmulatorError
 
+_TRACEBACK = "Traceback (most recent call last):"
 _EXCEPTION_LINE = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt|Warning)\b.*")
 
 
@@ -35,7 +36,16 @@ def of_exit(return_code: int, error_lines: Sequence[str]) -> str:
         number = -return_code if return_code < 0 else return_code - 128
         reason = "the driver was killed" if number == signal.SIGKILL else f"the driver got signal {number}"
         return classified("UNCLASSIFIED_ERROR", f"Command failed with exit code {128 + number}: {reason}")
-    exceptions = [line for line in error_lines if _EXCEPTION_LINE.match(line)]
-    if exceptions:
-        return classified("UNCLASSIFIED_ERROR", exceptions[-1])
+    if exception := _exception(error_lines):
+        return classified("UNCLASSIFIED_ERROR", exception)
     return classified("UNCLASSIFIED_ERROR", f"SystemExit: {error_lines[-1] if error_lines else return_code}")
+
+
+def _exception(error_lines: Sequence[str]) -> str | None:
+    """Return what ended the script: the first exception after the beginning of Python's last traceback.
+
+    Spark's Java writes to the same stream, also while and after the script ends; its traces begin otherwise.
+    """
+    begins = [number for number, line in enumerate(error_lines) if line == _TRACEBACK]
+    lines = error_lines[begins[-1] :] if begins else reversed(error_lines)
+    return next((line for line in lines if _EXCEPTION_LINE.match(line)), None)

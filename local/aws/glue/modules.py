@@ -53,7 +53,13 @@ def _install(archive: Path, options: str, python: Path, target: Path) -> None:
     ]
     result = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     if result.returncode:
-        raise LaunchError("LAUNCH ERROR", f"Failed to install {archive.name}: {result.stderr.strip().splitlines()[-1]}")
+        raise LaunchError("LAUNCH ERROR", f"Failed to install {archive.name}: {_reason(result.stderr)}")
+
+
+def _reason(said: str) -> str:
+    """Return pip's last error, which warnings and notices may follow; all that it said when it gave none."""
+    errors = [line for line in said.splitlines() if line.startswith("ERROR:")]
+    return errors[-1] if errors else " ".join(said.split())
 
 
 def _unpack(archive: Path, folder: Path) -> None:

@@ -20,7 +20,7 @@ from local.airflow.rest import AirflowApi
 from local.airflow.server import LocalAirflow
 from local.aws import server as aws_server
 from local.aws.server import EmulatedAws
-from local.aws.settings import Settings
+from local.aws.settings import ACCOUNT_ID, REGION, Settings
 from local.postgres import PostgresServer
 from tests.waiting import wait_until
 
@@ -42,7 +42,12 @@ FLOW = {
             "Default": "Export",
         },
         "Explode": {"Type": "Fail", "Error": "ExportIncompleteError", "Cause": "group runs failed:\ndisk full"},
-        "Export": {"Type": "Wait", "Seconds": 25, "Next": "Done"},  # longer than Airflow takes to look first
+        "Export": {  # a test can hold it
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sns:publish",
+            "Arguments": {"TopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:exports", "Message": "one more"},
+            "Next": "Done",
+        },
         "Done": {"Type": "Succeed", "Output": {"status": "COMPLETE", "summary_uri": "s3://bucket/summary.json.gz"}},
     },
 }
@@ -52,6 +57,8 @@ TRUST = {
         {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"},
     ],
 }
+
+POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sns:Publish", "Resource": "*"}]}
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,8 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedAws]:
             return boto3.client(service, **started.client_arguments)
 
         role = client("iam").create_role(RoleName="machine", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+        client("iam").put_role_policy(RoleName="machine", PolicyName="inline", PolicyDocument=json.dumps(POLICY))
+        client("sns").create_topic(Name="exports")
         client("stepfunctions").create_state_machine(name=STACK, definition=json.dumps(FLOW), roleArn=role)
         client("secretsmanager").create_secret(Name=f"{STACK}/database", SecretString="{}")
         yield started

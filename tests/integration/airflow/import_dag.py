@@ -1,4 +1,4 @@
-"""Run by each Airflow's own Python: imports a DAG file and prints, as JSON, what the import warned about and made."""
+"""Run by each Airflow's own Python: imports a DAG file and writes, as JSON, what the import warned about and made."""
 
 import importlib.util
 import json
@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 
 
-def main(path: str) -> None:
+def main(path: str, answer: str) -> None:
     import airflow  # noqa: F401 - its own warnings are not the file's
 
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
@@ -21,8 +21,9 @@ def main(path: str) -> None:
         for entry in caught
         if entry.filename == path
     ]
-    print(json.dumps({"ours": ours, "tasks": sorted(dag.task_ids), "parsed_boto3": "boto3" in sys.modules}))  # noqa: T201
+    found = {"ours": ours, "tasks": sorted(dag.task_ids), "parsed_boto3": "boto3" in sys.modules}
+    Path(answer).write_text(json.dumps(found))  # Airflow itself writes to standard output
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2])

@@ -39,7 +39,7 @@ def test_given_function_when_invoked_then_only_boto3_is_there(account: Account) 
 def test_given_function_that_fails_when_invoked_then_error_type_says_how(
     account: Account, code: str, error_type: str, message: str
 ) -> None:
-    kind, payload = invoke(account, code, Timeout=1 if "sleep" in code else 10)
+    kind, payload = invoke(account, code, Timeout=1 if "sleep" in code else 60)
 
     assert (kind, payload["errorType"]) == ("Unhandled", error_type)
     assert message in payload["errorMessage"]

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pytest
 from local import postgres
 from local.bench import dataset
 from local.bench.contestants import DEFINITIONS
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 ROWS = 20_000
@@ -130,14 +130,14 @@ def test_given_running_benchmark_when_interrupted_then_servers_and_contestant_ar
     for line in process.stdout:
         if "..." in line and "Spark's start" in line:
             break
-    time.sleep(1)
-    started = psutil.Process(process.pid).children(recursive=True)
+    benchmark = psutil.Process(process.pid)
+    wait_until(lambda: len(benchmark.children(recursive=True)) > 1, "a server and a contestant")
+    started = benchmark.children(recursive=True)
 
     os.kill(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=180)
 
     assert process.returncode == 130, output
     assert "stopped" in output
-    assert len(started) > 1
-    assert not psutil.wait_procs(started, timeout=60)[1]
+    assert not psutil.wait_procs(started, timeout=180)[1]
     assert postgres.find(home / "postgres") is None

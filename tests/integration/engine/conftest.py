@@ -290,4 +290,4 @@ class Engine:
     def kill(process: subprocess.Popen[str]) -> None:
         """End the driver, its JVM and its workers at once, as a machine that fails does."""
         os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)

@@ -160,7 +160,7 @@ def test_a_holder_waits_no_longer_than_the_bound(engine: Engine, database: Datab
         GROUPS["runs"], EXPORT_GROUP="runs", EXPORT_GROUPS='["runs", "tasks"]', SNAPSHOT_HOLD_SECONDS="1"
     )
     assert manifest["snapshot"]["role"] == "claimed"
-    assert 1 <= time.monotonic() - started < 60  # without it, 15 minutes
+    assert 1 <= time.monotonic() - started < 300  # without it, 15 minutes
     assert database.open_transactions() == 0
 
 
@@ -178,7 +178,7 @@ def test_a_group_that_fails_before_it_imports_does_not_keep_the_holder_waiting(
             engine.export(GROUPS["tasks"], source=source, EXPORT_GROUP="tasks", EXPORT_GROUPS=groups)
 
         # THEN the holder ends long before its bound of 15 minutes
-        assert holder.result(timeout=60)["snapshot"]["role"] == "claimed"
+        assert holder.result(timeout=300)["snapshot"]["role"] == "claimed"
 
 
 def test_a_single_group_needs_no_claim(engine: Engine, database: Database) -> None:

@@ -13,6 +13,7 @@ import pytest
 from metadata_export.aws import s3_client
 from metadata_export.storage import Store
 
+from local.aws.glue import failure
 from local.aws.settings import REGION
 from tests.integration.engine.conftest import PASSWORD, PREFIX, ROOT, RUNS_PREFIX, Database, Engine
 from tests.waiting import wait_until
@@ -62,7 +63,8 @@ def test_a_table_of_several_chunks_becomes_one_object(exported: tuple[Engine, st
     assert manifest["tables"]["variable"]["rows"] == 1
     assert engine.keys(PREFIX) == [f"{PREFIX}log_143022.csv.gz", f"{PREFIX}variable_143022.csv.gz"]
     assert PASSWORD not in output + error
-    assert all(json.loads(line)["export_id"] == "20261211T143022Z" for line in output.splitlines())
+    said = [json.loads(line) for line in output.splitlines() if line.startswith("{")]  # Java writes there too
+    assert {line["export_id"] for line in said} == {"20261211T143022Z"}
     assert database.open_transactions() == 0
 
 
@@ -83,15 +85,15 @@ def test_a_table_that_may_not_be_read_fails_the_run_in_one_line_and_no_other_tab
     finally:
         database.execute(f"DROP OWNED BY {user}", f"DROP ROLE {user}")
 
-    # THEN the run fails, its last line names the table and the reason, and the manifest has both tables
+    # THEN the run fails, its one line names the table and the reason, and the manifest has both tables
     assert code != 0
-    last_line = error.strip().splitlines()[-1]
-    assert "cannot export the table closed_table: permission denied for table closed_table" in last_line
+    message = failure.of_exit(code, error.splitlines())
+    assert "cannot export the table closed_table: permission denied for table closed_table" in message
     manifest = engine.manifest()
     jsonschema.validate(manifest, SCHEMA)
     assert (list(manifest["tables"]), list(manifest["failed_tables"])) == (["open_table"], ["closed_table"])
     assert database.open_transactions() == 0
-    assert user not in last_line
+    assert user not in message
 
 
 def test_a_killed_run_leaves_no_transaction_and_the_next_one_cleans_up(engine: Engine, database: Database) -> None:
@@ -102,7 +104,7 @@ def test_a_killed_run_leaves_no_transaction_and_the_next_one_cleans_up(engine: E
     engine.kill(process)
 
     # THEN its transactions end
-    wait_until(lambda: database.open_transactions() == 0, "its transactions end", 60)
+    wait_until(lambda: database.open_transactions() == 0, "its transactions end")
     assert engine.uploads()
 
     # AND the next attempt aborts the stale upload and delivers
@@ -139,12 +141,12 @@ def test_connections_that_are_kept_are_no_more_than_allowed_and_go_before_the_sn
 
         # THEN there were no more connections than allowed, and only the one with the snapshot is left
         assert 1 < max(seen) <= 3
-        wait_until(lambda: database.open_transactions() == 1, "kept connections are closed", 30)
+        wait_until(lambda: database.open_transactions() == 1, "kept connections are closed")
         assert process.poll() is None
 
         # AND the run ends well when the sibling is there
         Store(s3_client(REGION), engine.bucket).put_json(f"{RUNS_PREFIX}_snapshot_definitions.json", {})
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=300)
         assert process.returncode == 0, error[-3000:]
         assert database.open_transactions() == 0
     finally:

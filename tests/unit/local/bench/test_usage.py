@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -52,19 +51,17 @@ def test_given_busy_process_when_measured_then_its_time_and_processor_seconds_ar
 def test_given_server_that_works_meanwhile_when_measured_then_its_share_and_that_of_its_children_is_known(
     tmp_path: Path,
 ) -> None:
-    burn, done = "import time\nwhile time.process_time() < 0.3: pass", tmp_path / "done"
-    begin = "import pathlib, subprocess, sys, time\ninput()\n"
-    end = f"pathlib.Path({str(done)!r}).touch()\ntime.sleep(60)"
-    code = f"{begin}subprocess.run([sys.executable, '-c', {burn!r}])\n{burn}\n{end}"
-    wait_for_it = f"import pathlib, time\nwhile not pathlib.Path({str(done)!r}).exists(): time.sleep(0.1)"
-    server = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
-    assert server.stdin is not None
+    burn, wait = "import time\nwhile time.process_time() < 0.3: pass", "while not {}.exists(): time.sleep(0.1)"
+    begun, done = (f"pathlib.Path({str(tmp_path / name)!r})" for name in ("begun", "done"))
+    begin, end = f"import pathlib, subprocess, sys, time\n{wait.format(begun)}", f"{done}.touch()\ntime.sleep(60)"
+    code = f"{begin}\nsubprocess.run([sys.executable, '-c', {burn!r}])\n{burn}\n{end}"
+    wait_for_it = f"import pathlib, time\ntime.sleep(0.5)\n{begun}.touch()\n{wait.format(done)}"
+    server = subprocess.Popen([sys.executable, "-c", code])
     try:
-        threading.Timer(0.5, lambda: (server.stdin.write(b"\n"), server.stdin.flush())).start()
         usage = run(wait_for_it, tmp_path, {"server": server.pid})
     finally:
         server.kill()
-        server.communicate()
+        server.wait()
 
     assert usage.cpu_seconds["server"] == pytest.approx(0.6, abs=0.2)
     assert usage.cpu_seconds["python"] < 0.2
