@@ -50,7 +50,6 @@ def apply(settings: Settings) -> None:
     replace(eventbridge, "_dispatch_to_sns", _to_topic)
     replace(eventbridge, "_dispatch_to_lambda", lambda arn, payload: _to_function(settings, arn, payload))
     replace(lambda_svc, "_route_async_failure", lambda *failure: _to_failure_destination(settings, *failure))
-    replace(scheduler, "_SCHEDULE_TICK_INTERVAL", 1)  # seconds between looks; Scheduler keeps to the minute
 
 
 def _invoke_target(original: Callable[..., None], settings: Settings) -> Callable[..., None]:

@@ -18,6 +18,7 @@ from local.aws.patches.replace import attribute, wrap
 from local.aws.settings import Settings
 
 MIN_PART_BYTES = 5 * 1024 * 1024
+_PART = re.compile(rb"<Part>(.*?)</Part>", re.DOTALL)
 _PART_NUMBER = re.compile(rb"<PartNumber>\s*(\d+)\s*</PartNumber>")
 
 
@@ -36,7 +37,7 @@ def _complete(original: Callable[..., Any]) -> Callable[..., Any]:
         # Stock ministack answers for a completed upload again; S3: it "might have been aborted or completed".
         s3._completed_multipart_uploads.pop(s3._qp(query, "uploadId"), None)
         upload = s3._multipart_uploads.get(s3._qp(query, "uploadId"))
-        refusal = _refusal([int(number) for number in _PART_NUMBER.findall(body)], upload["parts"]) if upload else None
+        refusal = _refusal(body, upload) if upload else None
         if refusal is not None:
             return s3._error(*refusal, 400, f"/{bucket}/{key}")
         return original(bucket, key, body, query, headers)
@@ -59,7 +60,8 @@ def _hide_missing(original: Callable[..., Any]) -> Callable[..., Any]:
     return answer
 
 
-def _refusal(numbers: list[int], parts: dict[int, dict[str, Any]]) -> tuple[str, str] | None:
+def _refusal(body: bytes, upload: dict[str, Any]) -> tuple[str, str] | None:
+    numbers, parts = [int(number) for number in _PART_NUMBER.findall(body)], upload["parts"]
     if not numbers:
         return (
             "MalformedXML",
@@ -67,6 +69,26 @@ def _refusal(numbers: list[int], parts: dict[int, dict[str, Any]]) -> tuple[str,
         )
     if any(first >= second for first, second in itertools.pairwise(numbers)):
         return "InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number."
+    if upload.get("checksum_algorithm") and (refusal := _checksum_refusal(body, numbers, upload["checksum_algorithm"])):
+        return refusal
     if any(number in parts and len(parts[number]["body"]) < MIN_PART_BYTES for number in numbers[:-1]):
         return "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size"
+    return None
+
+
+def _checksum_refusal(body: bytes, numbers: list[int], algorithm: str) -> tuple[str, str] | None:
+    """With a checksum on each part, the numbers have no gap and the request repeats every checksum.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompletedPart.html; the second as in
+    https://github.com/aws/aws-sdk-php/issues/2648
+    """
+    if numbers != list(range(1, len(numbers) + 1)):
+        return "InvalidPartOrder", "Part numbers must be consecutive and begin with 1 when parts have checksums."
+    for number, part in zip(numbers, _PART.findall(body), strict=True):
+        if f"<Checksum{algorithm}>".encode() not in part:
+            message = (
+                f"The upload was created using a {algorithm.lower()} checksum. The complete request must include the "
+                f"checksum for each part. It was missing for part {number} in the request."
+            )
+            return "InvalidRequest", message
     return None

@@ -67,6 +67,32 @@ def test_given_schedule_when_due_then_its_role_decides(account: Account, allowed
         assert states.list_executions(stateMachineArn=machine)["executions"] == []
 
 
+@pytest.mark.parametrize(("ahead", "fires"), [(14, True), (15, False)], ids=["now", "in an hour"])
+def test_given_schedule_of_a_zone_then_its_expression_is_of_that_zone(
+    account: Account, ahead: int, fires: bool
+) -> None:
+    # GIVEN what clocks show in Kiritimati, 14 hours ahead of UTC, now or in an hour
+    machine = account.machine(PASS)
+    moment = time.strftime("at(%Y-%m-%dT%H:%M:%S)", time.gmtime(time.time() - 1 + ahead * 3600))
+    target = {"Arn": machine, "RoleArn": account.role("scheduler", EVERYTHING), "Input": "{}"}
+    account.client("scheduler").create_schedule(
+        Name=f"zone-{ahead}",
+        ScheduleExpression=moment,
+        ScheduleExpressionTimezone="Pacific/Kiritimati",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target=target,
+    )
+
+    def started() -> list[Any]:
+        return list(account.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"])
+
+    if fires:
+        assert len(wait_until(started)) == 1
+    else:
+        time.sleep(4)
+        assert started() == []
+
+
 BROKEN = "def handler(event, context):\n    raise KeyError(event['detail']['status'])"
 
 

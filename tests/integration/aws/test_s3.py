@@ -46,6 +46,30 @@ def test_given_wrong_parts_when_completed_then_refused(
     assert "Contents" not in account.client("s3").list_objects_v2(Bucket=bucket)
 
 
+def test_given_checksums_on_parts_when_completed_with_a_gap_then_refused(account: Account) -> None:
+    bucket, s3 = account.bucket(), account.client("s3")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="key", ChecksumAlgorithm="SHA256")["UploadId"]
+    target = {"Bucket": bucket, "Key": "key", "UploadId": upload}
+    parts = []
+    for number, body in {1: PART, 3: LAST}.items():
+        answer = s3.upload_part(**target, PartNumber=number, Body=body, ChecksumAlgorithm="SHA256")
+        parts.append({"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": answer["ChecksumSHA256"]})
+
+    with pytest.raises(ClientError, match="InvalidPartOrder"):
+        s3.complete_multipart_upload(**target, MultipartUpload={"Parts": parts})
+
+
+def test_given_checksums_on_parts_when_completed_without_them_then_refused(account: Account) -> None:
+    bucket, s3 = account.bucket(), account.client("s3")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="key", ChecksumAlgorithm="SHA256")["UploadId"]
+    target = {"Bucket": bucket, "Key": "key", "UploadId": upload}
+    answer = s3.upload_part(**target, PartNumber=1, Body=LAST, ChecksumAlgorithm="SHA256")
+    part = {"PartNumber": 1, "ETag": answer["ETag"]}
+
+    with pytest.raises(ClientError, match="It was missing for part 1 in the request"):
+        s3.complete_multipart_upload(**target, MultipartUpload={"Parts": [part]})
+
+
 def test_given_completed_upload_when_completed_again_then_there_is_no_such_upload(account: Account) -> None:
     bucket, s3 = account.bucket(), account.client("s3")
     upload = s3.create_multipart_upload(Bucket=bucket, Key="key")["UploadId"]

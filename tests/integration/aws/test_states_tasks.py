@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from tests.emulated_account import EVERYTHING, Account
 from tests.waiting import wait_until
 
@@ -117,3 +119,44 @@ def test_given_task_that_takes_too_long_when_its_time_is_over_then_timeout_and_t
 
 def _states_of_runs(account: Account, job: str) -> list[str]:
     return [run["JobRunState"] for run in account.client("glue").get_job_runs(JobName=job)["JobRuns"]]
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [("$states.input.yes", "yes"), ("$states.input.no", "no"), ("$states.input.yes and 1 = 1", "yes")],
+    ids=["true", "false", "composed"],
+)
+def test_given_condition_that_is_a_boolean_then_it_decides(account: Account, condition: str, expected: str) -> None:
+    ended = account.execute(account.machine(choice(f"{{% {condition} %}}")), {"yes": True, "no": False})
+
+    assert json.loads(ended["output"]) == expected
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["{% $states.input.text %}", "{% $states.input.number %}", "{% $states.input.list %}", "true"],
+    ids=["text", "number", "list", "no expression"],
+)
+def test_given_condition_that_is_no_boolean_then_the_execution_fails(account: Account, condition: str) -> None:
+    given = {"text": "true", "number": 1, "list": [True]}
+
+    ended = account.execute(account.machine(choice(condition)), given)
+
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.QueryEvaluationError")
+    assert "Expected 'boolean'" in ended["cause"]
+
+
+def test_given_eval_then_there_is_none(account: Account) -> None:
+    machine = {"StartAt": "Do", "States": {"Do": {"Type": "Pass", "Output": "{% $eval('1 + 1') %}", "End": True}}}
+
+    ended = account.execute(account.machine(machine))
+
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.QueryEvaluationError")
+    assert "$parse" in ended["cause"]
+
+
+def choice(condition: str) -> dict[str, Any]:
+    """A machine that says which way it went."""
+    ways = {name: {"Type": "Pass", "Output": name, "End": True} for name in ("yes", "no")}
+    asked = {"Type": "Choice", "Choices": [{"Condition": condition, "Next": "yes"}], "Default": "no"}
+    return {"StartAt": "Ask", "States": {"Ask": asked, **ways}}

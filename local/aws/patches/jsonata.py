@@ -1,0 +1,41 @@
+"""JSONata as Step Functions has it: without `$eval`, and a Condition that is true or false.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html ("$eval is not available")
+https://docs.aws.amazon.com/step-functions/latest/dg/state-choice.html ("evaluates to true/false")
+https://states-language.net/spec.html (States.QueryEvaluationError: "an incorrectly typed result")
+"""
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from ministack.services import stepfunctions as sfn
+
+from local.aws.patches.replace import attribute, replace, wrap
+from local.aws.settings import Settings
+
+ERROR = "States.QueryEvaluationError"
+
+
+def apply(_: Settings) -> None:
+    """Patch the evaluation of expressions."""
+    for name in ("_jsonata_state_field", "_ExecutionError"):
+        attribute(sfn, name)
+    wrap(sfn, "_register_sfn_jsonata_functions", _without_eval)
+    replace(sfn, "_evaluate_jsonata_choice_rule", _condition)
+
+
+def _without_eval(original: Callable[[Any], None]) -> Callable[[Any], None]:
+    def register(expression: Any) -> None:
+        original(expression)
+        expression.register_lambda("eval", _refuse_eval)
+
+    return register
+
+
+def _refuse_eval(_text: Any = None, _context: Any = None) -> NoReturn:
+    raise sfn._ExecutionError(ERROR, "T1006: Attempted to invoke a non-function: $eval is not available, use $parse")
+
+
+def _condition(rule: dict[str, Any], data: Any, context: Any) -> bool:
+    held = {"Condition": rule.get("Condition")}
+    return bool(sfn._jsonata_state_field(held, "Condition", "boolean", data, context))
