@@ -10,7 +10,7 @@ VERSIONS ?= 2.9.2,2.10.3,2.11.0,3.0.6,3.2.1,3.3.1
 
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up down test unit lint faults deploy-local iam test-versions bench lock clean
+.PHONY: help demo up down test unit lint lint-code lint-template lint-security faults deploy-local iam test-versions bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,11 +33,17 @@ unit: .venv/ready ## the tests that need no server
 	$(BIN)/python -m pytest -n 2 tests/unit
 
 lint: .venv/ready $(CHECKOV)/ready ## style, types, template and flow
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint-security lint-template lint-code
+
+lint-code:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+lint-template: # `sam validate --lint` runs the very same cfn-lint and nothing else
 	$(BIN)/cfn-lint template.yaml
-	$(BIN)/sam validate --lint --template template.yaml --region us-east-1
+
+lint-security:
 	$(CHECKOV)/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
 
 deploy-local: .venv/ready ## deploy, change every parameter, fail, roll back and delete on the emulated AWS (PARAMETERS="FreshHours" for some)

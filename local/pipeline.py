@@ -62,13 +62,10 @@ def prepare_runtimes(stack_paths: StackPaths, progress: Progress, **settings: An
         settings: more of `Settings`.
     """
     with progress.step("Runtimes of Lambda and Glue"):
-        glue_python = runtimes.ensure_glue_runtime(paths.GLUE_RUNTIME)
         return Settings(
             home=stack_paths.aws,
             lambda_python=runtimes.ensure_lambda_runtime(paths.LAMBDA_RUNTIME),
-            glue_python=glue_python,
-            java_home=runtimes.java_home(),
-            spark_classes=runtimes.ensure_spark_classes(glue_python, paths.GLUE_RUNTIME),
+            **runtimes.ensure_spark(paths.GLUE_RUNTIME),
             **settings,
         )
 

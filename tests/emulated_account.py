@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local import paths
 from local.aws import runtimes, server
 from local.aws.settings import Settings
 from tests.waiting import wait_until
@@ -166,8 +167,8 @@ def emulated_account(home: Path, **settings: Any) -> Iterator[Account]:
     """
     short = {"wait_scale": 0.05, "timeout_scale": 0.1, "poll_seconds": 0.05}
     environments = {
-        "glue_python": runtimes.ensure_glue_runtime(REPOSITORY / ".local" / "glue-runtime"),
-        "lambda_python": runtimes.ensure_lambda_runtime(REPOSITORY / ".local" / "lambda-runtime"),
+        "glue_python": runtimes.ensure_glue_runtime(paths.GLUE_RUNTIME),
+        "lambda_python": runtimes.ensure_lambda_runtime(paths.LAMBDA_RUNTIME),
     }
     with server.start(Settings(home=home, **{**environments, **short, **settings})) as aws:
         yield Account(aws)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from local.aws.errors import RuntimeEnvironmentError
+from local.aws.glue.spark import submit_arguments
 from local.locks import exclusive
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -20,7 +21,7 @@ LAMBDA_PACKAGES = ("boto3",)
 # The process ends when Java has, which writes the archive as its last act.
 SPARK_AT_WORK = """
 from pyspark import SparkContext
-context = SparkContext("local[2]", "classes")
+context = SparkContext()
 context.parallelize(range(2), 2).map(str).collect()
 context.stop()
 gateway = SparkContext._gateway
@@ -76,12 +77,26 @@ def ensure_spark_classes(python: Path, folder: Path) -> Path:
     return archive
 
 
+def ensure_spark(folder: Path) -> dict[str, Path]:
+    """Return the settings with which job runs start Spark quickly; what they name is made unless it is there.
+
+    Args:
+        folder: of the environment of Glue, and of the archive of classes.
+
+    Raises:
+        RuntimeEnvironmentError: as above.
+    """
+    python = ensure_glue_runtime(folder)
+    return {"glue_python": python, "java_home": java_home(), "spark_classes": ensure_spark_classes(python, folder)}
+
+
 def _archive_classes(python: Path, archive: Path, base: Path) -> None:
     dump = ["-Xshare:dump", f"-XX:SharedArchiveFile={base}", "-Xlog:disable", "-version"]
     _call([str(java_home() / "bin" / "java"), *dump], {})
     unfinished = archive.with_suffix(".unfinished")
     at_exit = f"-XX:SharedArchiveFile={base} -XX:ArchiveClassesAtExit={unfinished} -Xlog:disable"
-    _call([str(python), "-c", SPARK_AT_WORK], {"SPARK_SUBMIT_OPTS": at_exit})
+    spark = {"SPARK_SUBMIT_OPTS": at_exit, "PYSPARK_SUBMIT_ARGS": submit_arguments("local[2]")}
+    _call([str(python), "-c", SPARK_AT_WORK], spark)
     unfinished.rename(archive)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local import paths
 from local.aws import runtimes
 from local.aws.faults.client import Faults
 from tests.emulated_account import Account, emulated_account
@@ -13,7 +14,8 @@ from tests.emulated_account import Account, emulated_account
 
 @pytest.fixture(scope="session")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    with emulated_account(tmp_path_factory.mktemp("aws"), java_home=runtimes.java_home()) as running:
+    spark = runtimes.ensure_spark(paths.GLUE_RUNTIME)
+    with emulated_account(tmp_path_factory.mktemp("aws"), **spark) as running:
         yield running
 
 

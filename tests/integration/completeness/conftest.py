@@ -10,9 +10,9 @@ sys.path[:0] = [str(ROOT / "lambdas"), str(ROOT / "lambdas" / "shared"), str(ROO
 
 import pytest  # noqa: E402
 
-from local import postgres  # noqa: E402
+from local import paths, postgres  # noqa: E402
 from local.airflow.versions import VERSIONS, find  # noqa: E402
-from local.aws import server  # noqa: E402
+from local.aws import runtimes, server  # noqa: E402
 from local.aws.settings import Settings  # noqa: E402
 from local.postgres import PostgresServer  # noqa: E402
 from tests.integration.completeness.databases import Databases  # noqa: E402
@@ -38,7 +38,8 @@ def databases(database_server: PostgresServer) -> Databases:
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    with server.start(Settings(home=tmp_path_factory.mktemp("aws"), auth=False)) as emulator:
+    home, spark = tmp_path_factory.mktemp("aws"), runtimes.ensure_spark(paths.GLUE_RUNTIME)
+    with server.start(Settings(home=home, auth=False, **spark)) as emulator:
         running = Aws(emulator)
         running.client("s3").create_bucket(Bucket=BUCKET)
         yield running

