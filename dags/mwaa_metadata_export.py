@@ -9,8 +9,9 @@ There is nothing to configure: state machine and secret are found by the environ
 Airflow Variable `metadata_export_name` replaces `<environment>-metadata-export` where the stack has another name.
 
 *Trigger* offers tables and age to choose. To export again, trigger a new run: clearing a run that succeeded attaches to
-its export; clearing one that failed starts another. A run that meets another export at work, of the same tables and
-age, waits for that one. States, alerts and redrive are in the Step Functions console.
+its export; clearing one that failed starts another. A run that meets another export at work waits for its end: it takes
+the outcome of one that brings as much for its own, and exports after one of less. States, alerts and redrive are in the
+Step Functions console.
 """
 
 from __future__ import annotations
@@ -225,41 +226,35 @@ def _start_or_attach(states: Any, machine: str, run_id: str, payload: str) -> st
     raise AirflowFailException(f"None of {MAX_EXECUTIONS_PER_RUN} executions of this run exported: trigger a new run.")
 
 
-def _document(execution: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return `input` or `output` of an execution."""
-    content = json.loads(execution.get(name) or "{}")
+def _output(execution: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the output of an execution."""
+    content = json.loads(execution.get("output") or "{}")
     return content if isinstance(content, dict) else {}
 
 
 def _outcome(execution: Mapping[str, Any]) -> dict[str, str]:
     """Return what a person wants to know of an execution's output."""
-    output = _document(execution, "output")
-    known = ("status", "reason", "summary_uri", "total_tables", "total_rows")
+    output = _output(execution)
+    known = ("status", "scope", "covers", "reason", "summary_uri", "total_tables", "total_rows")
     return {key: _one_line(str(output[key])) for key in known if key in output}
 
 
 def _winner(execution: Mapping[str, Any]) -> str | None:
     """Return the ARN of the execution that was at work already and that this one left the export to."""
-    winner = _document(execution, "output").get("winner")
+    winner = _output(execution).get("winner")
     return winner if isinstance(winner, str) and winner.startswith("arn:") else None
 
 
-def _wanted(execution: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the tables and the age that an execution's input chooses."""
-    return {key: value for key, value in _document(execution, "input").items() if key not in {"trigger", "force"}}
-
-
 def _decisive_execution(states: Any, arn: str) -> dict[str, Any]:
-    """Describe the execution whose outcome is this run's: its own, or the one that was at work when it started."""
+    """Describe the execution whose outcome is this run's: its own, or the one that it yielded to.
+
+    The state machine yields only to an export that brings all that this run asks for.
+    """
     own: dict[str, Any] = states.describe_execution(executionArn=arn)
     if not (winner := _winner(own)):
         return own
     log.info("Another export was at work when this one started: %s", winner)
     other: dict[str, Any] = states.describe_execution(executionArn=winner)
-    theirs, ours = (json.dumps(_wanted(execution), sort_keys=True) for execution in (other, own))
-    if theirs != ours:
-        text = f"One export runs at a time: {winner} was at work with the input {theirs}, but this run has {ours}"
-        raise AirflowFailException(f"{_one_line(text)} - clear this run when that one has ended.")
     return other
 
 
@@ -304,7 +299,10 @@ def wait_for_export(execution_arn: str) -> PokeReturnValue:
     return PokeReturnValue(is_done=True, xcom_value=outcome)
 
 
-TABLES = {"type": ["null", "array"], "description": "One name per line. Empty: the stack's setting."}
+TABLES = {
+    "type": ["null", "array"],
+    "description": "One name per line, as in the database: without quotes. Empty: the stack's setting.",
+}
 AGE = "Runs older than this many days are left out. Empty: the stack's setting. 0: everything is exported."
 PARAMS = {
     "max_age_in_days": Param(None, type=["null", "integer"], minimum=0, maximum=3650, title="Days", description=AGE),

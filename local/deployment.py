@@ -38,8 +38,9 @@ def _run_sam_build(folder: Path, log: Path) -> None:
 
 def deploy(template: Path, stack: str, parameters: Mapping[str, str], *, aws_env: Mapping[str, str], log: Path) -> None:
     """Run `sam deploy` of a built template as the stack `stack`."""
-    # In quotes: an expression has blanks, and a value may be empty.
-    overrides = [f'ParameterKey={key},ParameterValue="{value}"' for key, value in parameters.items()]
+    # In quotes: an expression has blanks, and a value may be empty. Quotes inside are escaped, backslashes are not.
+    values = {key: value.replace('"', r"\"") for key, value in parameters.items()}
+    overrides = [f'ParameterKey={key},ParameterValue="{value}"' for key, value in values.items()]
     command = [str(SAM), "deploy", "--template-file", str(template), "--stack-name", stack, "--resolve-s3"]
     command += [
         "--capabilities",

@@ -82,9 +82,18 @@ def start_database(stack_paths: StackPaths, progress: Progress, *, detached: boo
 
 
 def deploy(
-    stack_paths: StackPaths, database: PostgresServer, aws: EmulatedAws, airflow_version: str, progress: Progress
+    stack_paths: StackPaths,
+    database: PostgresServer,
+    aws: EmulatedAws,
+    airflow_version: str,
+    progress: Progress,
+    **also: str,
 ) -> Pipeline:
-    """Make the account that MWAA would be in, deploy the template into it, and subscribe a queue to its topic."""
+    """Make the account that MWAA would be in, deploy the template into it, and subscribe a queue to its topic.
+
+    Args:
+        also: parameters of the template beside those without a default.
+    """
     with progress.step("VPC and MWAA environment in the account"):
         mwaa = account.create_mwaa_environment(lambda service: client(aws, service), ENVIRONMENT, airflow_version)
     with progress.step("sam build"):
@@ -94,6 +103,7 @@ def deploy(
             "MwaaEnvironmentName": ENVIRONMENT,
             "AlertEmail": "platform-team@example.com",
             "DagBucketName": mwaa.bucket,
+            **also,
         }
         deployment.deploy(template, STACK, parameters, aws_env=aws.env, log=stack_paths.logs / "sam-deploy.log")
         outputs = deployment.outputs(client(aws, "cloudformation"), STACK)

@@ -40,8 +40,8 @@ Exit codes:
 def cli() -> None:
     """Look after the exports of an Amazon MWAA environment's metadata database.
 
-    An EXPORT is named by its id (20261211T143022Z, see the command list), by `latest` (the newest COMPLETE one) or by
-    `newest` (whatever its verdict).
+    An EXPORT is named by its id (20261211T143022Z, see the command list), by `latest` (the newest COMPLETE one that is
+    full: it covers the tables and the age that the stack's parameters ask for) or by `newest` (whatever it is).
     """
 
 

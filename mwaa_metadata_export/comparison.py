@@ -12,6 +12,7 @@ FACTS = (
     "alembic_heads",
     "max_age_days",
     "selection",
+    "scope",
     "consistency",
 )
 _TABLE_FACTS = ("group", "window")

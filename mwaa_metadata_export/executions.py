@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from mwaa_metadata_export.aws import call, missing
 from mwaa_metadata_export.errors import NotFoundError
 
+_PLAN = "Plan Export"
 _ADVICE = "Check that your credentials allow states:StartExecution, DescribeExecution and GetExecutionHistory on it."
 
 
@@ -37,6 +38,7 @@ class Follower:
     _seen: int = 0
     _states: dict[int, str] = field(default_factory=dict)
     _groups: dict[int, str] = field(default_factory=dict)
+    _waits: bool = False
 
     def status(self) -> dict[str, Any]:
         """Return what DescribeExecution says.
@@ -65,9 +67,21 @@ class Follower:
             group = _group(event) or self._groups.get(before)
             if group:
                 self._groups[event["id"]] = group
-            step = _what(event)
-            if step:
-                yield Step(event["timestamp"].astimezone(UTC), self._states[event["id"]], group, *step)
+            step = self._waiting(event) or _what(event)
+            state = self._states[event["id"]]
+            # While it waits, Plan Export looks again every minute: that is no news.
+            if step and not (self._waits and state == _PLAN and step[0] != "failed"):
+                yield Step(event["timestamp"].astimezone(UTC), state, group, *step)
+
+    def _waiting(self, event: Mapping[str, Any]) -> tuple[str, str] | None:
+        if event["type"] != "WaitStateEntered" or self._waits:
+            return None
+        self._waits = True
+        try:
+            reason = json.loads(event["stateEnteredEventDetails"].get("input", ""))["reason"]
+        except (ValueError, KeyError, TypeError):
+            reason = ""
+        return "waiting", str(reason)
 
     def _new_events(self) -> list[dict[str, Any]]:
         with call(f"read the history of execution {self.execution_arn}", _ADVICE):

@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from export_contracts.coverage import COMPLETE, FULL, PARTIAL, Coverage, is_full
 from export_contracts.errors import ArchivedObjectError
 from export_contracts.formats import READABLE, is_readable
 from export_contracts.layout import SUMMARY_NAME, Layout, export_id, report_key, started_at
@@ -19,6 +20,7 @@ from mwaa_metadata_export.errors import InvalidOptionError, NotFoundError, Unrea
 _ID = re.compile(r"\d{8}T\d{6}Z")
 _SUMMARY = re.compile(r"(\d{4})/(\d{2})/(\d{2})/export_summary_(\d{6})\.json\.gz$")
 _AT_ONCE = 8
+_SEARCHED = 100
 NEWEST, LATEST = "newest", "latest"
 
 
@@ -35,6 +37,16 @@ class Export:
     def started(self) -> datetime:
         """When it started, UTC."""
         return started_at(self.export_id)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that was asked for is there and verified."""
+        return self.summary is not None and self.summary["status"] == COMPLETE
+
+    @property
+    def coverage(self) -> Coverage | None:
+        """What was asked for; None when its summary does not say it."""
+        return Coverage.of(self.summary or {})
 
     @property
     def report_key(self) -> str:
@@ -55,9 +67,9 @@ class Export:
 class Exports:
     """What the bucket holds of an environment."""
 
-    def __init__(self, store: ObjectStore, layout: Layout) -> None:
-        """Read only."""
-        self._store, self._layout = store, layout
+    def __init__(self, store: ObjectStore, layout: Layout, stack: Coverage | None = None) -> None:
+        """Read only. ``stack``: what the stack's parameters ask for; None: not known, so each summary's word counts."""
+        self._store, self._layout, self._stack = store, layout, stack
 
     def newest(self, limit: int, before: str = "~") -> list[Export]:
         """Return the newest exports, newest first.
@@ -77,7 +89,7 @@ class Exports:
         """Return an export.
 
         Args:
-            reference: an export id, ``latest`` (the newest COMPLETE one) or ``newest`` (whatever its verdict).
+            reference: an export id, ``latest`` (see there) or ``newest`` (whatever its verdict).
 
         Raises:
             InvalidOptionError: it is none of these.
@@ -87,24 +99,58 @@ class Exports:
         if reference == NEWEST:
             return self._first(self.newest(1))
         if reference == LATEST:
-            reference = self.latest_id()
+            return self.latest()
         if not _ID.fullmatch(reference):
             raise InvalidOptionError(
                 f"{shown(reference)} names no export. Allowed is an id as the command list shows it, "
                 f"{LATEST} or {NEWEST}."
             )
-        key = self._layout.summary_key(_valid_start(reference))
-        if self._store.facts(key) is None:
-            raise NotFoundError(f"There is no export {reference}: {self._store.uri(key)} does not exist.")
-        return self._read(key)
+        return self._existing(reference)
 
-    def latest_id(self) -> str:
-        """Return the id of the newest COMPLETE export.
+    def latest(self) -> Export:
+        """Return the newest COMPLETE export that is full.
+
+        It is the one that latest.json names, unless that covers less: an older version pointed it to any COMPLETE
+        export, and the stack's parameters change. Then the newest summaries are looked through.
 
         Raises:
-            NotFoundError: there is none yet.
+            NotFoundError: there is none.
             UnreadableSummaryError: latest.json is not what it should be, or archived.
+            AwsCallError, AwsUnavailableError: see ``aws_call``.
         """
+        pointed = self._existing(self._pointed_id())
+        # Of one that cannot be read nothing is known, and an older one would pass for the latest without a word.
+        if pointed.summary is None or self.is_backup(pointed):
+            return pointed
+        newest = map(self._read, islice(self._keys(), _SEARCHED))
+        found = next(filter(self.is_backup, newest), None)
+        if found is None:
+            asked = f"covers what the stack asks for ({self._stack})" if self._stack else "is full"
+            raise NotFoundError(
+                f"There is no COMPLETE export that {asked} among the newest {_SEARCHED}. latest.json names "
+                f"{pointed.export_id}, which covers less: {pointed.coverage}. Start one: mwaa-metadata-export export"
+            )
+        return found
+
+    def is_backup(self, export: Export) -> bool:
+        """Say whether an export is COMPLETE and full."""
+        return export.complete and self.is_full(export)
+
+    def is_full(self, export: Export) -> bool:
+        """Say whether an export was asked for all that the stack's parameters ask for."""
+        return export.summary is not None and is_full(export.summary, self._stack)
+
+    def scope(self, export: Export) -> str:
+        """Return ``full``, or ``partial`` with what was asked for."""
+        return FULL if self.is_full(export) else f"{PARTIAL}: {export.coverage or 'not known of what'}"
+
+    def _existing(self, identifier: str) -> Export:
+        key = self._layout.summary_key(_valid_start(identifier))
+        if self._store.facts(key) is None:
+            raise NotFoundError(f"There is no export {identifier}: {self._store.uri(key)} does not exist.")
+        return self._read(key)
+
+    def _pointed_id(self) -> str:
         key = self._layout.latest_key
         try:
             pointer = self._store.read_json(key)
@@ -113,7 +159,7 @@ class Exports:
         if pointer is not None and isinstance(pointer.get("export_id"), str):
             return str(pointer["export_id"])
         if self._store.facts(key) is None:
-            raise NotFoundError(f"There is no COMPLETE export yet: {self._store.uri(key)} does not exist.")
+            raise NotFoundError(f"There is no COMPLETE and full export yet: {self._store.uri(key)} does not exist.")
         raise UnreadableSummaryError(f"{self._store.uri(key)} is not a pointer to an export.")
 
     def _first(self, exports: list[Export]) -> Export:

@@ -42,7 +42,7 @@ class Session:
 
     def exports(self, target: Target) -> Exports:
         """Return the exports of an environment."""
-        return Exports(self.store(target), target.where())
+        return Exports(self.store(target), target.where(), target.coverage)
 
     def store(self, target: Target) -> ObjectStore:
         """Return the bucket with the exports of an environment."""

@@ -6,8 +6,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from export_contracts.aws import error_code
+from export_contracts.coverage import Coverage
 from export_contracts.layout import Layout
 from export_contracts.store import ObjectStore
+from plan_export.settings import DEFAULT_MAX_AGE, read_coverage
 
 from mwaa_metadata_export.aws import Aws, call
 from mwaa_metadata_export.errors import InvalidOptionError, NotFoundError
@@ -72,6 +74,19 @@ class Target:
                 "Name it with --stack, or deploy it."
             )
         return value
+
+    @property
+    def coverage(self) -> Coverage | None:
+        """What the stack's parameters ask for, so what a backup of the environment covers; None: no stack is known.
+
+        Raises:
+            ConfigurationError: a parameter is not what the template allows.
+        """
+        if self.stack is None:
+            return None
+        names = ("MaxAgeInDays", "IncludeTables", "ExcludeTables")
+        days, include, exclude = (self.parameters.get(name, "") for name in names)
+        return read_coverage(days or DEFAULT_MAX_AGE, include, exclude)
 
     def where(self) -> Layout:
         """Return where the exports are.

@@ -2,6 +2,9 @@
 
 Plan Export takes the lock `_runs/_current.json` for an execution; it is stale once that execution has ended. This run,
 in a private network, cannot ask Step Functions, but Glue tells whether another export's runs are active.
+
+Plan Export also writes into the lock what its export was asked for. This run knows only its own group, so a lock that
+it takes over does not say it, and a new execution waits for this one's end rather than count on it.
 """
 
 import json
@@ -38,7 +41,7 @@ class Owner:
 def hold_lock(arguments: Arguments, store: Store, client: "GlueClient") -> None:
     """See that this execution holds the lock; take it over from one whose Glue runs have all ended.
 
-    A new execution then yields to this one. Outside the state machine (no execution ARN) there is no lock.
+    A new execution then waits for this one. Outside the state machine (no execution ARN) there is no lock.
 
     Raises:
         OtherExportError: another export's runs are active, or Glue does not say whether they are.

@@ -60,12 +60,13 @@ class Family:
         """Return what has a file of its own, by its name.
 
         Args:
-            any_schema: tables that are exported from whatever schemas they are in, as `schema.table`.
+            any_schema: tables that are exported from whatever schemas they are in, as `schema.table`, or from one.
         """
         found = {each.name: each for each in self.relations if self._is_public_table(each) and not self._owner(each)}
         for each in self.relations:
-            if each.schema != PUBLIC and each.name in any_schema and self._is_free(each):
-                found.setdefault(f"{each.schema}.{each.name}", each)
+            name = f"{each.schema}.{each.name}"
+            if each.schema != PUBLIC and self._is_free(each) and (each.name in any_schema or name in any_schema):
+                found.setdefault(name, each)
         return found
 
     def not_tables(self) -> dict[str, str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from export_contracts.coverage import COMPLETE, FULL
 from export_contracts.store import ObjectStore
 from export_contracts.text import one_line
 
@@ -11,7 +12,7 @@ from aggregate_results.alert import write_alert
 from aggregate_results.errors import ExportIncompleteError
 from aggregate_results.event import Event
 from aggregate_results.row_falls import Comparison, compare_rows
-from aggregate_results.summary import COMPLETE, build_summary, move_latest, write_summary
+from aggregate_results.summary import build_summary, move_latest, write_summary
 from aggregate_results.verification import GroupOutcome, verify_groups
 
 
@@ -21,6 +22,8 @@ class Aggregate:
 
     summary: dict[str, Any]
     summary_uri: str
+    covers: str
+    """which tables were asked for and how far back, for people"""
     outcomes: tuple[GroupOutcome, ...]
     comparison: Comparison
     alert: dict[str, str]
@@ -32,10 +35,17 @@ class Aggregate:
         """Whether every planned table is there and verified."""
         return bool(self.summary["status"] == COMPLETE)
 
+    @property
+    def is_backup(self) -> bool:
+        """Whether that is also everything that the stack's own parameters ask for."""
+        return self.complete and self.summary["scope"] == FULL
+
     def to_json(self) -> dict[str, Any]:
         """Return what the state machine gets (docs/contracts/README.md)."""
         return {
             "status": self.summary["status"],
+            "scope": self.summary["scope"],
+            "covers": self.covers,
             "summary_uri": self.summary_uri,
             "total_tables": self.summary["total_tables"],
             "total_rows": self.summary["total_rows"],
@@ -46,7 +56,7 @@ class Aggregate:
 
 
 def aggregate(event: Event, store: ObjectStore, now: datetime, log_group: str, fall_percent: int) -> Aggregate:
-    """Verify every group, write the summary and, when COMPLETE, latest.json.
+    """Verify every group, write the summary and, when COMPLETE and full, latest.json.
 
     Args:
         event: what the state machine passed.
@@ -65,11 +75,13 @@ def aggregate(event: Event, store: ObjectStore, now: datetime, log_group: str, f
         comparison = compare_rows(store, event.export, summary["tables"], fall_percent)
     summary |= comparison.to_json()
     write_summary(store, event.export, summary)
-    if complete:
-        move_latest(store, event.export, now)
     uri = store.uri(event.export.summary_key)
     alert = write_alert(summary, uri, event.is_retry)
-    return Aggregate(summary, uri, outcomes, comparison, alert, _group_seconds(event, outcomes))
+    seconds = _group_seconds(event, outcomes)
+    found = Aggregate(summary, uri, str(event.export.coverage), outcomes, comparison, alert, seconds)
+    if found.is_backup:
+        move_latest(store, event.export, now)
+    return found
 
 
 def _group_seconds(event: Event, outcomes: tuple[GroupOutcome, ...]) -> dict[str, float]:

@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from export_contracts.console import execution_url
+from export_contracts.coverage import COMPLETE, FULL, Coverage
 from export_contracts.notice import notice, two_ways
 from export_contracts.text import one_line
-
-from aggregate_results.summary import COMPLETE
 
 _NAMES_SHOWN = 12
 _FALLS_SHOWN = 40
@@ -32,7 +31,8 @@ def _complete(summary: dict[str, Any], summary_uri: str, is_retry: bool) -> dict
     fallen = summary["row_falls"]
     but = f", but {_tables(len(fallen))} lost many rows since the previous one" if fallen else ""
     lines = [
-        f"The metadata export of MWAA environment {summary['environment']} {verdict}{but}.",
+        f"The {_kind(summary)} of MWAA environment {summary['environment']} {verdict}{but}.",
+        *_scope(summary),
         "",
         *_row_falls(summary),
         *_warnings(summary),
@@ -41,7 +41,7 @@ def _complete(summary: dict[str, Any], summary_uri: str, is_retry: bool) -> dict
         "",
         *_facts(summary, summary_uri),
     ]
-    about = "recovered" if is_retry else "complete"
+    about = f"{'recovered' if is_retry else 'complete'}{' (partial export)' if _is_partial(summary) else ''}"
     return notice(f"MWAA export {summary['environment']} {about}{': rows fell' if fallen else ''}", lines)
 
 
@@ -49,7 +49,8 @@ def _incomplete(summary: dict[str, Any], summary_uri: str) -> dict[str, str]:
     failed = summary["failed_groups"]
     names = ", ".join(group["group"] for group in failed)
     lines = [
-        f"The metadata export of MWAA environment {summary['environment']} is INCOMPLETE: {_count(failed)} ({names}).",
+        f"The {_kind(summary)} of MWAA environment {summary['environment']} is INCOMPLETE: {_count(failed)} ({names}).",
+        *_scope(summary),
         "",
         "WHAT FAILED, AND WHY",
         *(line for group in failed for line in _failed_group(group, _delivered(summary, group))),
@@ -60,6 +61,23 @@ def _incomplete(summary: dict[str, Any], summary_uri: str) -> dict[str, str]:
         *_facts(summary, summary_uri),
     ]
     return notice(f"MWAA export {summary['environment']} INCOMPLETE: {names} failed", lines)
+
+
+def _is_partial(summary: dict[str, Any]) -> bool:
+    return bool(summary["scope"] != FULL)
+
+
+def _kind(summary: dict[str, Any]) -> str:
+    return "PARTIAL metadata export" if _is_partial(summary) else "metadata export"
+
+
+def _scope(summary: dict[str, Any]) -> list[str]:
+    if not _is_partial(summary):
+        return []
+    return [
+        f"It was asked for less than the stack's own parameters ask for: {Coverage.of(summary)}.",
+        "So it is no backup of the environment, and neither latest.json nor alarm and schedule count it.",
+    ]
 
 
 def _delivered(summary: dict[str, Any], group: dict[str, Any]) -> int:

@@ -60,13 +60,14 @@ def _observe(found: Aggregate) -> None:
         logger.warning("rows fell", **fall)
     if found.comparison.problem:
         logger.warning("rows not compared with the previous export", detail=found.comparison.problem)
-    logger.info("aggregated", status=summary["status"], tables=summary["total_tables"], rows=summary["total_rows"])
+    figures = {"tables": summary["total_tables"], "rows": summary["total_rows"]}
+    logger.info("aggregated", extra={"status": summary["status"], "scope": summary["scope"], **figures})
     values = {
         "Rows": summary["total_rows"],
         "Bytes": sum(table["object_bytes"] for table in summary["details"].values()),
         "Seconds": summary["duration_seconds"],
         "GroupsFailed": len(summary["failed_groups"]),
-        "ExportsComplete": int(found.complete),
+        "ExportsComplete": int(found.is_backup),
         "LargestRowFallPercent": found.comparison.largest_percent,
     }
     seconds = found.group_seconds

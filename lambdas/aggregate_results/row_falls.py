@@ -2,21 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from itertools import islice
 from typing import Any
 
+from export_contracts.coverage import COMPLETE, Coverage
 from export_contracts.errors import AwsCallError
-from export_contracts.layout import started_at, summary_prefix
+from export_contracts.layout import started_at
+from export_contracts.past_exports import SUMMARIES_READ, pointed_key, summary_keys
 from export_contracts.plan import Export
 from export_contracts.store import ObjectStore
 from export_contracts.text import one_line
 
 # Below this a table's rows rise and fall by themselves: 3 of 5 dag runs out of the window are no loss.
 MINIMUM_ROWS = 100
-# Exports of some tables, or of another age, between two full ones: so far the last full one is looked for.
+# Other exports lie between two of the same kind: so far the last one is looked for.
 DAYS_BACK = 31
-SUMMARIES_READ = 30
 
 
 @dataclass(frozen=True)
@@ -86,22 +86,16 @@ def _previous(store: ObjectStore, export: Export) -> tuple[str, dict[str, Any]] 
 
 def _keys_before(store: ObjectStore, export: Export) -> Iterator[str]:
     """Yield the key that latest.json names, however old it is, and those of the summaries before this one's."""
-    latest = (store.read_json(export.latest_key) or {}).get("summary_key")
-    if not isinstance(latest, str):
-        return  # the first one
-    yield latest
-    root, started = export.latest_key.rpartition("/")[0], started_at(export.export_id)
-    for days in range(DAYS_BACK):
-        keys = store.keys(summary_prefix(root, started - timedelta(days=days)))
-        yield from (key for key in sorted(keys, reverse=True) if latest != key < export.summary_key)
+    pointed, started = pointed_key(store, export.latest_key), started_at(export.export_id)
+    return summary_keys(store, export.root, pointed, started, DAYS_BACK, before=export.summary_key)
 
 
 def _comparable(previous: Mapping[str, Any], export: Export) -> bool:
     return (
-        previous.get("status") == "COMPLETE"
+        previous.get("status") == COMPLETE
         and previous.get("environment") == export.environment
-        and previous.get("selection") == export.selection
-        and previous.get("max_age_days") == export.max_age_in_days
+        # The same, not only as much: of another window other rows fall.
+        and Coverage.of(previous) == export.coverage
         # latest.json names a newer one for an older export that is redriven, and this one when its answer was lost.
         and str(previous.get("export_id")) < export.export_id
         and isinstance(previous.get("tables"), dict)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from export_contracts.console import log_url
+from export_contracts.coverage import COMPLETE
 from export_contracts.errors import ArchivedObjectError
 from export_contracts.formats import FORMAT_VERSION
 from export_contracts.layout import export_id, started_at
@@ -19,7 +20,6 @@ from aggregate_results.event import Event
 from aggregate_results.manifest import Manifest
 from aggregate_results.verification import GroupOutcome
 
-COMPLETE = "COMPLETE"
 INCOMPLETE = "INCOMPLETE"
 _ATTEMPTS = 5
 
@@ -66,7 +66,7 @@ def write_summary(store: ObjectStore, export: Export, summary: dict[str, Any]) -
 
 
 def move_latest(store: ObjectStore, export: Export, now: datetime) -> bool:
-    """Let latest.json name this COMPLETE export, unless it names a newer one.
+    """Let latest.json name this COMPLETE and full export, unless it names a newer one.
 
     Returns:
         Whether it names this export now.
@@ -102,8 +102,8 @@ def _identity(event: Event) -> dict[str, Any]:
         "airflow_version": event.airflow_version,
         "database_name": event.database_name,
         "cutoff_date": export.cutoff,
-        "max_age_days": export.max_age_in_days,
-        "selection": export.selection,
+        **export.coverage.to_json(),
+        "scope": export.scope,
     }
 
 

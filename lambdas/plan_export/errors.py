@@ -9,3 +9,7 @@ class InvalidExportInputError(TerminalError):
 
 class LockContentionError(TransientError):
     """Other executions kept changing the lock while this one tried to take it."""
+
+
+class OtherExportError(TerminalError):
+    """Another export, which does not bring what this one would, has been at work for too long to go on waiting."""

@@ -1,10 +1,9 @@
 """The execution input (docs/contracts/execution_input.schema.json), validated as a whole before anything starts."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from export_contracts.text import shown
+from export_contracts.text import one_line, shown
 
 from plan_export.errors import InvalidExportInputError
 from plan_export.table_registry import EXCLUSION_REASONS
@@ -12,8 +11,9 @@ from plan_export.table_registry import EXCLUSION_REASONS
 TRIGGERS = ("dag", "schedule", "manual")
 MAX_AGE_LIMIT = 3650
 FIELDS = ("trigger", "max_age_in_days", "include_tables", "exclude_tables", "force")
-# What Airflow and Celery name their tables like; a PostgreSQL identifier has at most 63 bytes.
-_TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+# https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS: a quoted identifier has any
+# character but the one with code zero, and NAMEDATALEN - 1 bytes.
+_LONGEST_NAME = 63
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,32 @@ def _tables(name: str, value: object) -> list[str]:
     if not isinstance(value, list):
         return [f"{name} is {shown(value)}; allowed is a list of table names"]
     problems = [
-        f"{name} has {shown(table)}; a table name is a letter or underscore, then up to 62 letters, digits, underscores"
+        f"{name} has {shown(table)}; a table name has 1 to {_LONGEST_NAME} bytes in UTF-8 and no zero character, "
+        "and may follow the name of its schema and a dot"
         for table in value
-        if not (isinstance(table, str) and _TABLE_NAME.fullmatch(table))
+        if not (isinstance(table, str) and _is_table_name(table))
     ]
     if not problems:
-        problems += [f"{name} has {table!r} more than once" for table in sorted(set(value)) if value.count(table) > 1]
+        problems += [
+            f"{name} has {shown(table)} more than once" for table in sorted(set(value)) if value.count(table) > 1
+        ]
     return problems
+
+
+def _is_table_name(text: str) -> bool:
+    if _is_identifier(text):
+        return True
+    parts = text.split(".")
+    return any(
+        _is_identifier(".".join(parts[:at])) and _is_identifier(".".join(parts[at:])) for at in range(len(parts))
+    )
+
+
+def _is_identifier(text: str) -> bool:
+    try:
+        return 0 < len(text.encode()) <= _LONGEST_NAME and "\0" not in text
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can write and UTF-8 cannot
+        return False
 
 
 def _included(name: str, value: object) -> list[str]:
@@ -96,7 +115,7 @@ def _included(name: str, value: object) -> list[str]:
     if problems or not isinstance(value, list):
         return problems
     return [
-        f"{name} has {table!r}, which is never exported: {EXCLUSION_REASONS[table]}"
+        f"{name} has {shown(table)}, which is never exported: {EXCLUSION_REASONS[table]}"
         for table in value
         if table in EXCLUSION_REASONS
     ]
@@ -107,7 +126,8 @@ def _overlap(raw: Mapping[str, object]) -> list[str]:
     if not (isinstance(included, list) and isinstance(excluded, list)):
         return []
     both = sorted(set(included) & set(excluded))
-    return [f"include_tables and exclude_tables both have {', '.join(both)}; leave each in one of them"] if both else []
+    names = one_line(", ".join(both), 1000)
+    return [f"include_tables and exclude_tables both have {names}; leave each in one of them"] if both else []
 
 
 _CHECKS: dict[str, Callable[[str, object], list[str]]] = {

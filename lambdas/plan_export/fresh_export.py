@@ -1,16 +1,20 @@
 """Is there a COMPLETE export that makes this one superfluous?"""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
+from export_contracts.coverage import is_backup
 from export_contracts.errors import ArchivedObjectError
 from export_contracts.layout import started_at
+from export_contracts.past_exports import SUMMARIES_READ, pointed_key, summary_keys
 from export_contracts.plan import Export
 from export_contracts.store import ObjectStore
 
 
-def find_fresh_export(store: ObjectStore, export: Export, fresh_hours: int) -> str | None:
-    """Return the key of the newest COMPLETE summary if it covers what this export would bring.
+def find_fresh_export(store: ObjectStore, export: Export, fresh_hours: int, now: datetime) -> str | None:
+    """Return the key of a COMPLETE summary that is young enough and covers what this export would bring.
 
     The summary itself is read, not only the pointer to it. Whatever is missing or unreadable covers nothing: an export
     too many is cheap, one too few is not.
@@ -19,29 +23,33 @@ def find_fresh_export(store: ObjectStore, export: Export, fresh_hours: int) -> s
         store: export bucket.
         export: this execution's.
         fresh_hours: how old an export may be to count.
+        now: UTC.
+
+    Raises:
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
     """
-    try:
-        key = (store.read_json(export.latest_key) or {}).get("summary_key")
-        summary = store.read_json(key) or {} if isinstance(key, str) else {}
-    except ArchivedObjectError:
-        return None  # by a lifecycle of somebody's own bucket
     oldest = started_at(export.export_id) - timedelta(hours=fresh_hours)
-    return key if _covers(summary, export) and _is_younger(summary, oldest) else None
+    for key in islice(_keys(store, export, oldest, now), SUMMARIES_READ):
+        summary = _read(store, key)
+        if is_backup(summary, export.environment, export.coverage) and _is_younger(summary, oldest):
+            return key
+    return None
 
 
-def _covers(summary: dict[str, Any], export: Export) -> bool:
-    return (
-        summary.get("status") == "COMPLETE"
-        and summary.get("environment") == export.environment
-        and summary.get("selection") == export.selection
-        and _reaches_back(summary.get("max_age_days"), export.max_age_in_days)
-    )
+def _keys(store: ObjectStore, export: Export, oldest: datetime, now: datetime) -> Iterator[str]:
+    try:
+        pointed = pointed_key(store, export.latest_key)
+    except ArchivedObjectError:
+        pointed = None  # by a lifecycle of somebody's own bucket
+    days = (now.date() - oldest.date()).days + 1
+    return summary_keys(store, export.root, pointed, now, days)
 
 
-def _reaches_back(had: object, wanted: int | None) -> bool:
-    if had is None:
-        return True
-    return isinstance(had, int) and wanted is not None and had >= wanted
+def _read(store: ObjectStore, key: str) -> dict[str, Any]:
+    try:
+        return store.read_json(key) or {}
+    except ArchivedObjectError:
+        return {}
 
 
 def _is_younger(summary: dict[str, Any], oldest: datetime) -> bool:

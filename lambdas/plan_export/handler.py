@@ -1,6 +1,7 @@
 """Entry point of the function Plan Export."""
 
 import os
+from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -30,7 +31,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     settings = read_settings(os.environ)
     export, groups = draft_plan(request, settings)
     store = ObjectStore(clients.s3(), export.bucket)
-    decision = decide(request.input, export, settings, store, Executions(clients.step_functions()))
-    logger.info("planned", due=decision.due, reason=decision.reason, winner=decision.winner, trigger=export.trigger)
-    publish(metrics, export.environment, {"ExportsDue": int(decision.due)})
+    decision = decide(request.input, export, settings, store, Executions(clients.step_functions()), datetime.now(UTC))
+    outcome = {"due": decision.due, "reason": decision.reason, "winner": decision.winner, "wait": decision.wait}
+    logger.info("planned", extra={**outcome, "trigger": export.trigger, "scope": export.scope})
+    if not decision.wait:
+        publish(metrics, export.environment, {"ExportsDue": int(decision.due)})
     return Plan(decision, export, groups).to_json()

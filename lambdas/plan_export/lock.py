@@ -1,13 +1,18 @@
 """At most one export per environment: an S3 object, written conditionally, names the execution at work.
 
-Nobody has to release it. It is stale once the execution that it names has ended, however it ended.
+Nobody has to release it. It is stale once the execution that it names has ended, however it ended. It also says what
+that export was asked for, in the summary's fields. A Glue run that takes the lock over after a redrive knows only its
+own group and leaves these fields out, and so did older versions: what such an export brings is not known, and nobody
+yields to it, because an export too many is cheap and one too few is not.
 """
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from export_contracts.coverage import Coverage
 from export_contracts.errors import ArchivedObjectError
 from export_contracts.layout import started_at
 from export_contracts.plan import Export
@@ -21,7 +26,15 @@ _ATTEMPTS = 5
 _SURELY_ENDED = timedelta(days=15)
 
 
-def take_lock(store: ObjectStore, key: str, export: Export, is_running: Callable[[str], bool]) -> str | None:
+@dataclass(frozen=True)
+class Holder:
+    """The execution that holds the lock, and what its export brings; None: not known."""
+
+    execution_arn: str
+    coverage: Coverage | None
+
+
+def take_lock(store: ObjectStore, key: str, export: Export, is_running: Callable[[str], bool]) -> Holder | None:
     """Make this execution the one that exports.
 
     Args:
@@ -31,20 +44,21 @@ def take_lock(store: ObjectStore, key: str, export: Export, is_running: Callable
         is_running: whether the execution with an ARN has not ended.
 
     Returns:
-        None when this execution has the lock (also when it had it before: a retry of this function), else the ARN of
-        the running execution that holds it.
+        None when this execution has the lock (also when it had it before: a retry of this function), else the running
+        execution that holds it.
 
     Raises:
         LockContentionError: others kept changing the lock.
         ArchivedObjectError: a lifecycle rule has archived the lock, and it may still be held.
     """
-    body = json.dumps({"execution_arn": export.execution_arn, "export_id": export.export_id}).encode()
+    identity = {"execution_arn": export.execution_arn, "export_id": export.export_id}
+    body = json.dumps({**identity, **export.coverage.to_json()}).encode()
     for _ in range(_ATTEMPTS):
         seen = _look(store, key, export)
         holder = _holder(seen)
-        if holder == export.execution_arn:
+        if holder is not None and holder.execution_arn == export.execution_arn:
             return None
-        if holder is not None and is_running(holder):
+        if holder is not None and is_running(holder.execution_arn):
             return holder
         if store.write_if_unchanged(key, body, seen):
             return None
@@ -54,7 +68,8 @@ def take_lock(store: ObjectStore, key: str, export: Export, is_running: Callable
 def release_lock(store: ObjectStore, key: str, export: Export) -> None:
     """Let others export although this execution has not ended yet; does nothing when it has lost the lock."""
     seen = store.read(key)
-    if _holder(seen) == export.execution_arn:
+    holder = _holder(seen)
+    if holder is not None and holder.execution_arn == export.execution_arn:
         store.write_if_unchanged(key, json.dumps({"released_by": export.execution_arn}).encode(), seen)
 
 
@@ -69,7 +84,7 @@ def _look(store: ObjectStore, key: str, export: Export) -> StoredObject | Object
         return found
 
 
-def _holder(seen: StoredObject | ObjectVersion | None) -> str | None:
+def _holder(seen: StoredObject | ObjectVersion | None) -> Holder | None:
     if isinstance(seen, ObjectVersion):
         return None
     # What is not the JSON that this module writes (somebody's hand, a foreign tool) holds nothing and is replaced.
@@ -78,4 +93,4 @@ def _holder(seen: StoredObject | ObjectVersion | None) -> str | None:
     except ValueError:
         return None
     arn = content.get("execution_arn") if isinstance(content, dict) else None
-    return arn if isinstance(arn, str) else None
+    return Holder(arn, Coverage.of(content)) if isinstance(arn, str) else None

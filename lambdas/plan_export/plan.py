@@ -4,19 +4,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from export_contracts.coverage import FULL, PARTIAL
 from export_contracts.errors import InvalidEventError
 from export_contracts.executions import Executions
-from export_contracts.layout import export_id
+from export_contracts.layout import export_id, started_at
 from export_contracts.plan import Export, TableGroup
 from export_contracts.store import ObjectStore
 from export_contracts.text import shown
 
+from plan_export.errors import OtherExportError
 from plan_export.execution_input import ExecutionInput, parse_input
 from plan_export.fresh_export import find_fresh_export
-from plan_export.lock import release_lock, take_lock
+from plan_export.lock import Holder, release_lock, take_lock
 from plan_export.selection import excluded_tables, select, table_groups
 from plan_export.settings import Settings
 from plan_export.table_registry import WINDOWS
+
+# With it an execution keeps, of its ten hours, time for two rounds of Glue runs of the longest time-out there is.
+LONGEST_WAIT = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether to export, why, and who makes this export superfluous."""
+    """Whether to export, why, and who makes this export superfluous or, with ``wait``, has to end first."""
 
     due: bool
     reason: str
     winner: str | None = None
+    wait: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class Plan:
             "due": self.decision.due,
             "reason": self.decision.reason,
             "winner": self.decision.winner,
+            "wait": self.decision.wait,
             "export": self.export.to_json(),
             "groups": [group.to_json() for group in self.groups] if self.decision.due else [],
         }
@@ -83,9 +90,8 @@ def draft_plan(request: Request, settings: Settings) -> tuple[Export, tuple[Tabl
     Raises:
         InvalidExportInputError: nothing would be left to export.
     """
-    selection = select(request.input, settings)
-    layout, started = settings.layout, request.started
-    days = request.input.max_age_in_days if "max_age_in_days" in request.input.given else settings.max_age_in_days
+    wanted = select(request.input, settings)
+    layout, started, days = settings.layout, request.started, wanted.max_age_in_days
     export = Export(
         export_id=export_id(started),
         environment=layout.environment,
@@ -97,44 +103,69 @@ def draft_plan(request: Request, settings: Settings) -> tuple[Export, tuple[Tabl
         latest_key=layout.latest_key,
         max_age_in_days=days,
         cutoff=None if days is None else f"{started - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}",
-        include_tables=selection.include_tables,
-        exclude_tables=selection.exclude_tables,
-        excluded_tables=excluded_tables(selection),
+        include_tables=wanted.include_tables,
+        exclude_tables=wanted.exclude_tables,
+        excluded_tables=excluded_tables(wanted),
         windows=WINDOWS,
+        scope=FULL if wanted.covers(settings.coverage) else PARTIAL,
     )
-    return export, table_groups(selection, layout, started)
+    return export, table_groups(wanted, layout, started)
 
 
 def decide(
-    request: ExecutionInput, export: Export, settings: Settings, store: ObjectStore, executions: Executions
+    request: ExecutionInput,
+    export: Export,
+    settings: Settings,
+    store: ObjectStore,
+    executions: Executions,
+    now: datetime,
 ) -> Decision:
     """Decide whether to export, and take the lock if so.
 
-    Only a scheduled run yields to an export that is there, and not when forced. Every run yields to one at work.
+    Only a scheduled run yields to an export that is there, and not when forced. Every run yields to one at work that
+    brings all that it would, and waits for the end of any other.
 
     Raises:
+        OtherExportError: it has waited long enough.
         LockContentionError: others kept changing the lock.
         AwsCallError, AwsUnavailableError: see ``aws_call``.
     """
     yields = request.trigger == "schedule" and not request.force
-    if yields and (key := find_fresh_export(store, export, settings.fresh_hours)):
+    if yields and (key := find_fresh_export(store, export, settings.fresh_hours, now)):
         return _already_exported(store.uri(key), settings.fresh_hours)
     lock_key = settings.layout.lock_key
-    winner = take_lock(store, lock_key, export, executions.is_running)
-    if winner is not None:
-        return Decision(False, "Another execution is exporting this environment; at most one runs at a time.", winner)
+    holder = take_lock(store, lock_key, export, executions.is_running)
+    if holder is not None:
+        return _beside(holder, export, now)
     # Whoever held the lock a moment ago may have finished in between.
-    if yields and (key := find_fresh_export(store, export, settings.fresh_hours)):
+    if yields and (key := find_fresh_export(store, export, settings.fresh_hours, now)):
         release_lock(store, lock_key, export)
         return _already_exported(store.uri(key), settings.fresh_hours)
     return Decision(True, _why_due(request, settings.fresh_hours))
 
 
+def _beside(holder: Holder, export: Export, now: datetime) -> Decision:
+    """Decide what to do beside an export at work."""
+    arn, theirs = holder.execution_arn, holder.coverage
+    if theirs is not None and theirs.covers(export.coverage):
+        return Decision(False, f"Another execution is exporting this environment ({theirs}); one runs at a time.", arn)
+    reason = (
+        f"One export of an environment runs at a time, and another is at work ({theirs or 'it is not known of what'}), "
+        f"which may not bring what this one is asked for ({export.coverage})"
+    )
+    if now - started_at(export.export_id) < LONGEST_WAIT:
+        return Decision(False, f"{reason}: waiting for its end.", arn, wait=True)
+    raise OtherExportError(
+        f"{reason}. It has not ended within {LONGEST_WAIT.total_seconds() / 3600:g} hours: see what holds up {arn}, "
+        "and redrive this execution when that one has ended."
+    )
+
+
 def _already_exported(uri: str, fresh_hours: int) -> Decision:
-    return Decision(False, f"A COMPLETE export of the same tables is less than {fresh_hours} hours old.", uri)
+    return Decision(False, f"A COMPLETE export that covers this one is less than {fresh_hours} hours old.", uri)
 
 
 def _why_due(request: ExecutionInput, fresh_hours: int) -> str:
     if request.trigger == "schedule" and not request.force:
-        return f"No COMPLETE export of the same tables is less than {fresh_hours} hours old."
+        return f"No COMPLETE export that covers this one is less than {fresh_hours} hours old."
     return f"Trigger {request.trigger}{' with force' if request.force else ''} exports although one may be there."

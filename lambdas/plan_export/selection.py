@@ -1,10 +1,16 @@
-"""Which tables one export consists of."""
+"""Which tables one export consists of.
 
-from dataclasses import dataclass
+A name is that of a table, or ``<schema>.<table>`` for a registered table that lies in another schema than public
+(Celery's results may).
+"""
+
+from collections.abc import Container, Iterable, Iterator
 from datetime import datetime
 
+from export_contracts.coverage import Coverage, bare_name
 from export_contracts.layout import Layout
 from export_contracts.plan import PlannedTable, TableGroup
+from export_contracts.text import one_line
 
 from plan_export.errors import InvalidExportInputError
 from plan_export.execution_input import ExecutionInput
@@ -19,50 +25,41 @@ from plan_export.table_registry import (
 )
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Names to export and names to leave out, sorted; no name in ``include_tables`` means all tables."""
-
-    include_tables: tuple[str, ...]
-    exclude_tables: tuple[str, ...]
-
-    def takes(self, table: str) -> bool:
-        """Say whether a table is wanted."""
-        return table not in self.exclude_tables and (not self.include_tables or table in self.include_tables)
-
-
-def select(request: ExecutionInput, settings: Settings) -> Selection:
-    """Return the input's selection where it has one, the stack's otherwise.
+def select(request: ExecutionInput, settings: Settings) -> Coverage:
+    """Return what the input asks for, tables and age; the stack's own where the input says nothing.
 
     A name that the input has in one list is taken out of the stack's other list: who asks for a table by name gets it.
+    To exclude what is never exported leaves nothing out.
 
     Raises:
         InvalidExportInputError: nothing would be left to export.
     """
+    asked_by_name = {bare_name(name) for name in request.include_tables}
     include = set(settings.include_tables) - set(request.exclude_tables)
-    exclude = set(settings.exclude_tables) - set(request.include_tables)
+    exclude = {name for name in settings.exclude_tables if bare_name(name) not in asked_by_name}
     if "include_tables" in request.given:
         include = set(request.include_tables)
-    elif settings.include_tables and not include:
-        raise InvalidExportInputError(
-            f"Execution input is not valid: exclude_tables leaves nothing of the stack's include_tables "
-            f"({', '.join(settings.include_tables)}). Nothing was started; give include_tables too."
-        )
     if "exclude_tables" in request.given:
         exclude = set(request.exclude_tables)
-    return Selection(tuple(sorted(include)), tuple(sorted(exclude)))
+    days = request.max_age_in_days if "max_age_in_days" in request.given else settings.max_age_in_days
+    wanted = Coverage(tuple(sorted(include)), tuple(sorted(exclude - EXCLUSION_REASONS.keys())), days)
+    listed = request.include_tables if "include_tables" in request.given else settings.include_tables
+    if listed and not any(map(wanted.takes, include)):
+        raise InvalidExportInputError(
+            f"Execution input is not valid: exclude_tables leaves nothing of include_tables "
+            f"({one_line(', '.join(listed), 1000)}). Nothing was started; give include_tables too."
+        )
+    return wanted
 
 
-def table_groups(selection: Selection, layout: Layout, started: datetime) -> tuple[TableGroup, ...]:
+def table_groups(selection: Coverage, layout: Layout, started: datetime) -> tuple[TableGroup, ...]:
     """Return the groups to export, in the registry's order, without those that hold no table."""
-    planned = [
-        TableGroup(group, layout.manifest_key(started, group), _registered(selection, group)) for group in GROUPS
-    ]
+    planned = [_registered_group(selection, group, layout.manifest_key(started, group)) for group in GROUPS]
     groups = tuple(group for group in planned if group.tables)
     return (*groups, *_uncatalogued(selection, layout.manifest_key(started, UNCATALOGUED)))
 
 
-def excluded_tables(selection: Selection) -> dict[str, str]:
+def excluded_tables(selection: Coverage) -> dict[str, str]:
     """Return the tables that exist but are left out although nobody listed what to include: name -> reason."""
     if selection.include_tables:
         return {}
@@ -70,17 +67,29 @@ def excluded_tables(selection: Selection) -> dict[str, str]:
     return {**asked, **{table: f"excluded: {reason}" for table, reason in EXCLUSION_REASONS.items()}}
 
 
-def _registered(selection: Selection, group: str) -> tuple[PlannedTable, ...]:
-    return tuple(
-        PlannedTable(table.name, table.window, table.any_schema)
-        for table in TABLES
-        if table.group == group and selection.takes(table.name)
-    )
+def _registered_group(selection: Coverage, group: str, manifest_key: str) -> TableGroup:
+    registered = {table.name: table for table in TABLES if table.group == group}
+    planned = [PlannedTable(table.name, table.window, table.any_schema) for table in registered.values()]
+    # Who names a table of another schema gets that one.
+    planned += [
+        PlannedTable(name, registered[bare_name(name)].window, any_schema=True)
+        for name in _elsewhere(selection.include_tables, registered.keys())
+    ]
+    return TableGroup(group, manifest_key, tuple(table for table in planned if selection.takes(table.table)))
 
 
-def _uncatalogued(selection: Selection, manifest_key: str) -> tuple[TableGroup, ...]:
+def _elsewhere(names: Iterable[str], registered: Container[str]) -> Iterator[str]:
+    """Yield the names with a schema of tables that are registered."""
+    return (name for name in names if bare_name(name) != name and bare_name(name) in registered)
+
+
+def _uncatalogued(selection: Coverage, manifest_key: str) -> tuple[TableGroup, ...]:
+    if not selection.include_tables:
+        return (TableGroup(UNCATALOGUED, manifest_key, (), CATALOGUED_NAMES, selection.exclude_tables),)
     # What refers to windowed rows follows them; the rest of what nobody knows is exported whole.
-    unknown = tuple(PlannedTable(name, "follow") for name in selection.include_tables if name not in TABLE_NAMES)
-    if selection.include_tables:
-        return (TableGroup(UNCATALOGUED, manifest_key, unknown),) if unknown else ()
-    return (TableGroup(UNCATALOGUED, manifest_key, (), CATALOGUED_NAMES, selection.exclude_tables),)
+    unknown = tuple(
+        PlannedTable(name, "follow", any_schema=bare_name(name) != name)
+        for name in selection.include_tables
+        if bare_name(name) not in TABLE_NAMES and selection.takes(name)
+    )
+    return (TableGroup(UNCATALOGUED, manifest_key, unknown),) if unknown else ()

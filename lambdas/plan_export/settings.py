@@ -1,15 +1,20 @@
 """What the template configures, and how an input overrides it."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from export_contracts.coverage import Coverage
 from export_contracts.environment import required, whole_number
 from export_contracts.errors import ConfigurationError
 from export_contracts.layout import Layout
 from export_contracts.text import shown
 
 from plan_export.execution_input import field_problems
+
+DEFAULT_MAX_AGE = "30"  # as MaxAgeInDays of the template
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,11 @@ class Settings:
     exclude_tables: tuple[str, ...]
     fresh_hours: int
 
+    @property
+    def coverage(self) -> Coverage:
+        """What the stack's own parameters ask for: an export that covers it is a backup of the environment."""
+        return Coverage(self.include_tables, self.exclude_tables, self.max_age_in_days)
+
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
     """Return the settings that the function's environment variables hold.
@@ -29,24 +39,38 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
     Raises:
         ConfigurationError: a variable is missing, or holds what an input would not be allowed to hold.
     """
-    days = _days(variables.get("MAX_AGE_IN_DAYS", "30"))
-    include, exclude = _names(variables.get("INCLUDE_TABLES", "")), _names(variables.get("EXCLUDE_TABLES", ""))
-    problems = field_problems({"max_age_in_days": days, "include_tables": include, "exclude_tables": exclude})
-    if problems:
-        raise ConfigurationError(
-            f"Defaults of the stack are not valid: {'; '.join(problems)}. Deploy it with a parameter that is."
-        )
+    asked = read_coverage(
+        variables.get("MAX_AGE_IN_DAYS", DEFAULT_MAX_AGE),
+        variables.get("INCLUDE_TABLES", ""),
+        variables.get("EXCLUDE_TABLES", ""),
+    )
     return Settings(
         layout=Layout(
             bucket=required(variables, "EXPORT_BUCKET"),
             base_prefix=required(variables, "BASE_PREFIX"),
             environment=required(variables, "ENVIRONMENT_NAME"),
         ),
-        max_age_in_days=days,
-        include_tables=tuple(include),
-        exclude_tables=tuple(exclude),
+        max_age_in_days=asked.max_age_in_days,
+        include_tables=asked.include_tables,
+        exclude_tables=asked.exclude_tables,
         fresh_hours=whole_number(variables, "FRESH_HOURS", 20),
     )
+
+
+def read_coverage(max_age_in_days: str, include_tables: str, exclude_tables: str) -> Coverage:
+    """Return what the stack's parameters of these names ask for.
+
+    Raises:
+        ConfigurationError: one of them holds what an input would not be allowed to hold.
+    """
+    days = _days(max_age_in_days)
+    include, exclude = _names("IncludeTables", include_tables), _names("ExcludeTables", exclude_tables)
+    problems = field_problems({"max_age_in_days": days, "include_tables": include, "exclude_tables": exclude})
+    if problems:
+        raise ConfigurationError(
+            f"Defaults of the stack are not valid: {'; '.join(problems)}. Deploy it with a parameter that is."
+        )
+    return Coverage(tuple(include), tuple(exclude), days)
 
 
 def _days(text: str) -> int | None:
@@ -54,8 +78,22 @@ def _days(text: str) -> int | None:
         return None
     if re.fullmatch(r"[0-9]{1,9}", text):
         return int(text)
-    raise ConfigurationError(f"Environment variable MAX_AGE_IN_DAYS is {shown(text)}; allowed is a number or null.")
+    raise ConfigurationError(f"Parameter MaxAgeInDays (MAX_AGE_IN_DAYS) is {shown(text)}; allowed is a number or null.")
 
 
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",")] if text.strip() else []
+def _names(parameter: str, text: str) -> list[Any]:
+    """Return the names of a list: separated by commas, or a JSON list for names with commas, quotes or outside ASCII.
+
+    CloudFormation answers question marks for what is not ASCII in a parameter, so such names are written in JSON's
+    escapes: https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/814
+    """
+    if not text.lstrip().startswith("["):
+        return [name.strip() for name in text.split(",")] if text.strip() else []
+    try:
+        names = json.loads(text)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"Parameter {parameter} is {shown(text)}, which begins like a JSON list and is none ({error}). "
+            "Deploy the stack with names separated by commas, or with a JSON list of names."
+        ) from error
+    return list(names)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from export_contracts.cause import Cause, read_cause
 from export_contracts.console import execution_url, log_url
+from export_contracts.coverage import PARTIAL, Coverage
 from export_contracts.notice import notice, two_ways
 from export_contracts.text import one_line
 
@@ -84,6 +85,8 @@ def _what_exists(remains: Remains | None) -> Iterator[str]:
             f"A summary with status {one_line(str(remains.summary.get('status')), 20)}: "
             f"{_number(remains.summary, 'total_tables')} tables, {_number(remains.summary, 'total_rows')} rows verified"
         )
+        if remains.summary.get("scope") == PARTIAL:
+            yield f"It is of a PARTIAL export, no backup of the environment: {Coverage.of(remains.summary)}"
         if missing := _missing_groups(remains.summary):
             yield f"It lacks tables of: {missing}"
         yield f"Summary: {remains.summary_uri}"
@@ -91,8 +94,13 @@ def _what_exists(remains: Remains | None) -> Iterator[str]:
         yield f"{remains.tables} table objects that nobody has verified, and no summary: do not use them"
     else:
         yield "Nothing of this export"
-    newest = remains.latest_export_id
-    yield f"The newest COMPLETE export (latest.json): {one_line(newest, 40) if newest else 'there is none yet'}"
+    yield f"The newest full export (latest.json): {_newest(remains)}"
+
+
+def _newest(remains: Remains) -> str:
+    if not remains.latest_export_id:
+        return "there is none yet"
+    return f"{one_line(remains.latest_export_id, 40)} ({remains.latest_coverage or 'it is not known of what'})"
 
 
 def _missing_groups(summary: dict[str, object]) -> str:
@@ -144,8 +152,8 @@ def _what_to_do(execution: FailedExecution, report: Report, error: str) -> Itera
     if report.is_redriven:
         yield "Nothing for now: somebody has redriven this execution already, and it runs."
     elif report.remains and report.remains.summary and report.remains.summary.get("status") == "COMPLETE":
-        yield "The export itself is COMPLETE, only what comes after it failed. Open the execution and choose Redrive;"
-        yield "it repeats only that."
+        yield "What this export was asked for is COMPLETE, only what comes after it failed. Open the execution and"
+        yield "choose Redrive; it repeats only that."
     elif error == INVALID_INPUT:
         yield "Start a new execution with an input that is allowed. A redrive would have the same input."
     else:

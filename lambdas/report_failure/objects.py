@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from export_contracts.aws import aws_call, error_code
+from export_contracts.coverage import Coverage
+from export_contracts.errors import ArchivedObjectError
 from export_contracts.layout import Layout
 from export_contracts.store import ObjectStore
 
@@ -18,12 +20,16 @@ _ADVICE = "Check that the function's role allows it on this bucket."
 
 @dataclass(frozen=True)
 class Remains:
-    """What is there. ``tables`` are objects without a verdict when there is no summary."""
+    """What is there. ``tables`` are objects without a verdict when there is no summary.
+
+    ``latest_coverage`` says what the export that latest.json names was asked for: an older version pointed it to any.
+    """
 
     tables: int
     summary: dict[str, Any] | None
     summary_uri: str
     latest_export_id: str | None
+    latest_coverage: Coverage | None = None
 
 
 class ExportObjects:
@@ -68,7 +74,15 @@ class ExportObjects:
             summary=self._store.read_json(key),
             summary_uri=self._store.uri(key),
             latest_export_id=str(latest["export_id"]) if "export_id" in latest else None,
+            latest_coverage=self._coverage(latest.get("summary_key")),
         )
+
+    def _coverage(self, summary_key: object) -> Coverage | None:
+        try:
+            summary = self._store.read_json(summary_key) if isinstance(summary_key, str) else None
+        except ArchivedObjectError:
+            return None
+        return Coverage.of(summary or {})
 
     def _place(self, execution: FailedExecution) -> tuple[str, str]:
         started = execution.started

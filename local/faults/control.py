@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from local.faults import verdict
@@ -18,7 +18,11 @@ def arn(scene: Scene) -> str:
 
 def start_another(scene: Scene, **given: Any) -> str:
     """Start an execution beside the scenario's, and return its ARN; `given` as of `Scene.start`."""
-    given = {"include_tables": list(scene.tables), "max_age_in_days": None} | given
+    return start_exactly(scene, {"include_tables": list(scene.tables), "max_age_in_days": None} | given)
+
+
+def start_exactly(scene: Scene, given: Mapping[str, Any]) -> str:
+    """Start an execution beside the scenario's with this input and nothing else, and return its ARN."""
     machine = scene.pipeline.outputs["StateMachineArn"]
     states = scene.client("stepfunctions")
     started = states.start_execution(stateMachineArn=machine, input=json.dumps(given))
@@ -55,10 +59,11 @@ def time_limit(scene: Scene, seconds: float) -> Iterator[None]:
         states.update_state_machine(stateMachineArn=machine, definition=before)
 
 
-def states_since_redrive(scene: Scene) -> list[str]:
+def states_since_redrive(scene: Scene, execution: str = "") -> list[str]:
     """Return the states that were entered since the last redrive, in order; those of a Map once per iteration."""
     names: list[str] = []
-    pages = scene.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=arn(scene))
+    history = scene.client("stepfunctions").get_paginator("get_execution_history")
+    pages = history.paginate(executionArn=execution or arn(scene))
     for event in (event for page in pages for event in page["events"]):
         if event["type"] == "ExecutionRedriven":
             names.clear()

@@ -12,11 +12,11 @@ from local.aws.faults.client import FaultError, Faults
 from local.faults import data, outcome, verdict
 from local.faults.outcome import Alerts, Outcome
 from local.faults.proxy import HOST, Proxy
-from local.faults.stage import Stage
+from local.faults.stage import OWN_TABLES, Stage
 from local.pipeline import DATABASE, STACK, Pipeline
 from local.postgres import USER, PostgresServer
 
-TABLES = (data.BIG_TABLE, "job")  # one group, so one Glue run
+TABLES = OWN_TABLES  # one group, so one Glue run
 BOUND_SECONDS = 420.0
 JOB_FIELDS = (
     *("Role", "Command", "Connections", "DefaultArguments", "ExecutionProperty", "GlueVersion"),

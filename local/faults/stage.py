@@ -17,6 +17,9 @@ from local.pipeline import Pipeline
 
 AIRFLOW_VERSION = "3.3.1"
 # Retries wait a fiftieth of the time; a time-out is a quarter of it, which leaves every state twice what it takes.
+# What the stack's own parameters ask for: few tables, so that an export of a scenario can be a full one.
+OWN_TABLES = (data.BIG_TABLE, "job")
+OWN = {"IncludeTables": ",".join(OWN_TABLES), "MaxAgeInDays": "null"}
 SCALES = {"wait_scale": 0.02, "timeout_scale": 0.25}
 
 
@@ -62,7 +65,7 @@ def _run(stack_paths: StackPaths, progress: Progress) -> Iterator[Stage]:
             data.create_template(database, AIRFLOW_VERSION)
         with progress.step("Emulated AWS"):
             aws = cleanup.enter_context(aws_server.start(settings))
-        made = pipeline.deploy(stack_paths, database, aws, AIRFLOW_VERSION, progress)
+        made = pipeline.deploy(stack_paths, database, aws, AIRFLOW_VERSION, progress, **OWN)
         proxy = Proxy(database.port)
         cleanup.callback(proxy.stop)
         yield Stage(made, proxy, Faults(aws.endpoint, spares_owner=True))

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from local.faults.outcome import Outcome
+from local.faults.stage import OWN_TABLES
 from local.pipeline import ENVIRONMENT
 
 NEXT_ACTION = "what to do"
@@ -119,7 +120,11 @@ def _is_complete(outcome: Outcome, tables: Sequence[str]) -> list[str]:
         problems.append(f"missing without a word: {', '.join(missing)}")
     if not summary["total_rows"]:
         problems.append("no row was exported, so nothing was proven")
-    if outcome.latest != max(outcome.summary_key, outcome.latest_before or ""):
+    scope = "full" if not tables or set(OWN_TABLES) <= set(tables) else "partial"
+    if summary["scope"] != scope:
+        problems.append(f"its scope is {summary['scope']}, not {scope}")
+    latest = max(outcome.summary_key, outcome.latest_before or "") if scope == "full" else outcome.latest_before
+    if outcome.latest != latest:
         problems.append(f"latest.json names {outcome.latest}")
     return problems
 

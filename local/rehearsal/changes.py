@@ -10,6 +10,7 @@ from local.rehearsal.stack import RehearsedStack
 BUCKET, KEY_ALIAS, BOUNDARY = "exports-of-the-company", "alias/of-the-company", "boundary-of-the-company"
 OTHER_DAGS = "another-mwaa-bucket"
 PLAN = "PlanExportFunction"
+ODD_NAMES = r'["a, b", "\u00fcn\u00ef"]'
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ def every_key(stack: RehearsedStack) -> dict[str, str]:
 
 CHANGES = (
     Change("MaxAgeInDays", "7", looks.variable(PLAN, "MAX_AGE_IN_DAYS"), "7"),
-    Change("IncludeTables", "dag_run,log", looks.variable(PLAN, "INCLUDE_TABLES"), "dag_run,log"),
-    Change("ExcludeTables", "log", looks.variable(PLAN, "EXCLUDE_TABLES"), "log"),
+    Change("IncludeTables", "dag_run,Other Team", looks.variable(PLAN, "INCLUDE_TABLES"), "dag_run,Other Team"),
+    Change("ExcludeTables", ODD_NAMES, looks.variable(PLAN, "EXCLUDE_TABLES"), ODD_NAMES),
     Change("AlertEmail", "night-shift@example.com", looks.subscribers, ["night-shift@example.com"]),
     Change("AlarmAfterHours", "48", looks.alarm("EvaluationPeriods"), 48),
     Change("RowFallPercent", "20", looks.variable("AggregateResultsFunction", "ROW_FALL_PERCENT"), "20"),

@@ -8,36 +8,46 @@ from export_contracts.errors import ExportError
 from mwaa_metadata_export.checks import deployment, environment, stack, storage
 from mwaa_metadata_export.checks.finding import Finding, Patient, failed, passed, unknown
 from mwaa_metadata_export.errors import NotFoundError
-from mwaa_metadata_export.exports import Exports
+from mwaa_metadata_export.exports import Export, Exports
 from mwaa_metadata_export.screen import age
 from mwaa_metadata_export.target import store
 
 Check = Callable[[Patient], Finding]
+_LOOKED_AT = 20
 
 
 def last_export(patient: Patient) -> Finding:
-    """Is there a COMPLETE export that is fresh, and is the newest one COMPLETE?"""
-    exports = Exports(store(patient.aws, patient.target), patient.target.where())
+    """Is there a fresh COMPLETE export of all that the stack asks for, and has none failed since?"""
+    exports = Exports(store(patient.aws, patient.target), patient.target.where(), patient.target.coverage)
     start = f"Start one: {patient.ours('export')}"
-    found = exports.newest(1)
+    found = exports.newest(_LOOKED_AT)
     if not found:
         return failed("there is no export yet", start)
     try:
-        latest = exports.find("latest")
-    except NotFoundError:
-        return failed(
-            f"there is no COMPLETE export; the newest, {found[0].export_id}, is not", _see(patient, found[0].export_id)
-        )
+        latest = exports.latest()
+    except NotFoundError as error:
+        return _none_counts(patient, exports, found[0], error)
     if latest.summary is None:
         return failed(f"the summary of {latest.export_id}, the last COMPLETE export: {latest.problem}", start)
     when = f"{latest.export_id}, {age(latest.started, patient.now)}"
     if patient.now - latest.started > timedelta(hours=patient.fresh_hours):
         return failed(f"the last COMPLETE export is {when}: older than {patient.fresh_hours} hours", start)
-    if found[0].export_id > latest.export_id:
-        return failed(
-            f"{found[0].export_id} is not COMPLETE; the last that is, is {when}", _see(patient, found[0].export_id)
-        )
-    return passed(f"{when}, COMPLETE")
+    newer = [export for export in found if export.export_id > latest.export_id]
+    broken = next((export.export_id for export in newer if not export.complete), None)
+    if broken:
+        return failed(f"{broken} is not COMPLETE; the last that is, is {when}", _see(patient, broken))
+    return passed(f"{when}, COMPLETE and full ({latest.coverage})")
+
+
+def _none_counts(patient: Patient, exports: Exports, newest: Export, error: NotFoundError) -> Finding:
+    if not newest.complete:
+        what = f"there is no COMPLETE export; the newest, {newest.export_id}, is not"
+        return failed(what, _see(patient, newest.export_id))
+    start = f"Start one: {patient.ours('export')}"
+    if exports.is_full(newest):  # latest.json is not there, or leads nowhere
+        return failed(str(error), start)
+    what = f"the newest, {newest.export_id}, is {exports.scope(newest)}"
+    return failed(f"there is no COMPLETE export of what the stack asks for; {what}", start)
 
 
 def _see(patient: Patient, export_id: str) -> str:

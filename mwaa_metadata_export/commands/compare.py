@@ -28,7 +28,7 @@ def diff(session: Session, before: str | None, after: str) -> int:
     if session.screen.as_json:
         session.screen.document(_document(old, new, difference))
     else:
-        _print(session, old, new, difference)
+        _print(session, exports, old, new, difference)
     return BAD if difference else OK
 
 
@@ -39,9 +39,10 @@ def _one_before(exports: Exports, export: Export) -> Export:
     return found[0]
 
 
-def _print(session: Session, old: Export, new: Export, difference: Difference) -> None:
+def _print(session: Session, exports: Exports, old: Export, new: Export, difference: Difference) -> None:
     screen = session.screen
-    screen.line(f"{old.export_id} -> {new.export_id}", style="bold")
+    before, after = (f"{export.export_id} ({exports.scope(export)})" for export in (old, new))
+    screen.line(f"{before} -> {after}", style="bold")
     if not difference:
         screen.line("no difference in facts, tables, rows and columns")
         return

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 from export_contracts.console import execution_url
+from export_contracts.coverage import PARTIAL
 from export_contracts.errors import ExportError
 from export_contracts.figures import counted, duration, size
 from export_contracts.layout import export_id
@@ -24,8 +25,8 @@ from mwaa_metadata_export.target import Target
 
 POLL_SECONDS = 3.0
 _EXECUTION_ARN = re.compile(r"arn:[\w-]+:states:[\w-]+:\d{12}:execution:[^:\s]+:[^:\s]+")
-_SIGNS = {"started": "·", "succeeded": "✓", "failed": "✗"}
-_STYLES = {"started": "dim", "succeeded": "green", "failed": "red"}
+_SIGNS = {"started": "·", "waiting": "·", "succeeded": "✓", "failed": "✗"}
+_STYLES = {"started": "dim", "waiting": "yellow", "succeeded": "green", "failed": "red"}
 
 
 @click.command()
@@ -44,7 +45,10 @@ _STYLES = {"started": "dim", "succeeded": "green", "failed": "red"}
 def export(session: Session, follow: bool, execution: str | None, **fields: Any) -> int:
     """Start an export and follow it. Exit code 0 when it is COMPLETE, 1 when it is not.
 
-    What is not said is as the stack's parameters say. Ctrl-C ends the following, not the export.
+    What is not said is as the stack's parameters say. An export of less is partial: nothing counts it as a backup of
+    the environment. Beside an export at work that does not bring the same it waits for its end.
+
+    Ctrl-C ends the following, not the export.
     """
     if execution and not _EXECUTION_ARN.fullmatch(execution):
         raise InvalidOptionError(f"--execution {execution!r} is not an execution's ARN (arn:aws:states:...).")
@@ -153,6 +157,8 @@ def _conclude(session: Session, execution: Mapping[str, Any]) -> int:
     if outcome == "COMPLETE":
         delivered = f"{counted(output['total_tables'], 'table')}, {counted(output['total_rows'], 'row')}"
         session.screen.line(f"{delivered}: {output['summary_uri']}")
+        if output.get("scope") == PARTIAL:
+            session.screen.line(f"Partial ({output.get('covers')}): no backup of the environment.", style="yellow")
         return OK
     session.screen.line(str(output.get("reason") or ""), str(output.get("winner") or ""))
     return OK if outcome == "ALREADY_EXPORTED" else BAD

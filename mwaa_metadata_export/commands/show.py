@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from export_contracts.coverage import FULL
 from export_contracts.figures import count, counted, duration, size
 
 from mwaa_metadata_export.errors import NotFoundError
@@ -21,9 +22,10 @@ from mwaa_metadata_export.screen import Screen, age
 @click.option("--open", "in_browser", is_flag=True, help="Open its report in a browser.")
 @with_session
 def show(session: Session, export: str, in_browser: bool) -> None:
-    """Show an EXPORT: verdict, warnings, tables. Default: latest."""
+    """Show an EXPORT: verdict, scope, warnings, tables. Default: latest."""
     target = session.target()
-    found = session.exports(target).find(export)
+    exports = session.exports(target)
+    found = exports.find(export)
     if in_browser:
         _open(session, found, target)
         return
@@ -31,7 +33,9 @@ def show(session: Session, export: str, in_browser: bool) -> None:
     if session.screen.as_json:
         session.screen.document(summary)
         return
-    _facts(session.screen, found, summary)
+    _facts(session.screen, found, summary, exports.scope(found))
+    if not exports.is_full(found):
+        session.screen.line("Partial: no backup of the environment, and nothing counts it as one.", style="yellow")
     _warnings(session.screen, summary)
     _tables(session.screen, summary["details"])
 
@@ -51,12 +55,13 @@ def _open(session: Session, export: Export, target: Any) -> None:
     session.screen.line("Opened" if opened else "No browser here. The report is", str(file))
 
 
-def _facts(screen: Screen, export: Export, summary: Mapping[str, Any]) -> None:
+def _facts(screen: Screen, export: Export, summary: Mapping[str, Any], scope: str) -> None:
     stored = sum(table["object_bytes"] for table in summary["details"].values())
     csv = sum(table["csv_bytes"] for table in summary["details"].values())
     window = "everything" if summary["cutoff_date"] is None else f"since {summary['cutoff_date']}"
     pairs = {
         "verdict": summary["status"],
+        "scope": f"{scope} ({export.coverage})" if scope == FULL else scope,
         "export": f"{export.export_id}, {age(export.started, datetime.now(UTC))}, started by {summary['trigger']}",
         "environment": f"{summary['environment']}, Airflow {summary['airflow_version'] or 'unknown'}",
         "window": window,

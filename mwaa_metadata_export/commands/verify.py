@@ -37,7 +37,8 @@ def verify(session: Session, export: str, tables: tuple[str, ...], download: Pat
     Checked are size, SHA-256 (composite by part sizes), gzip, CSV, header and number of rows. Memory stays constant.
     """
     target = session.target()
-    found = session.exports(target).find(export)
+    exports = session.exports(target)
+    found = exports.find(export)
     summary = found.read()
     wanted = _wanted(summary["details"], tables)
     if download:
@@ -50,7 +51,7 @@ def verify(session: Session, export: str, tables: tuple[str, ...], download: Pat
             verdicts.append(_verify(session, bucket, name, entry, expected, download, bar))
     if download:
         _keep_summary(session, target, found, download)
-    return _conclude(session.screen, found, summary, verdicts)
+    return _conclude(session.screen, found, exports.scope(found), summary, verdicts)
 
 
 def _make_folder(folder: Path) -> None:
@@ -109,7 +110,9 @@ def _keep_summary(session: Session, target: Any, export: Export, folder: Path) -
             file.keep()
 
 
-def _conclude(screen: Screen, export: Export, summary: Mapping[str, Any], verdicts: list[TableVerdict]) -> int:
+def _conclude(
+    screen: Screen, export: Export, scope: str, summary: Mapping[str, Any], verdicts: list[TableVerdict]
+) -> int:
     bad = [verdict for verdict in verdicts if verdict.problems]
     complete = summary["status"] == "COMPLETE"
     sound = complete and not bad
@@ -122,7 +125,7 @@ def _conclude(screen: Screen, export: Export, summary: Mapping[str, Any], verdic
         screen.blank()
     read = f"{count(len(verdicts))} objects, {size(sum(verdict.object_bytes for verdict in verdicts))}"
     content = f"{count(sum(verdict.rows for verdict in verdicts))} rows read"
-    screen.line("ok" if not bad else "bad", f"export {export.export_id}: {read}, {content};",
+    screen.line("ok" if not bad else "bad", f"export {export.export_id} ({scope}): {read}, {content};",
                 "all as the summary says" if not bad else f"{len(bad)} not as the summary says")  # fmt: skip
     if not complete:
         screen.line("bad", f"the export itself is {summary['status']}: tables are missing (see the command show)")

@@ -12,14 +12,19 @@ ALARM_AFTER = timedelta(hours=36)  # the template's default
 
 
 def test_nothing_exports(scene: Scene) -> None:
-    """No COMPLETE export appears for as long as AlarmAfterHours: the alarm rings, until there is one again."""
+    """No COMPLETE and full export appears for as long as AlarmAfterHours: the alarm rings, until there is one again."""
     last = datetime.now(UTC)  # the stage begins with a COMPLETE export, and earlier scenarios had others
     assert alarms.evaluate(scene.client, NO_EXPORT, last + ALARM_AFTER - timedelta(hours=1)) == alarms.OK
     assert alarms.evaluate(scene.client, NO_EXPORT, last + ALARM_AFTER) == alarms.ALARM
     notice = control.alarm_notice(scene, NO_EXPORT, alarms.ALARM)
     assert "What to do: open the state machine" in notice["AlarmDescription"]
 
+    partial = datetime.now(UTC) + ALARM_AFTER  # from then on only what follows counts
     scene.start(include_tables=SMALL)
+    scene.must_complete()
+    assert alarms.evaluate(scene.client, NO_EXPORT, partial) == alarms.ALARM
+
+    scene.start()
     scene.must_complete()
 
     assert alarms.evaluate(scene.client, NO_EXPORT, datetime.now(UTC)) == alarms.OK

@@ -7,10 +7,12 @@ import pytest
 
 from local.faults import control
 from local.faults.scene import Scene
+from local.faults.stage import OWN_TABLES
 
 MID_UPLOAD = ("s3", "UploadPart", "/log_")
 MID_COPY = 2 * 1024 * 1024
 HOLD_RUN = ("glue", "StartJobRun")
+WAITING = "Wait For Other Export"
 
 
 def test_aborted_in_mid_export(scene: Scene) -> None:
@@ -51,11 +53,11 @@ def test_time_limit_of_the_execution(scene: Scene) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{"trigger": "schedule"}, {"trigger": "dag"}, {"trigger": "manual", "force": True}, {"include_tables": ["job"]}],
-    ids=["schedule", "DAG", "force", "other tables"],
+    [{"trigger": "schedule"}, {"trigger": "dag"}, {"trigger": "manual", "force": True}, {"max_age_in_days": 7}],
+    ids=["schedule", "DAG", "force", "less"],
 )
 def test_second_execution_in_mid_export(scene: Scene, given: dict[str, object]) -> None:
-    """Another execution starts in mid-export: it names the one at work."""
+    """Another execution starts in mid-export, and asks for no more: it names the one at work."""
     with scene.faults.held(*HOLD_RUN) as held:
         scene.start(include_tables=["variable"])
         held.wait()
@@ -65,6 +67,25 @@ def test_second_execution_in_mid_export(scene: Scene, given: dict[str, object]) 
 
     control.must_yield(scene, control.arn(scene), second)
     scene.must_complete()
+
+
+@pytest.mark.parametrize("narrow", [{"include_tables": ["variable"]}, {"max_age_in_days": 7}], ids=["tables", "age"])
+def test_schedule_in_mid_export_of_less(scene: Scene, narrow: dict[str, object]) -> None:
+    """The schedule comes in mid-export of fewer tables or days than the stack's own: it waits, and exports."""
+    with scene.faults.held(*HOLD_RUN) as held:
+        scene.start(**narrow)
+        held.wait()
+        # Forced, because the stage has a fresh export.
+        first, second = control.arn(scene), control.start_exactly(scene, {**scheduled_input(scene), "force": True})
+        scene.wait_for(lambda: WAITING in control.states_since_redrive(scene, second), "The schedule does not wait")
+    control.wait_until_ended(scene)
+
+    scene.follow(second)
+    scene.tables = OWN_TABLES
+    scene.must_complete()
+
+    assert "Already Exported" not in control.states_since_redrive(scene)
+    assert json.loads(scene.describe(first)["output"])["scope"] == "partial"
 
 
 def test_many_executions_at_once(scene: Scene) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from plan_export.table_registry import TABLE_NAMES
+from psycopg import sql
 
 from local import debian, pgbouncer, postgres
 from local.faults import control
@@ -111,6 +113,27 @@ def test_dropped_table(scene: Scene) -> None:
         scene.execute("DROP TABLE job")
 
     scene.must_fail("table job, which include_tables asks for, is not in this database")
+
+
+ODD_NAMES = ("2024_audit", "Other Team", 'ünï, "x"/%2F', "-- \n;")
+
+
+def test_names_that_need_quotes(scene: Scene) -> None:
+    """Other teams' tables have names that need quotes: by these they are exported, and left out."""
+    for name in (*ODD_NAMES, "other-team"):
+        table = sql.Identifier(name).as_string(None)
+        scene.execute(f"CREATE TABLE {table} (i int); INSERT INTO {table} VALUES (1)")
+    left_out = [*sorted(TABLE_NAMES - {"variable"}), "other-team"]
+
+    scene.start(include_tables=[], exclude_tables=left_out)
+
+    scene.tables = ("variable", *ODD_NAMES)
+    scene.must_complete()
+    assert scene.judged is not None
+    summary = scene.judged[0].summary
+    assert summary is not None
+    assert summary["tables"] == dict.fromkeys(ODD_NAMES, 1) | {"variable": 50}
+    assert summary["skipped_tables"]["other-team"] == "excluded: exclude_tables names it"
 
 
 def test_altered_table(scene: Scene) -> None:

@@ -195,10 +195,12 @@ def drift_connection(scene: Scene) -> None:
 
 
 def fire_schedule(scene: Scene) -> None:
-    """Let a copy of the stack's schedule fire now, once: same target, role and key."""
+    """Let a copy of the stack's schedule fire now, once: same target, role and key, but also beside a fresh export."""
     scheduler = scene.client("scheduler")
     found = scheduler.get_schedule(Name=resource(scene, "FallbackSchedule"))
     same = {key: found[key] for key in ("FlexibleTimeWindow", "Target", "KmsKeyArn", "State")}
+    forced = {"Input": '{"trigger": "schedule", "force": true}'}
+    same["Target"] = same["Target"] | forced
     at = time.strftime("at(%Y-%m-%dT%H:%M:%S)", time.gmtime(time.time() + 1))
     name = f"now-{time.monotonic_ns()}"
     scheduler.create_schedule(Name=name, ScheduleExpression=at, ActionAfterCompletion="DELETE", **same)

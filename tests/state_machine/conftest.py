@@ -164,7 +164,7 @@ def default_answers(bucket: str) -> dict[str, Any]:
         "cutoff": None,
     }
     return {
-        "plan": {"due": True, "reason": "", "winner": None, "export": export, "groups": groups},
+        "plan": {"due": True, "reason": "", "winner": None, "wait": False, "export": export, "groups": groups},
         "prepare": {"connection_name": "env-metadata-export", "database_name": "AirflowMetadata", "action": "created"},
         "aggregate": "aggregate",
     }

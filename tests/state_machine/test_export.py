@@ -27,6 +27,8 @@ def test_given_all_is_well_then_states_follow_the_design_and_nobody_is_told(stag
     assert export.states == [*HAPPY_PATH, "Export Complete"]
     assert export.output == {
         "status": "COMPLETE",
+        "scope": "full",
+        "covers": "all tables; any age",
         "summary_uri": "s3://bucket/summary",
         "total_tables": 3,
         "total_rows": 4,
@@ -86,6 +88,35 @@ def test_given_export_that_is_not_due_then_one_function_is_called_and_no_run_sta
     assert len(export.calls("plan")) == 1
     assert export.calls("prepare") == export.calls("aggregate") == []
     assert export.runs == dict.fromkeys(GROUPS, 0)
+
+
+def test_given_another_export_at_work_that_brings_less_then_it_waits_plans_again_and_exports(stage: Stage) -> None:
+    """A scheduled run that met a manual export of one table used to end as if the environment were backed up."""
+    bucket = stage.account.bucket()
+    due = default_answers(bucket)["plan"]
+    waits = {**due, "due": False, "wait": True, "reason": "one at a time", "winner": "arn:other", "groups": []}
+
+    export = stage.run(stage.script(bucket=bucket, plan=[{"return": waits}, {"return": waits}, {"return": due}]))
+
+    waiting = ["Plan Export", "Is Export Due?", "Wait For Other Export"]
+    assert export.states == [*waiting, *waiting, *HAPPY_PATH, "Export Complete"]
+    assert (export.output["status"], export.runs) == ("COMPLETE", ONCE_EACH)
+    first, *others = export.calls("plan")
+    assert others == [first, first]
+
+
+def test_given_it_has_waited_long_enough_then_the_execution_fails_and_a_redrive_plans_again(stage: Stage) -> None:
+    bucket = stage.account.bucket()
+    due = default_answers(bucket)["plan"]
+    waits = {**due, "due": False, "wait": True, "reason": "one at a time", "winner": "arn:other", "groups": []}
+    gives_up = {"raise": "OtherExportError", "message": "redrive this execution when that one has ended"}
+
+    failed = stage.run(stage.script(bucket=bucket, plan=[{"return": waits}, gives_up, {"return": due}]))
+
+    assert (failed.described["status"], failed.described["error"]) == ("FAILED", "OtherExportError")
+    assert failed.runs == dict.fromkeys(GROUPS, 0)
+    redriven = failed.redriven()
+    assert (redriven.described["status"], redriven.runs) == ("SUCCEEDED", ONCE_EACH)
 
 
 def test_given_group_that_fails_once_then_siblings_finish_and_only_it_is_retried(stage: Stage) -> None:

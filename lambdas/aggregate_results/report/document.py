@@ -6,6 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from export_contracts.coverage import PARTIAL
 from export_contracts.figures import duration, short_count, size
 from export_contracts.layout import started_at
 
@@ -18,7 +19,7 @@ from aggregate_results.report.tables import durations_section, tables_section
 
 # A browser enforces that there is neither script nor anything from outside, whatever a table is called.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-_COLOURS = {True: "#15803d", False: "#c81e1e"}
+_COLOURS = {"complete": "#15803d", "partial": "#a15c07", "incomplete": "#c81e1e"}
 
 
 def render_report(summary: Mapping[str, Any], summary_uri: str, history: tuple[PastExport, ...]) -> str:
@@ -35,7 +36,7 @@ def render_report(summary: Mapping[str, Any], summary_uri: str, history: tuple[P
         _header(summary, complete),
         element("main", _notices(summary, complete), *_figures(summary, history), *_details(summary, summary_uri)),
         _footer(),
-        class_="complete" if complete else "incomplete",
+        class_=_kind(summary, complete),
     )
     return "<!doctype html>\n" + element("html", _head(summary, complete), body, lang="en") + "\n"
 
@@ -49,8 +50,8 @@ def _head(summary: Mapping[str, Any], complete: bool) -> Html:
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="referrer", content="no-referrer"),  # the address may be a presigned one
-        element("title", f"{summary['status']} - {name} - {started_at(summary['export_id']):%Y-%m-%d %H:%M} UTC"),
-        element("link", rel="icon", href=_icon(_COLOURS[complete])),
+        element("title", f"{_status(summary)} - {name} - {started_at(summary['export_id']):%Y-%m-%d %H:%M} UTC"),
+        element("link", rel="icon", href=_icon(_COLOURS[_kind(summary, complete)])),
         element("style", Html(_style())),
     )
 
@@ -62,9 +63,19 @@ def _header(summary: Mapping[str, Any], complete: bool) -> Html:
         "header",
         element("p", "MWAA metadata export", class_="over"),
         element("h1", foreign(summary["environment"])),
-        element("p", element("strong", summary["status"], class_="badge"), " ", _verdict(summary, complete)),
+        element("p", element("strong", _status(summary), class_="badge"), " ", _verdict(summary, complete)),
         element("p", f"{line} · started by {trigger}", class_="quiet"),
     )
+
+
+def _kind(summary: Mapping[str, Any], complete: bool) -> str:
+    if not complete:
+        return "incomplete"
+    return "partial" if summary.get("scope") == PARTIAL else "complete"
+
+
+def _status(summary: Mapping[str, Any]) -> str:
+    return f"{summary['status']} (partial)" if summary.get("scope") == PARTIAL else str(summary["status"])
 
 
 def _verdict(summary: Mapping[str, Any], complete: bool) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from export_contracts.console import console, execution_url
+from export_contracts.coverage import Coverage
 from export_contracts.layout import started_at
 
 from aggregate_results.report.markup import Html, element, foreign, join, link
@@ -30,8 +31,8 @@ def _facts(summary: Mapping[str, Any], summary_uri: str) -> Iterator[tuple[str, 
     yield "Started", moment(started_at(summary["export_id"]))
     yield "Started by", TRIGGERS.get(summary["trigger"], foreign(summary["trigger"]))
     yield "Window", _window(summary)
-    if selection := _selection(summary.get("selection") or {}):
-        yield "Tables asked for", selection
+    if asked := Coverage.of(summary):
+        yield "Asked for", foreign(f"{asked} ({summary['scope']})" if "scope" in summary else asked, 2000)
     yield "Consistency", _consistency(summary["consistency"])
     yield "Airflow", foreign(summary["airflow_version"] or "unknown")
     yield "Schema", _heads(summary["alembic_heads"])
@@ -49,13 +50,6 @@ def _window(summary: Mapping[str, Any]) -> str:
     days = summary["max_age_days"]
     age = f" ({days} days)" if isinstance(days, int) else ""
     return f"what happened since {foreign(summary['cutoff_date'])}{age}"
-
-
-def _selection(selection: Mapping[str, list[str]]) -> str:
-    included, excluded = selection.get("include_tables", []), selection.get("exclude_tables", [])
-    only = f"only {', '.join(map(foreign, included))}" if included else ""
-    without = f"without {', '.join(map(foreign, excluded))}" if excluded else ""
-    return foreign("; ".join(part for part in (only, without) if part), 2000)
 
 
 def _consistency(consistency: str) -> str:

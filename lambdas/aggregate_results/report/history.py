@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from export_contracts.coverage import Coverage
 from export_contracts.errors import ExportError
 from export_contracts.layout import started_at, summary_prefix
 from export_contracts.store import ObjectStore
@@ -37,9 +38,10 @@ class PastExport:
 def read_history(
     store: ObjectStore, root: str, summary: Mapping[str, Any], may_go_on: Callable[[], bool]
 ) -> tuple[PastExport, ...]:
-    """Return the last exports, oldest first, this one at the end.
+    """Return the last exports of the same tables and age, oldest first, this one at the end.
 
-    A summary that cannot be read (moved to Glacier, say) is left out: the history is worth a look, not a failure.
+    Beside an export of one table all others would seem to have fallen. A summary that cannot be read (moved to Glacier,
+    say) is left out: the history is worth a look, not a failure.
 
     Args:
         store: export bucket.
@@ -56,7 +58,8 @@ def read_history(
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         keys = _earlier_keys(store, root, newest.started, may_go_on, pool)
         summaries = _in_rounds(lambda key: _read(store, key), keys, may_go_on, pool)
-        earlier = [found for content in summaries if (found := past_export(content))]
+        same = (content for content in summaries if Coverage.of(content) == Coverage.of(summary))
+        earlier = [found for content in same if (found := past_export(content))]
     return (*sorted(earlier, key=lambda found: found.export_id), newest)
 
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from export_contracts.coverage import PARTIAL, Coverage
 from export_contracts.figures import short_count
 
 from aggregate_results.report.markup import Html, element, foreign, join, link
@@ -22,6 +23,7 @@ def notices(summary: Mapping[str, Any]) -> tuple[Html, ...]:
     return (
         *(_failed_group(group, summary["details"]) for group in summary["failed_groups"][:_GROUPS_SHOWN]),
         *_problems(summary["problems"]),
+        *_scope(summary),
         *_row_falls(summary.get("row_falls", ())),
         *_consistency(summary),
         *_uncatalogued(summary["uncatalogued_tables"]),
@@ -65,6 +67,13 @@ def _problems(problems: list[str]) -> Iterator[Html]:
         *([f"and {more} more"] if more > 0 else []),
     ]
     yield _notice("bad", "What the verification found", element("ul", *(element("li", item) for item in items)))
+
+
+def _scope(summary: Mapping[str, Any]) -> Iterator[Html]:
+    if summary.get("scope") == PARTIAL:
+        asked = foreign(Coverage.of(summary), 2000)
+        text = f"It was asked for less than the stack's own parameters ask for: {asked}. Nothing counts it as a backup."
+        yield _notice("warn", "A partial export, no backup of the environment", element("p", text))
 
 
 def _row_falls(falls: Iterable[Mapping[str, Any]]) -> Iterator[Html]:

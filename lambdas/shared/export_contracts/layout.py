@@ -26,7 +26,7 @@ class Layout:
 
     @property
     def latest_key(self) -> str:
-        """Pointer to the newest COMPLETE summary."""
+        """Pointer to the newest summary that is COMPLETE and full."""
         return f"{self.root}/latest.json"
 
     @property

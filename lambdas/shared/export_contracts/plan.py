@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from export_contracts.coverage import PARTIAL, Coverage
 from export_contracts.errors import InvalidEventError
 from export_contracts.text import shown
 
@@ -69,7 +70,11 @@ class TableGroup:
 
 @dataclass(frozen=True)
 class Export:
-    """What is the same for all groups of an export."""
+    """What is the same for all groups of an export.
+
+    ``scope`` is ``full`` when it covers what the stack's own parameters ask for, else ``partial``. A plan of a version
+    that did not say it counts as partial: nothing is claimed that nobody checked.
+    """
 
     export_id: str
     environment: str
@@ -86,6 +91,12 @@ class Export:
     excluded_tables: Mapping[str, str]
     windows: Mapping[str, str] = field(default_factory=dict)
     """the window rules of the registry's tables that are not exported whole, by table"""
+    scope: str = PARTIAL
+
+    @property
+    def root(self) -> str:
+        """Prefix of the environment's exports inside the bucket, without a slash at its end."""
+        return self.latest_key.rpartition("/")[0]
 
     @property
     def day_prefix(self) -> str:
@@ -93,9 +104,9 @@ class Export:
         return self.output_path.removeprefix(f"s3://{self.bucket}/")
 
     @property
-    def selection(self) -> dict[str, list[str]]:
-        """Which tables were asked for, as the summary records it; no name in ``include_tables`` means all."""
-        return {"include_tables": list(self.include_tables), "exclude_tables": list(self.exclude_tables)}
+    def coverage(self) -> Coverage:
+        """Which tables were asked for, and how far back."""
+        return Coverage(self.include_tables, self.exclude_tables, self.max_age_in_days)
 
     def to_json(self) -> dict[str, Any]:
         """Return the export as the contract has it."""

@@ -19,8 +19,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import boto3
+from export_contracts.coverage import Coverage
 from export_contracts.layout import Layout, export_id
-from plan_export.selection import Selection, table_groups
+from plan_export.selection import table_groups
 from plan_export.table_registry import WINDOWS
 
 from local.aws.glue import spark
@@ -113,7 +114,7 @@ def group_arguments(
     """
     layout = Layout(BUCKET, f"exports-{uuid.uuid4().hex[:8]}", "env")
     exclude = tuple(json.loads(more.get("EXCLUDE_TABLES", "[]")))
-    planned = {group.group: group.to_json() for group in table_groups(Selection((), exclude), layout, NOW)}
+    planned = {group.group: group.to_json() for group in table_groups(Coverage((), exclude), layout, NOW)}
     groups = {name: group for name, group in planned.items() if name in (only or planned)}
     return {
         name: flatten(

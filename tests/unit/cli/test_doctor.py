@@ -160,6 +160,23 @@ def _stale(made: Made, _: dict[str, Any]) -> None:
     made.export(timedelta(days=3))
 
 
+def _partial(made: Made, fakes: dict[str, Any]) -> None:
+    for found in made.s3.list_objects_v2(Bucket=BUCKET)["Contents"]:
+        if "export_summary" in found["Key"]:
+            made.s3.delete_object(Bucket=BUCKET, Key=found["Key"])
+    made.export(timedelta(hours=1), selection={"include_tables": ["dag"], "exclude_tables": []})
+
+
+def _more_is_asked_for(_: Made, fakes: dict[str, Any]) -> None:
+    parameter = {"ParameterKey": "MaxAgeInDays", "ParameterValue": "null"}
+    fakes["cloudformation"].stacks["prod-metadata-export"]["Parameters"].append(parameter)
+
+
+def _stale_beside_a_partial(made: Made, fakes: dict[str, Any]) -> None:
+    _stale(made, fakes)
+    made.export(timedelta(hours=1), max_age_days=7)
+
+
 def _incomplete(made: Made, _: dict[str, Any]) -> None:
     made.export(timedelta(minutes=1), status="INCOMPLETE")
 
@@ -204,6 +221,9 @@ def _incomplete(made: Made, _: dict[str, Any]) -> None:
         ("connection", _drifted_connection, "is not what it should be", "mwaa-metadata-export export -e prod"),
         ("last export", _stale, "older than 36 hours", "mwaa-metadata-export export"),
         ("last export", _damaged, "it is damaged", "mwaa-metadata-export export"),
+        ("last export", _partial, "is partial: only dag; last 30 days", "mwaa-metadata-export export"),
+        ("last export", _more_is_asked_for, "is partial: all tables; last 30 days", "mwaa-metadata-export export"),
+        ("last export", _stale_beside_a_partial, "older than 36 hours", "mwaa-metadata-export export"),
         ("last export", _incomplete, "is not COMPLETE", "mwaa-metadata-export show"),
     ],
 )
@@ -213,6 +233,14 @@ def test_given_something_is_wrong_then_its_check_fails_with_the_fix(sound, fakes
     shown = run("doctor")
     assert shown.code == 1
     assert f"{check}, fix: {found['fix']}" in shown.out
+
+
+def test_given_a_partial_export_after_a_fresh_full_one_then_the_last_export_is_the_full_one(sound, run):
+    partial = sound.export(timedelta(minutes=1), max_age_days=7)
+    found = checks(run("doctor", "--json"))["last export"]
+    assert found["verdict"] == "pass"
+    assert partial["export_id"] not in found["detail"]
+    assert "COMPLETE and full (all tables; last 30 days)" in found["detail"]
 
 
 def test_given_no_secret_value_yet_then_it_fails(sound, run):

@@ -109,6 +109,11 @@ def machine(made: Any, fakes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -
         (["--everything"], {"max_age_in_days": None}),
         (["-i", "dag", "-i", "xcom"], {"include_tables": ["dag", "xcom"]}),
         (["-x", "log", "--force"], {"exclude_tables": ["log"], "force": True}),
+        (
+            ["-x", "other-team", "-x", "Other Team", "-x", "ünï"],
+            {"exclude_tables": ["other-team", "Other Team", "ünï"]},
+        ),
+        (["-x", 'a,b "c"'], {"exclude_tables": ['a,b "c"']}),
     ],
     ids=str,
 )
@@ -124,11 +129,12 @@ def test_given_options_then_they_are_the_execution_input(machine, run, arguments
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-d", "0", "-i", "a;b"], ["max_age_in_days is 0", "include_tables has 'a;b'"]),
+        (["-d", "0", "-i", "a" * 64], ["max_age_in_days is 0", "include_tables has 'aaaa"]),
         (["-d", "4000"], ["allowed is a whole number from 1 to 3650"]),
         (["-i", "dag", "-x", "dag"], ["both have dag"]),
         (["-i", "session"], ["never exported"]),
-        (["-i", HOSTILE], ["include_tables has"]),
+        (["-i", HOSTILE * 20], ["include_tables has"]),
+        (["-x", "\udcff"], ["exclude_tables has '\\udcff'"]),
         (["--everything", "-d", "3"], ["exclude each other"]),
         (["-d", "x"], ["not a valid integer"]),
         (["--nonsense"], ["No such option"]),
@@ -165,13 +171,18 @@ def test_given_an_execution_then_each_step_is_shown_once_with_its_group_and_reas
     ("how", "code", "words"),
     [
         ({"output": COMPLETE}, 0, "COMPLETE"),
+        (
+            {"output": COMPLETE | {"scope": "partial", "covers": "only dag; last 7 days"}},
+            0,
+            "Partial (only dag; last 7 days): no backup of the environment.",
+        ),
         ({"output": {"status": "ALREADY_EXPORTED", "reason": "is there", "winner": "s3://x"}}, 0, "is there s3://x"),
         ({"status": "FAILED"}, 1, "ExportIncompleteError: x"),
         ({"status": "TIMED_OUT"}, 1, "TIMED_OUT"),
         ({"status": "ABORTED"}, 1, "ABORTED"),
         ({"output": "text"}, 1, "SUCCEEDED"),
     ],
-    ids=["complete", "already", "failed", "timed out", "aborted", "another machine"],
+    ids=["complete", "partial", "already", "failed", "timed out", "aborted", "another machine"],
 )  # fmt: skip
 def test_given_an_outcome_then_the_exit_code_says_it(machine, run, how, code, words):
     machine(**how)
@@ -182,6 +193,25 @@ def test_given_an_outcome_then_the_exit_code_says_it(machine, run, how, code, wo
     document = run("export", "--json")
     assert (document.code, document.json["execution_arn"]) == (code, ARN)
     assert document.json["export_id"] == "20261211T143022Z"
+
+
+def test_given_it_waits_for_another_export_then_that_is_shown_once_with_the_reason(machine, run, monkeypatch):
+    def waits(number: int, before: int) -> dict[str, Any]:
+        details = {"name": "Wait For Other Export", "input": json.dumps({"reason": f"one at a time {HOSTILE}"})}
+        return event(number, "WaitStateEntered", before, stateEnteredEventDetails=details)
+
+    plan = [entered(1, "Plan Export"), scheduled(2, 1), event(3, "TaskSucceeded", 2)]
+    again = [entered(5, "Plan Export", 4), scheduled(6, 5), event(7, "TaskSucceeded", 6)]
+    history = [*plan, waits(4, 3), *again, waits(8, 7), entered(9, "Prepare Connection", 8), scheduled(10, 9)]
+    monkeypatch.setattr("tests.unit.cli.test_export.HISTORY", history)
+    machine(output=COMPLETE)
+    steps = [line for line in run("export").out.splitlines() if line[:2] == "14"]
+    assert steps == [
+        "14:30:24 · Plan Export started",
+        "14:30:25 ✓ Plan Export succeeded",
+        "14:30:26 · Wait For Other Export waiting - one at a time x [31m '\"<b>",
+        "14:30:32 · Prepare Connection started",
+    ]
 
 
 def test_given_ctrl_c_then_the_following_ends_and_says_that_the_export_goes_on(machine, run, monkeypatch):

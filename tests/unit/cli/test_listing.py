@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 
-from tests.unit.cli.made import HOSTILE, LAYOUT
+from tests.unit.cli.made import BUCKET, HOSTILE, LAYOUT
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_given_exports_then_list_has_the_newest_first_with_age_verdict_and_size(
     old = made.export(timedelta(days=400))
     new = made.export(timedelta(hours=3))
     lines = run("list").out.splitlines()
-    assert lines[0].split() == ["export", "age", "verdict", "tables", "rows", "size", "took", "by"]
+    assert lines[0].split() == ["export", "age", "verdict", "tables", "rows", "size", "took", "by", "scope"]
     assert lines[1].split()[:3] == [new["export_id"], "3", "h"]
     assert lines[-1] == f"latest: {new['export_id']}"
     assert "COMPLETE" in lines[1]
@@ -50,6 +50,71 @@ def test_given_an_incomplete_export_then_it_is_listed_and_not_latest(made, run):
     newest, latest = run("list", "--json").json
     assert (newest["status"], newest["latest"]) == ("INCOMPLETE", False)
     assert (latest["status"], latest["latest"]) == ("COMPLETE", True)
+
+
+ONE_TABLE = {"selection": {"include_tables": ["dag", HOSTILE], "exclude_tables": []}}
+
+
+def test_given_a_partial_export_then_list_names_its_tables_and_age_and_it_is_not_latest(made, run):
+    made.export(timedelta(hours=5))
+    made.export(timedelta(hours=1), **ONE_TABLE, max_age_days=7, scope="partial", latest=False)
+    partial, full = run("list", "--json").json
+    assert (partial["scope"], partial["latest"], full["scope"], full["latest"]) == ("partial", False, "full", True)
+    assert (partial["selection"], partial["max_age_days"]) == (ONE_TABLE["selection"], 7)
+    lines = run("list").out.splitlines()
+    assert "partial: only dag, x" in lines[1]
+    assert "last 7 days" in " ".join(lines)
+    assert lines[-1] == f"latest: {full['export_id']}"
+
+
+@pytest.mark.parametrize("scope", [{}, {"scope": "full"}], ids=["format 1", "full by the parameters of that day"])
+def test_given_latest_json_names_a_partial_export_then_latest_is_the_newest_full_one(made, run, scope):
+    """An older version pointed latest.json to any COMPLETE export, and the parameters change."""
+    full = made.export(timedelta(hours=5))
+    made.export(timedelta(hours=1), **ONE_TABLE, **scope)
+    assert run("show", "--json").json["export_id"] == full["export_id"]
+    assert run("list").out.splitlines()[-1] == f"latest: {full['export_id']}"
+    assert full["export_id"] in run("verify").out
+
+
+def parameters(fakes, **changes: str) -> None:
+    """Give the stack these parameters too."""
+    listed = [{"ParameterKey": key, "ParameterValue": value} for key, value in changes.items()]
+    fakes["cloudformation"].stacks["prod-metadata-export"]["Parameters"] += listed
+
+
+def test_given_the_stack_asks_for_more_than_before_then_no_export_is_latest_and_the_message_says_why(made, fakes, run):
+    made.export(scope="full")
+    parameters(fakes, MaxAgeInDays="90")
+    result = run("show")
+    assert result.code == 4
+    assert "covers what the stack asks for (all tables; last 90 days)" in result.err
+    assert "which covers less: all tables; last 30 days" in result.err
+    assert "latest: none. There is no COMPLETE export that covers" in run("list").out
+    assert run("list", "--json").json[0]["scope"] == "partial"
+
+
+def test_given_the_stack_has_tables_of_its_own_then_an_export_of_them_is_full(made, fakes, run):
+    made.export(selection={"include_tables": ["dag", "ünï"], "exclude_tables": []})
+    parameters(fakes, IncludeTables='["dag", "\\u00fcn\\u00ef"]')
+    assert run("list", "--json").json[0]["scope"] == "full"
+    assert "full (only dag, ünï; last 30 days)" in run("show").out
+
+
+def test_given_no_stack_then_the_summarys_own_word_counts(made, run):
+    where = ("-e", "prod", "--bucket", BUCKET)
+    made.export(timedelta(hours=5), max_age_days=7, scope="full")
+    made.export(timedelta(hours=1), **ONE_TABLE)
+    assert [each["scope"] for each in run("list", "--json", *where).json] == ["partial", "full"]
+    assert run("show", "--json", *where).json["max_age_days"] == 7
+
+
+def test_given_a_partial_export_then_show_says_that_it_is_no_backup(made, run):
+    made.export(**ONE_TABLE, latest=False)
+    out = run("show", "newest").out
+    assert "partial: only dag, x" in out
+    assert "no backup of the environment" in out
+    assert "no backup" not in (made.export(), run("show").out)[1]
 
 
 def test_given_a_damaged_summary_then_it_is_listed_as_unknown_and_the_others_too(made, run):
@@ -131,7 +196,7 @@ def test_given_a_wrong_reference_then_it_is_refused(made, run, reference, code):
 
 
 def test_given_no_export_then_show_says_so(made, run):
-    assert "There is no COMPLETE export yet" in run("show").err
+    assert "There is no COMPLETE and full export yet" in run("show").err
     assert run("show", "newest").code == 4
 
 

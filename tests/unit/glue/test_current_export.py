@@ -76,10 +76,13 @@ def test_given_another_export_at_work_then_the_run_fails_with_one_line_that_says
 def test_given_another_export_that_has_ended_then_the_lock_is_taken_over(
     store: Store, glue: Stubber, state: str
 ) -> None:
-    lock(store, {"execution_arn": OTHER_ARN, "export_id": OTHER})
+    asked = {"selection": {"include_tables": [], "exclude_tables": []}, "max_age_days": 30}
+    lock(store, {"execution_arn": OTHER_ARN, "export_id": OTHER, **asked})
     runs(glue, run("RUNNING", EXPORT), run(state))
     hold(store, glue)
-    assert store.get_json(KEY) == {"execution_arn": ARN, "export_id": EXPORT}
+    assert store.get_json(KEY) == {"execution_arn": ARN, "export_id": EXPORT}, (
+        "what the other was asked for is not ours"
+    )
 
 
 @pytest.mark.parametrize("content", [{"released_by": OTHER_ARN}, [], {"execution_arn": 1}, "x"], ids=repr)

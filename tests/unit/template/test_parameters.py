@@ -4,6 +4,7 @@ import re
 from itertools import chain
 
 import pytest
+from plan_export.settings import read_coverage
 
 from local.rehearsal.changes import CHANGES, COMPANIONS
 
@@ -22,13 +23,13 @@ PATTERNS = {
     "EndpointRouteTableIds": ("rtb-01234567,rtb-0123456789abcdef0", "rtb-01234567, rtb-01234567"),
     "EndpointSubnetIds": ("subnet-01234567,subnet-0123456789abcdef0", "subnet-01234567,"),
     "EndpointVpcId": ("vpc-01234567", "vpc"),
-    "ExcludeTables": ("log,job", "log, job"),
+    "ExcludeTables": ("other-team,Other Team,2024_audit", "log, job"),
     "ExistingBucketName": ("company.exports", "s3://company-exports"),
     "ExistingKeyArn": (
         "arn:aws:kms:eu-west-1:123456789012:key/0a-1b",
         "arn:aws:kms:eu-west-1:123456789012:alias/exports",
     ),
-    "IncludeTables": ("log", "log;job"),
+    "IncludeTables": ("log", 'log,"job"'),
     "MaxAgeInDays": ("null", "3651"),
     "MwaaEnvironmentName": ("Orders_1-a", "1orders"),
     "PermissionsBoundaryArn": ("arn:aws-cn:iam::123456789012:policy/team/Boundary", "arn:aws:iam::123456789012:role/x"),
@@ -47,6 +48,37 @@ def test_a_pattern_accepts_what_is_right_and_refuses_what_is_not(name, good, bad
 
     assert pattern.search(good)
     assert not pattern.search(bad)
+
+
+@pytest.mark.parametrize("parameter", ["IncludeTables", "ExcludeTables"])
+@pytest.mark.parametrize(
+    ("value", "accepted"),
+    [
+        ("log,job,_xcom_archive", True),
+        ("celery.celery_taskmeta", True),
+        ("a" * 127, True),
+        ("a" * 128, False),
+        (r'["a,b", "say \"hi\"", "\u00fcn\u00ef"]', True),
+        ('["x"]', True),
+        ("ünï", False),
+        ('["ünï"]', False),
+        ("[log]", False),
+        ('["log"', False),
+        ('["log",]', False),
+        (r'["\u12"]', False),
+        ("log,,job", False),
+        ("log,", False),
+        (" log", False),
+        ("log\njob", False),
+    ],
+)
+def test_table_names_are_a_list_of_commas_or_of_json_in_ascii(parameter, value, accepted):
+    assert bool(re.search(PARAMETERS[parameter]["AllowedPattern"], value)) is accepted
+    if accepted:
+        field = {"IncludeTables": "include_tables", "ExcludeTables": "exclude_tables"}[parameter]
+        texts = {"include_tables": "", "exclude_tables": "", field: value}
+        names = getattr(read_coverage("30", **texts), field) if len(value) < 127 else (value,)
+        assert names
 
 
 @pytest.mark.parametrize("name", [name for name, body in PARAMETERS.items() if "Default" in body])

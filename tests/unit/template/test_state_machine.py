@@ -115,7 +115,7 @@ def test_first_try_and_retry_start_the_job_with_the_same_arguments():
 
 
 def test_no_state_ends_in_fail_because_a_redrive_would_repeat_only_that():
-    assert {state["Type"] for _, state in all_states()} == {"Task", "Choice", "Map", "Pass", "Succeed"}
+    assert {state["Type"] for _, state in all_states()} == {"Task", "Choice", "Map", "Pass", "Succeed", "Wait"}
 
 
 def test_every_substitution_of_the_definition_is_given_by_the_template():

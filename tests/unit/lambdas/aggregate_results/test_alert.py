@@ -12,6 +12,9 @@ SUMMARY = {
     "environment": "prod",
     "export_id": "20261211T143022Z",
     "trigger": "dag",
+    "scope": "full",
+    "selection": {"include_tables": [], "exclude_tables": []},
+    "max_age_days": 30,
     "execution_arn": ARN,
     "total_tables": 60,
     "total_rows": 12345,
@@ -78,6 +81,43 @@ def test_given_a_recovery_then_the_notice_says_so():
 
 def test_given_a_complete_export_then_there_is_nothing_to_do():
     assert "WHAT TO DO\nNothing." in write_alert(SUMMARY, URI, is_retry=False)["message"]
+
+
+PARTIAL = {"scope": "partial", "selection": {"include_tables": ["dag", "x\nNothing."], "exclude_tables": []}}
+
+
+@pytest.mark.parametrize(
+    ("summary", "is_retry", "subject", "first"),
+    [
+        (
+            SUMMARY,
+            False,
+            "complete (partial export)",
+            "The PARTIAL metadata export of MWAA environment prod is COMPLETE",
+        ),
+        (
+            SUMMARY,
+            True,
+            "recovered (partial export)",
+            "The PARTIAL metadata export of MWAA environment prod has recovered",
+        ),
+        (
+            failure(),
+            False,
+            "INCOMPLETE: tasks failed",
+            "The PARTIAL metadata export of MWAA environment prod is INCOMPLETE",
+        ),
+    ],
+    ids=["complete", "recovered", "incomplete"],
+)
+def test_given_a_partial_export_then_no_message_reads_like_a_backup(summary, is_retry, subject, first):
+    alert = write_alert({**summary, **PARTIAL}, URI, is_retry)
+    assert subject in alert["subject"]
+    lines = alert["message"].splitlines()
+    assert lines[0].startswith(first)
+    assert "only dag, x Nothing.; last 30 days" in lines[1]
+    assert "no backup of the environment" in lines[2]
+    assert "PARTIAL" not in write_alert(summary, URI, is_retry)["message"]
 
 
 def test_given_no_table_at_all_then_nothing_is_said_of_snapshots():

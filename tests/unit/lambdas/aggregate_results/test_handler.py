@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 
 import pytest
 from aggregate_results import handler as entry
@@ -20,6 +21,7 @@ from tests.unit.lambdas.aggregate_results.exports import (
     raw_event,
     succeeded,
 )
+from tests.unit.lambdas.contracts import violations
 
 
 def summary_of(store) -> dict:
@@ -35,12 +37,48 @@ def metrics_in(output: str) -> list[dict]:
 def test_given_a_complete_export_then_summary_and_pointer_are_written(store, context):
     deliver_all(store)
     answer = entry.handler(raw_event(), context)
-    fields = {"status", "summary_uri", "total_tables", "total_rows", "report_uri", "report_error", "retry_groups"}
+    fields = {
+        "status",
+        "scope",
+        "covers",
+        "summary_uri",
+        "total_tables",
+        "total_rows",
+        "report_uri",
+        "report_error",
+        "retry_groups",
+    }
     assert answer.keys() == {*fields, "row_falls", "alert"}
     assert (answer["status"], answer["retry_groups"], answer["total_rows"]) == ("COMPLETE", [], 12)
     assert answer["summary_uri"] == f"s3://exports-bucket/{EXPORT.summary_key}"
+    assert (answer["scope"], answer["covers"]) == ("full", "all tables; last 30 days")
     assert summary_of(store)["status"] == "COMPLETE"
     assert json.loads(store.read(EXPORT.latest_key).body)["summary_key"] == EXPORT.summary_key
+
+
+@pytest.mark.parametrize("attempt", ["first", "retry"])
+def test_given_a_complete_export_of_less_than_the_stacks_own_then_nothing_counts_it(store, context, capsys, attempt):
+    """A manual {"include_tables": ["dag"]} used to move latest.json and to silence the alarm on missing exports."""
+    export = replace(EXPORT, include_tables=("dag", "x\nWHAT TO DO"), max_age_in_days=7, scope="partial")
+    deliver_all(store)
+    event = raw_event(attempt=attempt, export=export)
+    answer = entry.handler(event, context)
+    assert (answer["status"], answer["scope"]) == ("COMPLETE", "partial")
+    assert answer["covers"] == "only dag, x WHAT TO DO; last 7 days"
+    assert summary_of(store)["scope"] == "partial"
+    assert violations("export_summary", summary_of(store)) == []
+    assert store.read(EXPORT.latest_key) is None
+    metric, *_ = metrics_in(capsys.readouterr().out)
+    assert metric["ExportsComplete"] == [0.0]
+    assert "partial" in answer["alert"]["subject"]
+
+
+def test_given_a_plan_of_a_version_that_did_not_know_scopes_then_nothing_counts_it(store, context):
+    deliver_all(store)
+    event = raw_event()
+    del event["export"]["scope"]
+    assert entry.handler(event, context)["scope"] == "partial"
+    assert store.read(EXPORT.latest_key) is None
 
 
 def test_given_a_failed_group_then_it_comes_back_as_planned_and_the_pointer_stays(store, context):

@@ -26,8 +26,7 @@ def leave(store, rows=ROWS, key=KEY, **changes) -> None:
         "export_id": "20261210T143022Z",
         "status": "COMPLETE",
         "environment": EXPORT.environment,
-        "selection": EXPORT.selection,
-        "max_age_days": EXPORT.max_age_in_days,
+        **EXPORT.coverage.to_json(),
         "tables": rows,
         **changes,
     }
@@ -111,6 +110,12 @@ def test_given_another_kind_of_export_in_between_then_the_last_of_the_same_kind_
     leave(store, key=KEY.replace("12/10", "12/11").replace("143022", "010101"), export_id="20261211T010101Z", **changes)
     found = compare(store, {**ROWS, "xcom": 3})
     assert (found.compared_with, found.falls) == (URI, (RowFall("xcom", 1000, 3, 99.7),))
+
+
+def test_given_only_partial_exports_so_no_pointer_then_the_last_of_the_same_kind_is_compared(store):
+    leave(store)
+    store.write(EXPORT.latest_key, b"{}", "application/json")
+    assert compare(store, {**ROWS, "xcom": 3}).compared_with == URI
 
 
 def test_given_only_a_newer_export_of_the_same_kind_then_nothing_is_compared(store):

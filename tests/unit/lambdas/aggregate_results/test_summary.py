@@ -43,6 +43,8 @@ def test_given_a_complete_export_then_the_summary_is_the_contract(store):
     summary = summarise(store)
     assert violations("export_summary", summary) == []
     assert (summary["status"], summary["total_tables"], summary["total_rows"]) == ("COMPLETE", 4, 12)
+    assert (summary["scope"], summary["max_age_days"]) == ("full", 30)
+    assert summary["selection"] == {"include_tables": [], "exclude_tables": []}
     assert summary["tables"] == {"dag": 3, "variable": 3, "dag_run": 3, "xcom": 3}
     assert summary["details"]["dag_run"]["group"] == "runs"
     assert summary["duration_seconds"] == 600

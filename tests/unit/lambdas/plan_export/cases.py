@@ -10,6 +10,7 @@ from plan_export.settings import Settings
 from tests.unit.lambdas.conftest import BUCKET
 
 STARTED = datetime(2026, 12, 11, 14, 30, 22, tzinfo=UTC)
+NOW = datetime(2026, 12, 11, 14, 30, 25, tzinfo=UTC)
 ARN = "arn:aws:states:eu-central-1:123456789012:execution:prod-metadata-export:mine"
 OTHER_ARN = "arn:aws:states:eu-central-1:123456789012:execution:prod-metadata-export:other"
 LAYOUT = Layout(BUCKET, "exports", "prod")

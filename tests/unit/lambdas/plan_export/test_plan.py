@@ -2,14 +2,18 @@
 
 import json
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
-from export_contracts.errors import InvalidEventError
+from export_contracts.coverage import Coverage
+from export_contracts.errors import InvalidEventError, TerminalError
 from export_contracts.plan import Export, TableGroup
-from plan_export.plan import Decision, Plan, decide, parse_request
+from plan_export.errors import OtherExportError
+from plan_export.plan import LONGEST_WAIT, Decision, Plan, decide, parse_request
+from plan_export.settings import Settings
 
 from tests.unit.lambdas.contracts import violations
-from tests.unit.lambdas.plan_export.cases import ARN, LAYOUT, OTHER_ARN, SETTINGS, STARTED, draft, request_with
+from tests.unit.lambdas.plan_export.cases import ARN, LAYOUT, NOW, OTHER_ARN, SETTINGS, STARTED, draft, request_with
 from tests.unit.lambdas.plan_export.test_fresh_export import SUMMARY_KEY, publish
 
 
@@ -25,10 +29,19 @@ class FakeExecutions:
         return arn in self.running
 
 
-def decide_on(store, raw: dict, *running: str) -> Decision:
+def decide_on(store, raw: dict, *running: str, now: datetime = NOW, settings: Settings = SETTINGS) -> Decision:
     """Decide on an execution input."""
-    export, _ = draft(raw)
-    return decide(request_with(raw).input, export, SETTINGS, store, FakeExecutions(*running))
+    export, _ = draft(raw, settings)
+    return decide(request_with(raw).input, export, settings, store, FakeExecutions(*running), now)
+
+
+def lock_for_another(store, **asked) -> None:
+    """Let another execution hold the lock, for an export of these tables and this age."""
+    document = {"execution_arn": OTHER_ARN, **(Coverage(**asked).to_json() if asked else {})}
+    store.write(LAYOUT.lock_key, json.dumps(document).encode(), "application/json")
+
+
+ALL = {"max_age_in_days": None}
 
 
 def locked_by(store) -> str | None:
@@ -58,10 +71,77 @@ def test_given_no_fresh_export_then_the_schedule_exports(store):
 
 
 @pytest.mark.parametrize("raw", [{}, {"trigger": "dag"}, {"trigger": "schedule"}, {"force": True}], ids=str)
-def test_given_another_execution_is_running_then_every_trigger_yields_forced_or_not(store, raw):
-    store.write(LAYOUT.lock_key, json.dumps({"execution_arn": OTHER_ARN}).encode(), "application/json")
+@pytest.mark.parametrize("asked", [ALL, {"max_age_in_days": 30}, {"max_age_in_days": 90}], ids=str)
+def test_given_an_export_at_work_that_brings_as_much_then_every_trigger_yields_forced_or_not(store, raw, asked):
+    lock_for_another(store, **asked)
     decision = decide_on(store, raw, OTHER_ARN)
-    assert (decision.due, decision.winner) == (False, OTHER_ARN)
+    assert (decision.due, decision.wait, decision.winner) == (False, False, OTHER_ARN)
+
+
+@pytest.mark.parametrize("raw", [{}, {"trigger": "dag"}, {"trigger": "schedule"}, {"force": True}], ids=str)
+@pytest.mark.parametrize(
+    "asked",
+    [{"include_tables": ("dag",)}, {"exclude_tables": ("log",)}, {"max_age_in_days": 29}, {}],
+    ids=["some tables", "not all tables", "a shorter age", "nobody knows what"],
+)
+def test_given_an_export_at_work_that_brings_less_then_every_trigger_waits_and_it_keeps_the_lock(store, raw, asked):
+    lock_for_another(store, **asked)
+    decision = decide_on(store, raw, OTHER_ARN)
+    assert (decision.due, decision.wait, decision.winner) == (False, True, OTHER_ARN)
+    assert "waiting for its end" in decision.reason
+    assert locked_by(store) == OTHER_ARN
+    assert decide_on(store, raw).due, "once it has ended"
+
+
+def test_given_a_partial_export_meets_a_full_one_then_it_yields_to_that(store):
+    lock_for_another(store, max_age_in_days=30)
+    assert decide_on(store, {"include_tables": ["dag"], "max_age_in_days": 7}, OTHER_ARN).winner == OTHER_ARN
+    assert decide_on(store, {"include_tables": ["dag"], "max_age_in_days": 31}, OTHER_ARN).wait
+
+
+def test_given_the_other_export_does_not_end_then_the_waiting_fails_in_one_line_that_names_both(store):
+    lock_for_another(store, include_tables=("x\nWHAT TO DO\nNothing",))
+    assert decide_on(store, {}, OTHER_ARN, now=STARTED + LONGEST_WAIT - timedelta(seconds=1)).wait
+    with pytest.raises(OtherExportError) as caught:
+        decide_on(store, {}, OTHER_ARN, now=STARTED + LONGEST_WAIT)
+    message = str(caught.value)
+    assert [part for part in ("all tables; last 30 days", OTHER_ARN, "redrive") if part not in message] == []
+    assert message.isprintable()
+    assert isinstance(caught.value, TerminalError)
+
+
+def test_given_a_schedule_waits_when_a_full_export_appears_then_it_is_done(store):
+    lock_for_another(store, include_tables=("dag",))
+    assert decide_on(store, {"trigger": "schedule"}, OTHER_ARN).wait
+    publish(store)
+    assert decide_on(store, {"trigger": "schedule"}, OTHER_ARN).winner == f"s3://exports-bucket/{SUMMARY_KEY}"
+
+
+NARROW = replace(SETTINGS, include_tables=("dag", "dag_run"), exclude_tables=(), max_age_in_days=7)
+
+
+@pytest.mark.parametrize(
+    ("settings", "raw", "scope"),
+    [
+        (SETTINGS, {}, "full"),
+        (SETTINGS, {"trigger": "schedule", "force": True}, "full"),
+        (SETTINGS, {"max_age_in_days": None}, "full"),
+        (SETTINGS, {"max_age_in_days": 29}, "partial"),
+        (SETTINGS, {"include_tables": ["dag"]}, "partial"),
+        (SETTINGS, {"exclude_tables": ["log"]}, "partial"),
+        (SETTINGS, {"exclude_tables": ["session", "alembic_version"]}, "full"),
+        (replace(SETTINGS, exclude_tables=("log",)), {"exclude_tables": []}, "full"),
+        (replace(SETTINGS, exclude_tables=("log",)), {"exclude_tables": ["job"]}, "partial"),
+        (NARROW, {}, "full"),
+        (NARROW, {"include_tables": ["dag", "dag_run", "xcom"]}, "full"),
+        (NARROW, {"include_tables": []}, "full"),
+        (NARROW, {"include_tables": ["dag"]}, "partial"),
+        (NARROW, {"exclude_tables": ["log"]}, "full"),
+        (NARROW, {"exclude_tables": ["dag"]}, "partial"),
+    ],
+)
+def test_given_an_input_then_the_scope_says_whether_it_covers_the_stacks_own(settings, raw, scope):
+    assert draft(raw, settings)[0].scope == scope
 
 
 def test_given_the_other_execution_completes_meanwhile_then_the_schedule_does_nothing_and_frees_the_lock(store):
@@ -73,7 +153,7 @@ def test_given_the_other_execution_completes_meanwhile_then_the_schedule_does_no
             return False
 
     raw = {"trigger": "schedule"}
-    decision = decide(request_with(raw).input, draft(raw)[0], SETTINGS, store, CompletesMeanwhile())
+    decision = decide(request_with(raw).input, draft(raw)[0], SETTINGS, store, CompletesMeanwhile(), NOW)
     assert (decision.due, decision.winner) == (False, f"s3://exports-bucket/{SUMMARY_KEY}")
     assert locked_by(store) is None
 
@@ -102,7 +182,13 @@ def test_given_an_age_then_the_input_beats_the_stack(raw, days):
     "raw", [{}, {"max_age_in_days": None}, {"include_tables": ["_x"]}, {"exclude_tables": ["log"]}]
 )
 @pytest.mark.parametrize(
-    "decision", [Decision(True, "because"), Decision(False, "because", OTHER_ARN)], ids=["due", "not"]
+    "decision",
+    [
+        Decision(True, "because"),
+        Decision(False, "because", OTHER_ARN),
+        Decision(False, "because", OTHER_ARN, wait=True),
+    ],
+    ids=["due", "not", "wait"],
 )
 def test_given_any_plan_then_it_is_the_contract(raw, decision):
     plan = Plan(decision, *draft(raw)).to_json()

@@ -71,6 +71,55 @@ def test_given_the_input_excludes_what_the_stack_includes_then_it_is_left_out():
     assert tables(draft({"exclude_tables": ["log"]}, settings)[1]) == {"runs": ["dag_run"]}
 
 
+ODD = ("2024_audit", "Other Team", "a,b", "other-team", 'say "hi"', "ünï")
+
+
+def test_given_names_that_need_quotes_then_they_are_excluded_and_included_as_they_are():
+    export, groups = draft({"exclude_tables": list(ODD)})
+    assert groups[-1].exclude_tables == ODD
+    assert {export.excluded_tables[name] for name in ODD} == {"excluded: exclude_tables names it"}
+    assert tables(draft({"include_tables": list(ODD)})[1]) == {"uncatalogued": list(ODD)}
+
+
+ELSEWHERE = "celery.celery_taskmeta"
+
+
+def test_given_a_registered_table_of_another_schema_is_excluded_then_its_group_knows_and_the_one_of_public_stays():
+    export, groups = draft({"exclude_tables": [ELSEWHERE]})
+    assert "celery_taskmeta" in tables(groups)["logs"]
+    assert {group.group: group.exclude_tables for group in groups if group.exclude_tables} == {
+        "logs": (ELSEWHERE,),
+        "uncatalogued": (ELSEWHERE,),
+    }
+    assert export.excluded_tables[ELSEWHERE] == "excluded: exclude_tables names it"
+
+
+def test_given_the_bare_name_is_excluded_then_the_table_is_planned_nowhere():
+    _, groups = draft({"exclude_tables": ["celery_taskmeta"]})
+    assert [name for names in tables(groups).values() for name in names if "celery_taskmeta" in name] == []
+
+
+def test_given_a_registered_table_of_another_schema_is_included_then_its_group_and_window_are_the_registrys():
+    _, groups = draft({"include_tables": [ELSEWHERE, "reporting.facts"]})
+    assert tables(groups) == {"logs": [ELSEWHERE], "uncatalogued": ["reporting.facts"]}
+    assert groups[0].tables[0].window == "date"
+
+
+def test_given_the_stack_excludes_it_by_one_name_then_the_input_includes_it_by_the_other():
+    for stack, asked in ((ELSEWHERE, "celery_taskmeta"), ("celery_taskmeta", ELSEWHERE)):
+        settings = replace(SETTINGS, exclude_tables=(stack,))
+        assert tables(draft({"include_tables": [asked]}, settings)[1]) == {"logs": [asked]}
+
+
+def test_given_both_names_leave_nothing_then_the_input_is_refused():
+    with pytest.raises(InvalidExportInputError, match="leaves nothing"):
+        draft({"include_tables": [ELSEWHERE], "exclude_tables": ["celery_taskmeta"]})
+
+
+def test_given_what_is_never_exported_is_excluded_then_nothing_else_is_left_out():
+    assert draft({"exclude_tables": ["session"]})[0].exclude_tables == ()
+
+
 def test_given_nothing_would_be_left_then_the_input_is_refused():
     settings = replace(SETTINGS, include_tables=("log",))
     with pytest.raises(InvalidExportInputError, match="leaves nothing"):

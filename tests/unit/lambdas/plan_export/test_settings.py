@@ -14,6 +14,29 @@ def test_given_only_the_names_then_the_defaults_are_thirty_days_and_all_tables()
     assert settings.layout.root == "exports/prod-backups"
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("other-team,Other Team,2024_audit", ("other-team", "Other Team", "2024_audit")),
+        ("log,celery.celery_taskmeta", ("log", "celery.celery_taskmeta")),
+        ('["a,b", "say \\"hi\\"", "\\u00fcn\\u00ef", "[x]", " "]', ("a,b", 'say "hi"', "ünï", "[x]", " ")),
+        ('["log"]', ("log",)),
+        ("[]", ()),
+        (" ", ()),
+    ],
+)
+def test_given_a_list_of_names_then_it_is_of_commas_or_json(text, names):
+    assert read_settings({**VARIABLES, "EXCLUDE_TABLES": text}).exclude_tables == names
+
+
+@pytest.mark.parametrize("text", ['["log"', "[log]", '["log"], x'])
+def test_given_a_json_list_that_is_none_then_the_error_names_the_parameter_and_what_to_write(text):
+    with pytest.raises(
+        ConfigurationError, match=r"Parameter ExcludeTables is .* begins like a JSON list.*separated by"
+    ):
+        read_settings({**VARIABLES, "EXCLUDE_TABLES": text})
+
+
 def test_given_all_variables_then_they_are_read():
     more = {"MAX_AGE_IN_DAYS": "null", "INCLUDE_TABLES": "log, job", "EXCLUDE_TABLES": "xcom", "FRESH_HOURS": "6"}
     settings = read_settings({**VARIABLES, **more})
@@ -30,7 +53,8 @@ def test_given_all_variables_then_they_are_read():
         ("MAX_AGE_IN_DAYS", "9999"),
         ("MAX_AGE_IN_DAYS", "a month"),
         ("MAX_AGE_IN_DAYS", ""),
-        ("INCLUDE_TABLES", "a;b"),
+        ("INCLUDE_TABLES", '["a", 7]'),
+        ("INCLUDE_TABLES", "a" * 64),
         ("INCLUDE_TABLES", "log,,job"),
         ("INCLUDE_TABLES", "session"),
         ("FRESH_HOURS", "-1"),

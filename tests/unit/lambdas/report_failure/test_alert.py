@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from export_contracts.coverage import Coverage
 from export_contracts.notice import MESSAGE_LIMIT
 from report_failure.alert import write_alert
 from report_failure.glue_runs import Stopped
@@ -84,10 +85,27 @@ def test_given_a_time_out_then_the_alert_says_that_it_took_too_long():
             {"summary": {"status": "INCOMPLETE\nWHY", "total_tables": "7"}},
             "INCOMPLETE WHY: an unknown number of tables",
         ),
-        ({"latest_export_id": "20261210T143022Z"}, "(latest.json): 20261210T143022Z"),
+        ({"latest_export_id": "20261210T143022Z"}, "(latest.json): 20261210T143022Z (it is not known of what)"),
+        (
+            {"latest_export_id": "20261210T143022Z", "latest_coverage": Coverage(("dag",), (), 7)},
+            "(latest.json): 20261210T143022Z (only dag; last 7 days)",
+        ),
+        (
+            {"summary": {"status": "COMPLETE", "scope": "partial", **Coverage(("dag",), (), 7).to_json()}},
+            "It is of a PARTIAL export, no backup of the environment: only dag; last 7 days",
+        ),
         ({}, "(latest.json): there is none yet"),
     ],
-    ids=["no summary", "incomplete", "missing groups", "odd summary", "an older export", "no export yet"],
+    ids=[
+        "no summary",
+        "incomplete",
+        "missing groups",
+        "odd summary",
+        "an older export",
+        "and of what",
+        "partial",
+        "no export yet",
+    ],
 )
 def test_given_what_exists_then_it_is_told(remains, said):
     assert said in alert(with_remains(**remains))["message"]
@@ -125,7 +143,7 @@ def test_given_runs_and_uploads_then_what_was_done_and_what_was_not_is_told():
 
 def test_given_the_summary_is_complete_then_only_the_rest_is_to_be_repeated():
     message = alert(with_remains(summary={"status": "COMPLETE"}), error="SNS.NotFound", cause="no topic")["message"]
-    assert "The export itself is COMPLETE" in message
+    assert "What this export was asked for is COMPLETE" in message
 
 
 def test_given_an_input_that_is_not_allowed_then_a_redrive_is_not_advised():

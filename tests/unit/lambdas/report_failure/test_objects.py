@@ -55,10 +55,21 @@ def test_given_tables_summary_and_pointer_then_they_are_told(store, objects):
         store.write(f"{DAY}{name}", b"x", "application/gzip")
     summary = {"status": "INCOMPLETE", "total_tables": 2}
     store.write(LAYOUT.summary_key(STARTED), gzip.compress(json.dumps(summary).encode()), "application/gzip")
-    store.write(LAYOUT.latest_key, b'{"export_id": "20261210T143022Z"}', "application/json")
+    latest = f"{LAYOUT.root}/2026/12/10/export_summary_143022.json.gz"
+    older = {"selection": {"include_tables": ["dag"], "exclude_tables": []}, "max_age_days": 7}
+    store.write(latest, gzip.compress(json.dumps(older).encode()), "application/gzip")
+    pointer = {"export_id": "20261210T143022Z", "summary_key": latest}
+    store.write(LAYOUT.latest_key, json.dumps(pointer).encode(), "application/json")
     remains = objects.remains(execution())
     assert (remains.tables, remains.summary, remains.latest_export_id) == (2, summary, "20261210T143022Z")
+    assert str(remains.latest_coverage) == "only dag; last 7 days"
     assert remains.summary_uri == f"s3://{BUCKET}/{DAY}export_summary_143022.json.gz"
+
+
+@pytest.mark.parametrize("pointer", [{}, {"summary_key": 7}, {"summary_key": "gone.json.gz"}], ids=str)
+def test_given_a_pointer_that_leads_nowhere_then_it_is_not_known_what_its_export_covers(store, objects, pointer):
+    store.write(LAYOUT.latest_key, json.dumps({"export_id": "x", **pointer}).encode(), "application/json")
+    assert objects.remains(execution()).latest_coverage is None
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", gzip.compress(b"[]", mtime=0), gzip.compress(b"{", mtime=0)], ids=repr)

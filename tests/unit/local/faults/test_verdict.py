@@ -24,7 +24,13 @@ COMPLETE = Outcome(
     execution={"status": "SUCCEEDED", "startDate": datetime(2026, 12, 11, 14, 30, 22, tzinfo=UTC)},
     states=[],
     glue_runs=[],
-    summary={"status": "COMPLETE", "tables": {"log": 3, "job": 0}, "skipped_tables": {}, "total_rows": 3},
+    summary={
+        "status": "COMPLETE",
+        "scope": "full",
+        "tables": {"log": 3, "job": 0},
+        "skipped_tables": {},
+        "total_rows": 3,
+    },
     latest=NEW,
     latest_before=OLD,
     alerts=[],
@@ -53,6 +59,7 @@ def test_given_what_must_be_then_nothing_is_wrong() -> None:
         ({"summary": summary(status="INCOMPLETE")}, "its summary INCOMPLETE"),
         ({"summary": summary(tables={"log": 3})}, "missing without a word: job"),
         ({"summary": summary(total_rows=0)}, "nothing was proven"),
+        ({"summary": summary(scope="partial")}, "its scope is partial, not full"),
         ({"latest": OLD}, "latest.json names"),
         ({"latest": None}, "latest.json names None"),
         ({"latest": LATER}, "latest.json names"),
@@ -66,6 +73,15 @@ def test_given_what_must_be_then_nothing_is_wrong() -> None:
 )
 def test_given_an_export_that_is_not_complete_then_it_is_said(changes: dict[str, Any], said: str) -> None:
     assert said in "; ".join(verdict.of_complete(replace(COMPLETE, **changes), TABLES))
+
+
+def test_given_an_export_of_fewer_tables_than_the_stacks_own_then_it_must_be_partial_and_latest_json_must_stay() -> (
+    None
+):
+    partial = replace(COMPLETE, summary=summary(scope="partial"), latest=OLD)
+    assert verdict.of_complete(partial, TABLES[:1]) == []
+    assert "latest.json names" in "; ".join(verdict.of_complete(replace(partial, latest=NEW), TABLES[:1]))
+    assert "not partial" in "; ".join(verdict.of_complete(replace(partial, summary=summary()), TABLES[:1]))
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,19 @@ def test_given_an_export_of_everything_then_the_window_says_so():
 
 def test_given_a_selection_then_the_tables_asked_for_are_named():
     selection = {"include_tables": ["dag"], "exclude_tables": ["log"]}
-    assert "Tables asked for only dag; without log" in page(cases.summary(selection=selection)).text
+    assert "Asked for only dag but log; last 30 days" in page(cases.summary(selection=selection)).text
+    assert "Asked for all tables; last 30 days (full)" in page(cases.summary(scope="full")).text
+
+
+def test_given_a_partial_export_then_nothing_of_its_report_reads_like_a_backup():
+    selection = {"include_tables": ["dag", "<b>x</b>\n"], "exclude_tables": []}
+    partial = cases.summary(scope="partial", selection=selection, uncatalogued_tables=[], skipped_tables={})
+    found = page(partial)
+    assert "COMPLETE (partial)" in found.text
+    assert "A partial export, no backup of the environment" in found.text
+    assert "only dag, <b>x</b>; last 30 days" in found.text
+    assert "Nothing to do" not in found.text
+    assert "Nothing to do" in page(partial | {"scope": "full"}).text
 
 
 def test_given_nothing_was_exported_then_there_is_a_report_all_the_same():

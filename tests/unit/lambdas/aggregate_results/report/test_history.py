@@ -50,6 +50,15 @@ def test_given_a_later_export_of_the_same_day_then_it_is_not_history(store):
     assert read(store) == ids(timedelta())
 
 
+@pytest.mark.parametrize(
+    "changes", [{"selection": {"include_tables": ["dag"], "exclude_tables": []}}, {"max_age_days": 7}], ids=str
+)
+def test_given_an_export_of_other_tables_or_another_age_in_between_then_it_is_not_in_the_line(store, changes):
+    put(store, timedelta(days=2))
+    put(store, timedelta(days=1), **changes)
+    assert read(store) == ids(timedelta(days=2), timedelta())
+
+
 def test_given_more_exports_than_shown_then_the_newest_count(store):
     for days in range(1, LENGTH + 5):
         put(store, timedelta(days=days))
