@@ -13,6 +13,7 @@ from metadata_export.errors import ExportError, describe
 from metadata_export.holder import SnapshotHolder
 from metadata_export.log import info, warning
 from metadata_export.manifest import build_manifest
+from metadata_export.mask import check_masks
 from metadata_export.plan import Extract, Selection, plan_extracts, select_tables, window_rules
 from metadata_export.progress import Progress
 from metadata_export.siblings import EndedGroups
@@ -82,6 +83,7 @@ def read_plan(arguments: Arguments, connection: Connection) -> Plan:
     """Read the catalog and turn the arguments into statements, within the connection's transaction."""
     catalog = read_catalog(connection)
     selection = select_tables(arguments, catalog)
+    check_masks(connection, catalog, selection.rules, arguments.mask_columns)
     window = Window(catalog, window_rules(catalog, selection), arguments.cutoff)
     if window.depends_on_runs(selection.rules):
         touched = find_touched_runs(connection, window)

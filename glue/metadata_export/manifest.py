@@ -44,6 +44,7 @@ def build_manifest(
         "tables": {each.extract.table: _table(each) for each in sorted(tables, key=lambda each: each.extract.table)},
         "skipped_tables": dict(selection.skipped),
         "uncatalogued_tables": list(selection.uncatalogued),
+        "masked_columns": {each.extract.table: list(each.extract.masked) for each in tables if each.extract.masked},
     }
 
 

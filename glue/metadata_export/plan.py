@@ -8,6 +8,7 @@ from psycopg import sql
 from metadata_export.arguments import Arguments
 from metadata_export.catalog import Catalog, Column, Table
 from metadata_export.errors import SourceError
+from metadata_export.mask import masked_columns, select_list
 from metadata_export.parts import MAXIMUM_PARTS, MIB
 from metadata_export.window import RUN_TABLE, Window, parent_rules
 
@@ -41,6 +42,8 @@ class Extract:
     columns: tuple[Column, ...]
     statements: tuple[str, ...]
     total_bytes: int
+    masked: tuple[str, ...] = ()
+    """columns whose values are not in the file"""
 
     @property
     def header(self) -> bytes:
@@ -81,10 +84,12 @@ def plan_extracts(arguments: Arguments, window: Window, selection: Selection) ->
             key=arguments.table_key(table.name),
             rule=selection.rules[table.name],
             columns=table.columns,
-            statements=tuple(copy_statements(table, window, catalog.server_version_num)),
+            statements=tuple(copy_statements(table, window, catalog.server_version_num, masked)),
             total_bytes=table.total_bytes,
+            masked=masked,
         )
         for table in (catalog.tables[name] for name in selection.rules)
+        for masked in (masked_columns(table.name, arguments.mask_columns),)
     ]
     return sorted(extracts, key=lambda extract: (-extract.total_bytes, extract.table))
 
@@ -101,11 +106,11 @@ def is_small(extract: Extract) -> bool:
     return extract.total_bytes <= SMALL_TABLE_BYTES
 
 
-def copy_statements(table: Table, window: Window, server_version_num: int) -> list[str]:
+def copy_statements(table: Table, window: Window, server_version_num: int, masked: Sequence[str] = ()) -> list[str]:
     """Return the COPY statements of a table, the end of its heap first: the rows most likely in a window."""
     condition = window.condition(table)
     ranges = page_ranges(table) if server_version_num >= TID_RANGE_SCAN and not table.partitioned else [(0, None)]
-    return [_copy(table, first, end, condition) for first, end in reversed(ranges)]
+    return [_copy(table, first, end, condition, masked) for first, end in reversed(ranges)]
 
 
 def page_ranges(table: Table) -> list[tuple[int, int | None]]:
@@ -122,14 +127,14 @@ def csv_header(names: Sequence[str]) -> bytes:
     return (",".join(fields) + "\n").encode()
 
 
-def _copy(table: Table, first: int, end: int | None, condition: sql.Composable | None) -> str:
+def _copy(table: Table, first: int, end: int | None, condition: sql.Composable | None, masked: Sequence[str]) -> str:
     conditions = [sql.SQL("t0.ctid >= {}::tid").format(sql.Literal(f"({first},0)"))] if first else []
     if end is not None:
         conditions.append(sql.SQL("t0.ctid < {}::tid").format(sql.Literal(f"({end},0)")))
     if condition is not None:
         conditions.append(sql.SQL("({})").format(condition))
     query = sql.SQL("SELECT {} FROM {}{} AS t0").format(
-        sql.SQL(", ").join(sql.Identifier("t0", column.name) for column in table.columns),
+        select_list(table, masked),
         sql.SQL("" if table.partitioned else "ONLY "),
         sql.Identifier("public", table.name),
     )

@@ -42,6 +42,7 @@ class Manifest:
     tables: Mapping[str, ManifestTable]
     skipped_tables: Mapping[str, str]
     uncatalogued_tables: tuple[str, ...]
+    masked_columns: Mapping[str, list[str]]
 
 
 def parse_manifest(body: bytes) -> Manifest:
@@ -79,6 +80,7 @@ def _manifest(content: dict[str, Any]) -> Manifest:
         tables={name: _table(name, entry) for name, entry in _field(content, "tables", dict).items()},
         skipped_tables={name: _field(skipped, name, str) for name in skipped},
         uncatalogued_tables=tuple(_field(content, "uncatalogued_tables", list)),
+        masked_columns=_lists(content.get("masked_columns", {})),
     )
 
 
@@ -95,6 +97,12 @@ def _table(name: str, entry: object) -> ManifestTable:
         window=_field(entry, "window", str),
         content=entry,
     )
+
+
+def _lists(content: object) -> Mapping[str, list[str]]:
+    if not isinstance(content, dict):
+        raise ManifestError(f"has {shown(content)} as masked_columns")
+    return {name: _field(content, name, list) for name in content}
 
 
 def _field(content: Mapping[str, Any], name: str, kind: Any) -> Any:

@@ -48,6 +48,7 @@ def build_summary(event: Event, outcomes: tuple[GroupOutcome, ...], now: datetim
         "details": _details(manifests),
         "skipped_tables": _skipped(export, manifests, rows),
         "uncatalogued_tables": sorted({name for manifest in manifests for name in manifest.uncatalogued_tables}),
+        "masked_columns": {name: names for manifest in manifests for name, names in manifest.masked_columns.items()},
         "failed_groups": [_failed_group(outcome, export, log_group) for outcome in outcomes if outcome.cause],
         "problems": [one_line(problem, 1000) for outcome in outcomes for problem in outcome.problems],
     }

@@ -53,6 +53,7 @@ def _outcome(event: Event, group: TableGroup, store: ObjectStore) -> GroupOutcom
     problems = [
         *_identity_problems(manifest, event.export, group, result),
         *_table_problems(manifest, event.export, group),
+        *_mask_problems(manifest, event.export),
     ]
     problems = problems or _object_problems(manifest, event.export, store)
     return _distrusted(group, result, problems) if problems else GroupOutcome(group, manifest=manifest)
@@ -107,6 +108,15 @@ def _table_problems(manifest: Manifest, export: Export, group: TableGroup) -> It
     for name in sorted(exported - planned.keys()):
         if not group.catalogued_tables or name in group.catalogued_tables or name in group.exclude_tables:
             yield f"table {shown(name)} was exported, but not planned in this group"
+
+
+def _mask_problems(manifest: Manifest, export: Export) -> Iterator[str]:
+    for mask in export.mask_columns:
+        table, _, column = mask.partition(".")
+        for name in sorted(manifest.tables):
+            # A table of another schema has the schema before its name.
+            if name.rpartition(".")[2] == table and column not in manifest.masked_columns.get(name, ()):
+                yield f"table {shown(name)} was exported without masking {column}"
 
 
 def _object_problems(manifest: Manifest, export: Export, store: ObjectStore) -> list[str]:

@@ -99,6 +99,7 @@ def draft_plan(request: Request, settings: Settings) -> tuple[Export, tuple[Tabl
         include_tables=selection.include_tables,
         exclude_tables=selection.exclude_tables,
         excluded_tables=excluded_tables(selection),
+        mask_columns=settings.mask_columns,
     )
     return export, table_groups(selection, layout, started)
 

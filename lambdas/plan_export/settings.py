@@ -10,6 +10,7 @@ from export_contracts.layout import Layout
 from export_contracts.text import shown
 
 from plan_export.execution_input import field_problems
+from plan_export.table_registry import TABLE_NAMES
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Settings:
     include_tables: tuple[str, ...]
     exclude_tables: tuple[str, ...]
     fresh_hours: int
+    mask_columns: tuple[str, ...] = ()
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
@@ -31,7 +33,9 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
     """
     days = _days(variables.get("MAX_AGE_IN_DAYS", "30"))
     include, exclude = _names(variables.get("INCLUDE_TABLES", "")), _names(variables.get("EXCLUDE_TABLES", ""))
+    masks = _names(variables.get("MASK_COLUMNS", ""))
     problems = field_problems({"max_age_in_days": days, "include_tables": include, "exclude_tables": exclude})
+    problems += mask_problems(masks)
     if problems:
         raise ConfigurationError(
             f"Defaults of the stack are not valid: {'; '.join(problems)}. Deploy it with a parameter that is."
@@ -46,7 +50,23 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         include_tables=tuple(include),
         exclude_tables=tuple(exclude),
         fresh_hours=whole_number(variables, "FRESH_HOURS", 20),
+        mask_columns=tuple(sorted(masks)),
     )
+
+
+def mask_problems(masks: list[str]) -> list[str]:
+    """Return what is wrong with the columns to mask, one sentence without full stop each.
+
+    A table that the registry does not know is refused: it could be a slip of the pen, which must not let a secret out.
+    """
+    problems = [f"MaskColumns has {shown(mask)}; allowed is <table>.<column>" for mask in masks if not _is_column(mask)]
+    tables = sorted({mask.partition(".")[0] for mask in masks if _is_column(mask)} - TABLE_NAMES)
+    unknown = "which the table registry does not know; another table can be left out by ExcludeTables"
+    return [*problems, *(f"MaskColumns names the table {table}, {unknown}" for table in tables)]
+
+
+def _is_column(mask: str) -> bool:
+    return bool(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*", mask))
 
 
 def _days(text: str) -> int | None:

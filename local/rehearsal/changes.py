@@ -94,6 +94,7 @@ CHANGES = (
     Change("MaxAgeInDays", "7", looks.variable(PLAN, "MAX_AGE_IN_DAYS"), "7"),
     Change("IncludeTables", "dag_run,log", looks.variable(PLAN, "INCLUDE_TABLES"), "dag_run,log"),
     Change("ExcludeTables", "log", looks.variable(PLAN, "EXCLUDE_TABLES"), "log"),
+    Change("MaskColumns", "trigger.kwargs", looks.variable(PLAN, "MASK_COLUMNS"), "trigger.kwargs"),
     Change("AlertEmail", "night-shift@example.com", looks.subscribers, ["night-shift@example.com"]),
     Change("AlarmAfterHours", "48", looks.alarm("EvaluationPeriods"), 48),
     Change("RowFallPercent", "20", looks.variable("AggregateResultsFunction", "ROW_FALL_PERCENT"), "20"),

@@ -32,6 +32,8 @@ def _facts(summary: Mapping[str, Any], summary_uri: str) -> Iterator[tuple[str, 
     yield "Window", _window(summary)
     if selection := _selection(summary.get("selection") or {}):
         yield "Tables asked for", selection
+    if masked := _masked(summary.get("masked_columns") or {}):
+        yield "Masked", masked
     yield "Consistency", _consistency(summary["consistency"])
     yield "Airflow", foreign(summary["airflow_version"] or "unknown")
     yield "Schema", _heads(summary["alembic_heads"])
@@ -56,6 +58,11 @@ def _selection(selection: Mapping[str, list[str]]) -> str:
     only = f"only {', '.join(map(foreign, included))}" if included else ""
     without = f"without {', '.join(map(foreign, excluded))}" if excluded else ""
     return foreign("; ".join(part for part in (only, without) if part), 2000)
+
+
+def _masked(columns: Mapping[str, list[str]]) -> str:
+    names = [f"{table}.{column}" for table, found in sorted(columns.items()) for column in found]
+    return f"{foreign(', '.join(names), 2000)}: empty in every row" if names else ""
 
 
 def _consistency(consistency: str) -> str:

@@ -72,6 +72,8 @@ class Export:
     include_tables: tuple[str, ...]
     exclude_tables: tuple[str, ...]
     excluded_tables: Mapping[str, str]
+    mask_columns: tuple[str, ...] = ()
+    """<table>.<column>, whose values are not exported"""
 
     @property
     def day_prefix(self) -> str:
@@ -90,6 +92,7 @@ class Export:
             "include_tables": list(self.include_tables),
             "exclude_tables": list(self.exclude_tables),
             "excluded_tables": dict(self.excluded_tables),
+            "mask_columns": list(self.mask_columns),
         }
 
     @classmethod
@@ -99,7 +102,8 @@ class Export:
         Raises:
             InvalidEventError: a field is missing or unknown.
         """
-        lists = {name: tuple(data.get(name, ())) for name in ("include_tables", "exclude_tables")}
+        names = ("include_tables", "exclude_tables", "mask_columns")
+        lists = {name: tuple(data.get(name, ())) for name in names}
         try:
             return cls(**{**data, **lists, "excluded_tables": dict(data.get("excluded_tables", {}))})
         except TypeError as error:
