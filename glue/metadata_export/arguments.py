@@ -4,8 +4,8 @@ import argparse
 import json
 import re
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn
 from urllib.parse import quote
@@ -31,6 +31,7 @@ OPTIONAL = {
     "INCLUDE_TABLES": "[]",
     "EXCLUDE_TABLES": "[]",
     "WINDOWS": "{}",
+    "MASK_COLUMNS": "[]",
     "SNAPSHOT_HOLD_SECONDS": "900",
     "MAX_CONNECTIONS": "4",
     "STATEMENT_TIMEOUT_SECONDS": "3600",
@@ -71,6 +72,8 @@ class Arguments:
     job_run_id: str
     job_name: str = ""
     """as Glue passes it; empty outside Glue"""
+    mask_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """table -> columns whose values are not exported"""
     execution_arn: str = ""
     """of the state machine's execution; empty outside it"""
 
@@ -142,6 +145,7 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
             statement_timeout_seconds=_number("STATEMENT_TIMEOUT_SECONDS", values, minimum=1),
             job_run_id=values["JOB_RUN_ID"] or f"local_{uuid.uuid4().hex}",
             job_name=values["JOB_NAME"],
+            mask_columns=_columns("MASK_COLUMNS", values),
             execution_arn=values["EXECUTION_ARN"],
         )
     )
@@ -200,6 +204,16 @@ def _names(name: str, values: dict[str, str]) -> tuple[str, ...]:
     if not all(isinstance(entry, str) for entry in entries) or len(set(entries)) != len(entries):
         raise ArgumentError(f"--{name} {values[name]!r}: {expected}")
     return tuple(entries)
+
+
+def _columns(name: str, values: dict[str, str]) -> dict[str, tuple[str, ...]]:
+    columns: dict[str, tuple[str, ...]] = {}
+    for entry in _names(name, values):
+        table, dot, column = entry.rpartition(".")
+        if not (table and dot and column):
+            raise ArgumentError(f"--{name} has {entry!r}: expected <table>.<column>")
+        columns[table] = (*columns.get(table, ()), column)
+    return columns
 
 
 def _parsed(name: str, value: str, kind: type[list[Any]] | type[dict[str, Any]], expected: str) -> Any:

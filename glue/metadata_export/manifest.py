@@ -64,6 +64,7 @@ def build_manifest(
         "uncatalogued_tables": [name for name in plan.selection.uncatalogued if name not in delivery.gone],
         "orphans": {name: number for name, number in plan.orphans.items() if name in tables},
         "unread_evidence": list(plan.unread_evidence),
+        "masked_columns": {e.table: list(e.masked) for e in plan.extracts if e.masked and e.table in tables},
     }
 
 

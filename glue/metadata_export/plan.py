@@ -7,6 +7,7 @@ from metadata_export.arguments import Arguments
 from metadata_export.catalog import Catalog, Column
 from metadata_export.errors import SourceError
 from metadata_export.log import info, warning
+from metadata_export.mask import check_masks, masked_columns
 from metadata_export.orphans import count_orphans
 from metadata_export.parts import MIB
 from metadata_export.row_filter import row_filter
@@ -30,6 +31,8 @@ class Extract:
     columns: tuple[Column, ...]
     statements: tuple[Statement, ...]
     total_bytes: int
+    masked: tuple[str, ...] = ()
+    """columns whose values are not in the file"""
 
     @property
     def header(self) -> bytes:
@@ -64,6 +67,7 @@ def make_plan(arguments: Arguments, connection: Connection, catalog: Catalog) ->
     failed, orphans, extracts = dict(selection.failed), dict[str, int](), list[Extract]()
     for name in selection.rules:
         try:
+            check_masks(connection, catalog, [name], arguments.mask_columns)
             orphans[name] = count_orphans(connection, catalog, catalog.tables[name])
             extracts.append(_extract(arguments, window, name, sizes))
         except SourceError as error:
@@ -115,14 +119,15 @@ def _window(
 
 
 def _extract(arguments: Arguments, window: Window, name: str, sizes: Mapping[int, Size]) -> Extract:
-    table = window.catalog.tables[name]
+    table, masked = window.catalog.tables[name], masked_columns(name, arguments.mask_columns)
     return Extract(
         table=name,
         key=arguments.table_key(name),
         rule=window.rules[name],
         columns=table.columns,
-        statements=copy_statements(table, row_filter(window, table), sizes, window.catalog),
+        statements=copy_statements(table, row_filter(window, table), sizes, window.catalog, masked),
         total_bytes=total_bytes(table, sizes),
+        masked=masked,
     )
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from metadata_export.catalog import Catalog, Heap, Table
-from metadata_export.from_clause import columns_of, heap_name, relation
+from metadata_export.from_clause import heap_name, relation
 from metadata_export.identity import changed_query
+from metadata_export.mask import select_list
 from metadata_export.parts import MAXIMUM_PARTS, MIB
 from metadata_export.row_filter import RowFilter
 from metadata_export.sizes import Size
@@ -27,14 +28,19 @@ class Statement:
 
 
 def copy_statements(
-    table: Table, rows: RowFilter, sizes: Mapping[int, Size], catalog: Catalog
+    table: Table, rows: RowFilter, sizes: Mapping[int, Size], catalog: Catalog, masked: Sequence[str] = ()
 ) -> tuple[Statement, ...]:
-    """Return the statements of a table, the end of each heap first: the rows most likely in a window."""
+    """Return the statements of a table, the end of each heap first: the rows most likely in a window.
+
+    Args:
+        masked: columns whose values stay in the database.
+    """
+    selected = select_list(table, masked)
     changed = changed_query([table, *(catalog.tables[name] for name in sorted(rows.tables - {table.name}))])
     if len(table.heaps) != 1 and total_bytes(table, sizes) <= SMALL_TABLE_BYTES:
-        return (Statement(_copy(table, relation(table), rows, []), changed),)
+        return (Statement(_copy(selected, relation(table), rows, []), changed),)
     return tuple(
-        Statement(_copy(table, heap_name(heap), rows, _page_conditions(first, end)), changed)
+        Statement(_copy(selected, heap_name(heap), rows, _page_conditions(first, end)), changed)
         for heap, first, end in _ranges(table, sizes, catalog.server_version_num)
     )
 
@@ -71,9 +77,11 @@ def _page_conditions(first: int, end: int | None) -> list[sql.Composable]:
     return conditions
 
 
-def _copy(table: Table, source: sql.Composable, rows: RowFilter, conditions: Sequence[sql.Composable]) -> str:
+def _copy(
+    selected: sql.Composable, source: sql.Composable, rows: RowFilter, conditions: Sequence[sql.Composable]
+) -> str:
     where = [*conditions, *([sql.SQL("({})").format(rows.condition)] if rows.condition is not None else [])]
-    query = sql.SQL("SELECT {} FROM {} AS t0").format(columns_of(table, "t0"), source)
+    query = sql.SQL("SELECT {} FROM {} AS t0").format(selected, source)
     if where:
         query = sql.SQL("{} WHERE {}").format(query, sql.SQL(" AND ").join(where))
     return sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query).as_string(None)

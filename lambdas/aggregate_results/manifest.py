@@ -46,6 +46,7 @@ class Manifest:
     uncatalogued_tables: tuple[str, ...]
     orphans: Mapping[str, int]
     unread_evidence: tuple[str, ...]
+    masked_columns: Mapping[str, list[str]]
 
 
 def parse_manifest(body: bytes) -> Manifest:
@@ -86,6 +87,7 @@ def _manifest(content: dict[str, Any]) -> Manifest:
         uncatalogued_tables=tuple(_field(content, "uncatalogued_tables", list)),
         orphans={name: _field(orphans, name, int) for name in orphans},
         unread_evidence=tuple(_field(content, "unread_evidence", list)),
+        masked_columns=_lists(content.get("masked_columns", {})),
     )
 
 
@@ -102,6 +104,12 @@ def _table(name: str, entry: object) -> ManifestTable:
         window=_field(entry, "window", str),
         content=entry,
     )
+
+
+def _lists(content: object) -> Mapping[str, list[str]]:
+    if not isinstance(content, dict):
+        raise ManifestError(f"has {shown(content)} as masked_columns")
+    return {name: _field(content, name, list) for name in content}
 
 
 def _field(content: Mapping[str, Any], name: str, kind: Any) -> Any:

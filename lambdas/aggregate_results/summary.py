@@ -50,6 +50,7 @@ def build_summary(event: Event, outcomes: tuple[GroupOutcome, ...], now: datetim
         "uncatalogued_tables": sorted({name for manifest in manifests for name in manifest.uncatalogued_tables}),
         "orphans": {name: number for manifest in manifests for name, number in manifest.orphans.items()},
         "unread_evidence": sorted({name for manifest in manifests for name in manifest.unread_evidence}),
+        "masked_columns": {name: names for manifest in manifests for name, names in manifest.masked_columns.items()},
         "failed_groups": [_failed_group(outcome, export, log_group) for outcome in outcomes if outcome.cause],
         "problems": [one_line(problem, 1000) for outcome in outcomes for problem in outcome.problems],
     }

@@ -75,6 +75,7 @@ def _verified(
     found = [
         *([] if failure else _not_delivered(manifest, group)),  # what a run that failed did not come to is no problem
         *_contradictions(manifest, event.export, group),
+        *_not_masked(manifest, event.export),
     ]
     doubtful = {name for name, _ in found}
     listed = {name: table for name, table in manifest.tables.items() if name not in doubtful}
@@ -169,6 +170,16 @@ def _contradictions(manifest: Manifest, export: Export, group: TableGroup) -> It
     for name in sorted(exported - planned.keys()):
         if not group.catalogued_tables or name in group.catalogued_tables or name in group.exclude_tables:
             yield name, f"table {shown(name)} was exported, but not planned in this group"
+
+
+def _not_masked(manifest: Manifest, export: Export) -> Iterator[tuple[str, str]]:
+    """Yield tables that hold values of a column to mask."""
+    for mask in export.mask_columns:
+        table, _, column = mask.partition(".")
+        for name in sorted(manifest.tables):
+            # A table of another schema has the schema before its name.
+            if name.rpartition(".")[2] == table and column not in manifest.masked_columns.get(name, ()):
+                yield name, f"table {shown(name)} was exported without masking {column}"
 
 
 def _object_problems(tables: Mapping[str, ManifestTable], export: Export, store: ObjectStore) -> list[tuple[str, str]]:

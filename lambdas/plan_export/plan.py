@@ -108,6 +108,7 @@ def draft_plan(request: Request, settings: Settings) -> tuple[Export, tuple[Tabl
         excluded_tables=excluded_tables(wanted),
         windows=WINDOWS,
         scope=FULL if wanted.covers(settings.coverage) else PARTIAL,
+        mask_columns=settings.mask_columns,
     )
     return export, table_groups(wanted, layout, started)
 

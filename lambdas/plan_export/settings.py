@@ -13,6 +13,7 @@ from export_contracts.layout import Layout
 from export_contracts.text import shown
 
 from plan_export.execution_input import field_problems
+from plan_export.table_registry import TABLE_NAMES
 
 DEFAULT_MAX_AGE = "30"  # as MaxAgeInDays of the template
 
@@ -26,6 +27,7 @@ class Settings:
     include_tables: tuple[str, ...]
     exclude_tables: tuple[str, ...]
     fresh_hours: int
+    mask_columns: tuple[str, ...] = ()
 
     @property
     def coverage(self) -> Coverage:
@@ -44,6 +46,9 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         variables.get("INCLUDE_TABLES", ""),
         variables.get("EXCLUDE_TABLES", ""),
     )
+    masks = [name.strip() for name in variables.get("MASK_COLUMNS", "").split(",") if name.strip()]
+    if problems := mask_problems(masks):
+        raise _invalid(problems)
     return Settings(
         layout=Layout(
             bucket=required(variables, "EXPORT_BUCKET"),
@@ -54,6 +59,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         include_tables=asked.include_tables,
         exclude_tables=asked.exclude_tables,
         fresh_hours=whole_number(variables, "FRESH_HOURS", 20),
+        mask_columns=tuple(sorted(masks)),
     )
 
 
@@ -67,10 +73,29 @@ def read_coverage(max_age_in_days: str, include_tables: str, exclude_tables: str
     include, exclude = _names("IncludeTables", include_tables), _names("ExcludeTables", exclude_tables)
     problems = field_problems({"max_age_in_days": days, "include_tables": include, "exclude_tables": exclude})
     if problems:
-        raise ConfigurationError(
-            f"Defaults of the stack are not valid: {'; '.join(problems)}. Deploy it with a parameter that is."
-        )
+        raise _invalid(problems)
     return Coverage(tuple(include), tuple(exclude), days)
+
+
+def _invalid(problems: list[str]) -> ConfigurationError:
+    return ConfigurationError(
+        f"Defaults of the stack are not valid: {'; '.join(problems)}. Deploy it with a parameter that is."
+    )
+
+
+def mask_problems(masks: list[str]) -> list[str]:
+    """Return what is wrong with the columns to mask, one sentence without full stop each.
+
+    A table that the registry does not know is refused: it could be a slip of the pen, which must not let a secret out.
+    """
+    problems = [f"MaskColumns has {shown(mask)}; allowed is <table>.<column>" for mask in masks if not _is_column(mask)]
+    tables = sorted({mask.partition(".")[0] for mask in masks if _is_column(mask)} - TABLE_NAMES)
+    unknown = "which the table registry does not know; another table can be left out by ExcludeTables"
+    return [*problems, *(f"MaskColumns names the table {table}, {unknown}" for table in tables)]
+
+
+def _is_column(mask: str) -> bool:
+    return bool(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*", mask))
 
 
 def _days(text: str) -> int | None:

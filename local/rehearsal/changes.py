@@ -95,6 +95,7 @@ CHANGES = (
     Change("MaxAgeInDays", "7", looks.variable(PLAN, "MAX_AGE_IN_DAYS"), "7"),
     Change("IncludeTables", "dag_run,Other Team", looks.variable(PLAN, "INCLUDE_TABLES"), "dag_run,Other Team"),
     Change("ExcludeTables", ODD_NAMES, looks.variable(PLAN, "EXCLUDE_TABLES"), ODD_NAMES),
+    Change("MaskColumns", "trigger.kwargs", looks.variable(PLAN, "MASK_COLUMNS"), "trigger.kwargs"),
     Change("AlertEmail", "night-shift@example.com", looks.subscribers, ["night-shift@example.com"]),
     Change("AlarmAfterHours", "48", looks.alarm("EvaluationPeriods"), 48),
     Change("RowFallPercent", "20", looks.variable("AggregateResultsFunction", "ROW_FALL_PERCENT"), "20"),

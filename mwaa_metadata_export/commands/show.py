@@ -88,6 +88,9 @@ def _warnings(screen: Screen, summary: Mapping[str, Any]) -> None:
     for fall in summary.get("row_falls", ()):
         rows = f"{count(fall['previous_rows'])} -> {count(fall['rows'])} rows"
         screen.line(f"Far fewer rows in {fall['table']}: {rows} (-{fall['percent']:g} %)", style="yellow")
+    masked = [f"{table}.{column}" for table, names in summary.get("masked_columns", {}).items() for column in names]
+    if masked:
+        screen.line(f"Masked, empty in every row: {', '.join(masked)}", style="yellow")
     if summary["uncatalogued_tables"]:
         screen.blank()
         screen.line(

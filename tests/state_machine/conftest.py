@@ -162,6 +162,7 @@ def default_answers(bucket: str) -> dict[str, Any]:
         "output_path": f"s3://{bucket}/exports/env-backups/2026/12/11/",
         "max_age_in_days": None,
         "cutoff": None,
+        "mask_columns": [],
     }
     return {
         "plan": {"due": True, "reason": "", "winner": None, "wait": False, "export": export, "groups": groups},

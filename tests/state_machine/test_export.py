@@ -60,6 +60,7 @@ def test_given_plan_then_each_run_gets_its_arguments_as_text(stage: Stage) -> No
     assert json.loads(arguments["--EXPORT_GROUPS"]) == list(GROUPS)
     assert (arguments["--MAX_AGE_IN_DAYS"], arguments["--CUTOFF"]) == ("null", "null")
     assert (arguments["--CATALOGUED_TABLES"], arguments["--EXCLUDE_TABLES"]) == ("[]", "[]")
+    assert arguments["--MASK_COLUMNS"] == "[]"
     assert arguments["--EXECUTION_ARN"] == export.arn
     assert arguments["--GLUE_CONNECTION_NAME"] == "env-metadata-export"
     assert arguments["--MANIFEST_KEY"] == "exports/env-backups/_runs/20261211T143022Z/runs.json"
@@ -68,13 +69,14 @@ def test_given_plan_then_each_run_gets_its_arguments_as_text(stage: Stage) -> No
 def test_given_one_group_and_an_age_then_its_arguments_are_still_lists_and_numbers(stage: Stage) -> None:
     bucket = stage.account.bucket()
     plan = default_answers(bucket)["plan"]
-    plan["export"] |= {"max_age_in_days": 30, "cutoff": "2026-11-11T14:30:22Z"}
+    plan["export"] |= {"max_age_in_days": 30, "cutoff": "2026-11-11T14:30:22Z", "mask_columns": ["trigger.kwargs"]}
     answer = {"return": {**plan, "groups": plan["groups"][:1]}}
 
     arguments = stage.run(stage.script(bucket=bucket, plan=[answer])).arguments("definitions")
 
     assert json.loads(arguments["--EXPORT_GROUPS"]) == ["definitions"]
     assert (arguments["--MAX_AGE_IN_DAYS"], arguments["--CUTOFF"]) == ("30", "2026-11-11T14:30:22Z")
+    assert arguments["--MASK_COLUMNS"] == '["trigger.kwargs"]'
 
 
 def test_given_export_that_is_not_due_then_one_function_is_called_and_no_run_starts(stage: Stage) -> None:

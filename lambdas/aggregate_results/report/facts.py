@@ -33,6 +33,8 @@ def _facts(summary: Mapping[str, Any], summary_uri: str) -> Iterator[tuple[str, 
     yield "Window", _window(summary)
     if asked := Coverage.of(summary):
         yield "Asked for", foreign(f"{asked} ({summary['scope']})" if "scope" in summary else asked, 2000)
+    if masked := _masked(summary.get("masked_columns") or {}):
+        yield "Masked", masked
     yield "Consistency", _consistency(summary["consistency"])
     yield "Airflow", foreign(summary["airflow_version"] or "unknown")
     yield "Schema", _heads(summary["alembic_heads"])
@@ -50,6 +52,11 @@ def _window(summary: Mapping[str, Any]) -> str:
     days = summary["max_age_days"]
     age = f" ({days} days)" if isinstance(days, int) else ""
     return f"what happened since {foreign(summary['cutoff_date'])}{age}"
+
+
+def _masked(columns: Mapping[str, list[str]]) -> str:
+    names = [f"{table}.{column}" for table, found in sorted(columns.items()) for column in found]
+    return f"{foreign(', '.join(names), 2000)}: empty in every row" if names else ""
 
 
 def _consistency(consistency: str) -> str:

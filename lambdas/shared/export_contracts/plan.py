@@ -92,6 +92,8 @@ class Export:
     windows: Mapping[str, str] = field(default_factory=dict)
     """the window rules of the registry's tables that are not exported whole, by table"""
     scope: str = PARTIAL
+    mask_columns: tuple[str, ...] = ()
+    """<table>.<column>, whose values are not exported"""
 
     @property
     def root(self) -> str:
@@ -116,6 +118,7 @@ class Export:
             "exclude_tables": list(self.exclude_tables),
             "excluded_tables": dict(self.excluded_tables),
             "windows": dict(self.windows),
+            "mask_columns": list(self.mask_columns),
         }
 
     @classmethod
@@ -125,7 +128,8 @@ class Export:
         Raises:
             InvalidEventError: a field is missing or unknown.
         """
-        lists = {name: tuple(data.get(name, ())) for name in ("include_tables", "exclude_tables")}
+        names = ("include_tables", "exclude_tables", "mask_columns")
+        lists = {name: tuple(data.get(name, ())) for name in names}
         try:
             return cls(**{**data, **lists, "excluded_tables": dict(data.get("excluded_tables", {}))})
         except TypeError as error:

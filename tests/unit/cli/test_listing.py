@@ -245,3 +245,8 @@ def test_given_open_and_no_report_then_it_says_so(made, run, opened):
     result = run("show", "--open")
     assert (result.code, opened) == (4, [])
     assert "has no report" in result.err
+
+
+def test_given_masked_columns_then_show_says_so(made, run):
+    made.export(masked_columns={"dag": ["note"]})
+    assert "Masked, empty in every row: dag.note" in run("show").out

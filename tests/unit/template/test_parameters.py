@@ -30,6 +30,7 @@ PATTERNS = {
         "arn:aws:kms:eu-west-1:123456789012:alias/exports",
     ),
     "IncludeTables": ("log", 'log,"job"'),
+    "MaskColumns": ("trigger.kwargs,log.extra", "trigger"),
     "MaxAgeInDays": ("null", "3651"),
     "MwaaEnvironmentName": ("Orders_1-a", "1orders"),
     "PermissionsBoundaryArn": ("arn:aws-cn:iam::123456789012:policy/team/Boundary", "arn:aws:iam::123456789012:role/x"),
