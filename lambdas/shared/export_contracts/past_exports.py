@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from export_contracts.layout import summary_prefix
+from export_contracts.layout import SUMMARY_NAME, day_prefix
 from export_contracts.store import ObjectStore
 
 SUMMARIES_READ = 30
@@ -41,6 +41,14 @@ def summary_keys(
     """
     if first is not None:
         yield first
-    for back in range(days):
-        keys = store.keys(summary_prefix(root, newest - timedelta(days=back)))
+    for day in _days_with_objects(store, root, newest, days):
+        keys = store.keys(f"{day}{SUMMARY_NAME}")
         yield from (key for key in sorted(keys, reverse=True) if first != key < before)
+
+
+def _days_with_objects(store: ObjectStore, root: str, newest: datetime, days: int) -> Iterator[str]:
+    """Yield the prefixes of the days that hold anything, newest first: one call a month rather than one a day."""
+    wanted = [day_prefix(root, newest - timedelta(days=back)) for back in range(days)]
+    for month in dict.fromkeys(day[: -len("DD/")] for day in wanted):
+        found = frozenset(store.folders(month))
+        yield from (day for day in wanted if day in found)

@@ -244,6 +244,10 @@ class Engine:
         body = s3_client(REGION).get_object(Bucket=self.bucket, Key=f"{RUNS_PREFIX}{group}.json")["Body"].read()
         return dict(json.loads(body))
 
+    def forget(self, group: str = "runs") -> None:
+        """Delete the manifest of a group, by which the next export would keep what is there."""
+        s3_client(REGION).delete_object(Bucket=self.bucket, Key=f"{RUNS_PREFIX}{group}.json")
+
     def keys(self, prefix: str = "") -> list[str]:
         """The keys in the bucket."""
         return Store(s3_client(REGION), self.bucket).keys(prefix)

@@ -15,16 +15,15 @@ from datetime import UTC, datetime, timedelta
 from typing import IO, Any
 
 import pytest
-from metadata_export import task as tasks_module
 from metadata_export.arguments import parse_arguments
 from metadata_export.aws import s3_client
 from metadata_export.errors import ExportError, TransientStorageError
 from metadata_export.export import export_group
+from metadata_export.kept_connection import KeptConnection
 from metadata_export.parts import MIB, MINIMUM_PART_BYTES, Part
 from metadata_export.source import Source
 from metadata_export.storage import Store
-from metadata_export.task import Failure, Result, Session, Task, run_task
-from psycopg.pq import TransactionStatus
+from metadata_export.task import Failure, Opened, Result, Session, Task, own_connection, run_task
 
 from local.aws.settings import REGION
 from tests.integration.engine.conftest import PREFIX, ROOT, Database, Engine
@@ -51,6 +50,7 @@ class Tasks:
     session: Session | None = None
     together: threading.Barrier | None = None
     descriptions: list[str] = field(default_factory=list)
+    opened: Opened = own_connection
 
     @contextmanager
     def start(self, session: Session) -> Iterator["Tasks"]:
@@ -64,7 +64,7 @@ class Tasks:
             self.together.wait(timeout=60)
         for attempt in range(self.session.attempts):
             try:
-                result = run_task(self.session, task, attempt)
+                result = run_task(self.session, task, attempt, self.opened)
             except TransientStorageError:
                 continue
             break
@@ -122,7 +122,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def without_page_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plan as for a server before PostgreSQL 14: each table is one chunk."""
-    monkeypatch.setattr("metadata_export.plan.TID_RANGE_SCAN", 10**9)
+    monkeypatch.setattr("metadata_export.statements.TID_RANGE_SCAN", 10**9)
 
 
 @pytest.mark.usefixtures("small_parts", "without_page_ranges")
@@ -155,9 +155,10 @@ def test_a_chunk_that_is_too_large_for_a_part_runs_again_after_the_others(
         f"INSERT INTO log SELECT g, now(), {noise(20)} FROM generate_series(12601, 35000) g",
     )
     monkeypatch.setattr("metadata_export.parts.PART_BYTES", 9 * MIB)
-    monkeypatch.setattr("metadata_export.plan.CHUNK_BYTES", 16 * MIB)
+    monkeypatch.setattr("metadata_export.statements.CHUNK_BYTES", 16 * MIB)
     expires_at = datetime.now(UTC) + timedelta(hours=1) if expires else None
-    tasks = Tasks()
+    kept = KeptConnection()
+    tasks = Tasks(opened=kept.opened) if expires else Tasks()
 
     # WHEN it is exported, with a token by one task after the other: one process keeps one connection
     source = database.source(expires_at=expires_at)
@@ -172,10 +173,8 @@ def test_a_chunk_that_is_too_large_for_a_part_runs_again_after_the_others(
     assert len(first_member(engine)) > 1
 
     # AND a connection that a token has opened is not given away for it: it may be the last one
-    kept = [tasks_module._kept.popitem()[1] for _ in tasks_module._kept.copy()]
-    assert [connection.info.transaction_status for connection in kept] == [TransactionStatus.INTRANS] * expires
-    for connection in kept:
-        connection.close()
+    assert database.open_transactions() == expires
+    kept.release()
     assert_sound(engine, database, table)
 
 
@@ -241,7 +240,7 @@ def test_a_part_whose_first_chunk_has_no_rows_begins_with_the_header_and_rows_al
     # GIVEN a window without a row of the last pages, which the first task reads, while the tasks for the others begin
     make_log(database, 20_000)
     database.execute("INSERT INTO log SELECT g, '2000-01-01', repeat('x', 1280) FROM generate_series(1, 12000) g")
-    monkeypatch.setattr("metadata_export.plan.CHUNK_BYTES", 14 * MIB)
+    monkeypatch.setattr("metadata_export.statements.CHUNK_BYTES", 14 * MIB)
     tasks = Tasks(together=threading.Barrier(3))
 
     # WHEN it is exported

@@ -1,5 +1,6 @@
 """What an export costs the database that others work with."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from metadata_export.errors import ExportError, TransientSourceError
+from metadata_export.errors import MESSAGE_LIMIT, ExportError, TransientSourceError
 from metadata_export.source import BEHAVIOUR_SETTINGS, naming, source_error
 
 from local.postgres import USER
@@ -107,9 +108,13 @@ def test_given_a_migration_that_holds_many_tables_then_the_error_stays_short_and
     with database.connect() as blocker:
         blocker.execute("BEGIN")
         blocker.execute("LOCK t0, t1, t2, t3, t4, t5, t6, t7 IN ACCESS EXCLUSIVE MODE")
-        with pytest.raises(ExportError, match=r"t4 \([^)]*\) and 3 more; .*redrive the execution$"):
+        with pytest.raises(
+            ExportError, match=r"t0: cannot export the table t0: .*ExcludeTables in all to come$"
+        ) as failed:
             engine.export({"t0": "full"})
         blocker.execute("ROLLBACK")
+    assert len(str(failed.value)) < MESSAGE_LIMIT
+    assert re.search(r"t4 \([^)]*\) and 3 more; .*redrive the execution$", engine.manifest()["failed_tables"]["t0"])
 
 
 @pytest.mark.usefixtures("impatient")

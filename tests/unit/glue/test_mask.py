@@ -7,10 +7,10 @@ from metadata_export.arguments import parse_arguments
 from metadata_export.catalog import Table
 from metadata_export.errors import ArgumentError
 from metadata_export.mask import masked_columns, select_list
-from metadata_export.plan import copy_statements
-from metadata_export.window import Window
+from metadata_export.row_filter import RowFilter
+from metadata_export.statements import CHUNK_BYTES, copy_statements
 
-from tests.unit.glue.conftest import catalog, table
+from tests.unit.glue.conftest import catalog, sizes, table
 from tests.unit.glue.test_arguments import argv
 
 
@@ -39,10 +39,12 @@ def test_given_a_masked_column_then_its_empty_value_is_selected(kind: str, mark:
 
 
 def test_given_a_masked_column_then_every_statement_of_its_table_masks_it_and_no_other_does() -> None:
-    large = table("log", "id extra", total_bytes=3 * 64 * 1024 * 1024, pages=300)
-    window = Window(catalog(large), {"log": "full"}, None)
-    assert all('NULL AS "extra"' in each for each in copy_statements(large, window, 140_000, ("extra",)))
-    assert not any("NULL" in each for each in copy_statements(large, window, 140_000))
+    large = table("log", "id extra")
+    known = (large, RowFilter(None), sizes(large, total_bytes=3 * CHUNK_BYTES, pages=300), catalog(large))
+    masked = copy_statements(*known, ("extra",))
+    assert len(masked) == 3
+    assert all('NULL AS "extra"' in each.copy for each in masked)
+    assert not any("NULL" in each.copy for each in copy_statements(*known))
 
 
 def test_given_masks_then_each_table_finds_its_own_also_in_another_schema() -> None:

@@ -15,8 +15,9 @@ from aggregate_results.report import publication
 from aggregate_results.verification import _CONCURRENT_LOOKS
 from botocore.client import BaseClient
 from export_contracts.aws import CLIENT_CONFIG
+from export_contracts.coverage import Coverage
 from plan_export import handler as plan_export
-from plan_export.selection import Selection, table_groups
+from plan_export.selection import table_groups
 from prepare_connection import handler as prepare_connection
 from report_failure import glue_runs
 from report_failure import handler as report_failure
@@ -99,7 +100,7 @@ def test_aggregate_results_has_time_for_its_calls(store, context, monkeypatch):
     with counted(monkeypatch) as calls:
         assert aggregate_results.handler(raw_event(), context)["status"] == "COMPLETE"
 
-    groups = table_groups(Selection((), ()), LAYOUT, STARTED)
+    groups = table_groups(Coverage(), LAYOUT, STARTED)
     looks = sum(math.ceil(len(group.tables) / _CONCURRENT_LOOKS) for group in groups)
     manifests = len(groups) - len(GROUPS)
     assert len(calls) >= len(GROUPS) + 4
