@@ -16,7 +16,7 @@ from local.airflow import server as airflow_server
 from local.console import Progress
 from local.paths import stack_paths
 
-VERSIONS = os.environ.get("AIRFLOW_VERSIONS", "2.10.3,3.0.6,3.3.1").split(",")
+VERSIONS = os.environ.get("AIRFLOW_VERSIONS", "2.10.3,3.3.1").split(",")  # the demo takes another one
 
 
 @dataclass(frozen=True)
