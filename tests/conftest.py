@@ -10,6 +10,12 @@ from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).parent
 VERSION = re.compile(r"\[(\d+\.\d+\.\d+)")
+# What takes longest starts first, in this order; the rest follows as it is found, the many small groups last.
+LONGEST = (
+    *("engine", "end to end test_demo.py", "state_machine", "faults", "airflow 3.3.1", "end to end 3.3.1"),
+    *("end to end 2.10.3", "airflow 2.10.3", "completeness", "bench", "deployment", "end to end test_explore.py"),
+    *("aws", "pgbouncer"),
+)
 
 # The same examples in every run, and as many seconds as they take: what CI finds does not depend on luck and load.
 # Others are tried by `pytest --hypothesis-profile explore`.
@@ -37,6 +43,12 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let long groups begin first, or the last of them would run alone at the end."""
+    ranks = {group: rank for rank, group in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(group_of(item.nodeid), len(ranks)))
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark what not every run of the suite wants."""
     kind = item.path.relative_to(TESTS).parts[0]
@@ -54,9 +66,9 @@ def group_of(nodeid: str) -> str:
     """
     file = nodeid.partition("::")[0]
     _, kind, *rest = file.split("/")
+    chosen = VERSION.search(nodeid)
     if kind == "end_to_end":
-        chosen = VERSION.search(nodeid)
         return f"end to end {chosen[1] if chosen else rest[0]}"
     if kind == "integration":
-        return rest[0]
+        return f"airflow {chosen[1]}" if rest[0] == "airflow" and chosen else rest[0]
     return file if kind == "unit" else kind
