@@ -1,7 +1,10 @@
 """Makes or upgrades a metadata schema with the real Airflow of a version."""
 
 import os
+import subprocess
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from local.airflow.environment import ensure
@@ -26,6 +29,33 @@ def migrate(version: str, url: str) -> None:
     environment = ensure(version, progress=lambda line: None)
     with tempfile.TemporaryDirectory(prefix="airflow-") as home:
         run([environment.airflow, "db", "migrate"], env=_settings(environment.version.major, url, Path(home)))
+
+
+@contextmanager
+def airflow_command(version: str, url: str, arguments: Sequence[str]) -> Iterator["subprocess.Popen[str]"]:
+    """Start a command of Airflow's on a database; it is killed at the end if it has not ended.
+
+    Args:
+        version: one of `local.airflow.versions.VERSIONS`; installed when it is missing.
+        url: libpq URL of the database.
+        arguments: without the program's name.
+    """
+    environment = ensure(version, progress=lambda line: None)
+    with (
+        tempfile.TemporaryDirectory(prefix="airflow-") as home,
+        subprocess.Popen(
+            [environment.airflow, *arguments],
+            env=_settings(environment.version.major, url, Path(home)),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _settings(major: int, url: str, home: Path) -> dict[str, str]:
