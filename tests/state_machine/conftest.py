@@ -162,6 +162,9 @@ def default_answers(bucket: str) -> dict[str, Any]:
         "output_path": f"s3://{bucket}/exports/env-backups/2026/12/11/",
         "max_age_in_days": None,
         "cutoff": None,
+        "include_tables": [],
+        "exclude_tables": [],
+        "windows": {},
         "mask_columns": [],
     }
     return {

@@ -60,7 +60,7 @@ def test_given_plan_then_each_run_gets_its_arguments_as_text(stage: Stage) -> No
     assert json.loads(arguments["--EXPORT_GROUPS"]) == list(GROUPS)
     assert (arguments["--MAX_AGE_IN_DAYS"], arguments["--CUTOFF"]) == ("null", "null")
     assert (arguments["--CATALOGUED_TABLES"], arguments["--EXCLUDE_TABLES"]) == ("[]", "[]")
-    assert arguments["--MASK_COLUMNS"] == "[]"
+    assert (arguments["--INCLUDE_TABLES"], arguments["--WINDOWS"], arguments["--MASK_COLUMNS"]) == ("[]", "{}", "[]")
     assert arguments["--EXECUTION_ARN"] == export.arn
     assert arguments["--GLUE_CONNECTION_NAME"] == "env-metadata-export"
     assert arguments["--MANIFEST_KEY"] == "exports/env-backups/_runs/20261211T143022Z/runs.json"

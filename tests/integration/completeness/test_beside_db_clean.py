@@ -16,7 +16,7 @@ EXPORTS = 20 if ALL_CHOSEN else 4
 OLD_ROWS = 60_000 * EXPORTS
 LEFTOVERS = "_airflow_deleted__"
 FILL = """
-INSERT INTO log (dttm, event) SELECT timestamptz '2020-01-01' + make_interval(secs => g), 'old'
+INSERT INTO log (id, dttm, event) SELECT 1000000 + g, timestamptz '2020-01-01' + make_interval(secs => g), 'old'
 FROM generate_series(1, %s) g
 """
 BEFORE = ("--clean-before-timestamp", "2024-01-01")
