@@ -86,11 +86,11 @@ def test_given_a_run_that_does_not_end_then_one_line_names_it_and_the_way_on(glu
 
 
 def test_given_glue_does_not_answer_then_the_run_goes_on_and_says_so(
-    glue: Stubber, capsys: pytest.CaptureFixture[str]
+    glue: Stubber, caplog: pytest.LogCaptureFixture
 ) -> None:
     glue.add_client_error("get_job_runs", "AccessDeniedException")
     assert waits(glue) == 0
-    assert "an earlier one is not waited for" in capsys.readouterr().out
+    assert "an earlier one is not waited for" in caplog.text
 
 
 def test_outside_glue_there_is_nothing_to_wait_for(glue: Stubber) -> None:
