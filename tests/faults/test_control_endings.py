@@ -161,12 +161,11 @@ def test_schedule_refused(scene: Scene) -> None:
 
 
 def fire_schedule(scene: Scene) -> None:
-    """Let the stack's schedule fire now, once."""
-    scheduler = scene.client("scheduler")
-    [name] = [item["Name"] for item in scheduler.list_schedules()["Schedules"]]
-    found = scheduler.get_schedule(Name=name)
-    kept = {each: found[each] for each in ("FlexibleTimeWindow", "Target", "KmsKeyArn", "State")}
-    usual = {each: found[each] for each in ("ScheduleExpression", "ScheduleExpressionTimezone")}
-    scene.undo.callback(scheduler.update_schedule, Name=name, **kept, **usual)
+    """Let a schedule with the target of the stack's fire now, once."""
+    scheduler, name = scene.client("scheduler"), "fires-now"
+    [stack] = [item["Name"] for item in scheduler.list_schedules()["Schedules"]]
+    found = scheduler.get_schedule(Name=stack)
+    same = {each: found[each] for each in ("FlexibleTimeWindow", "Target", "KmsKeyArn")}
     soon = time.strftime("at(%Y-%m-%dT%H:%M:%S)", time.gmtime(time.time() + 1))
-    scheduler.update_schedule(Name=name, ScheduleExpression=soon, **kept)
+    scheduler.create_schedule(Name=name, ScheduleExpression=soon, State="ENABLED", **same)
+    scene.undo.callback(scheduler.delete_schedule, Name=name)
