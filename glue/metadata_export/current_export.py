@@ -16,14 +16,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from metadata_export.arguments import Arguments
 from metadata_export.errors import ExportError, OtherExportError
 from metadata_export.log import info
-from metadata_export.siblings import LATEST_RUNS
+from metadata_export.siblings import ACTIVE, LATEST_RUNS
 from metadata_export.storage import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
 
-# https://docs.aws.amazon.com/glue/latest/dg/job-run-statuses.html
-ACTIVE = frozenset({"STARTING", "RUNNING", "STOPPING", "WAITING"})
 ATTEMPTS = 5
 
 

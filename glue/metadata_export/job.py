@@ -15,7 +15,7 @@ from metadata_export.errors import ExportError, describe
 from metadata_export.export import StartTasks, announcing_failure, export_group
 from metadata_export.processes import ProcessRunner, process_runner
 from metadata_export.secret import read_credentials
-from metadata_export.siblings import ended_groups
+from metadata_export.siblings import ended_groups, wait_for_earlier_run
 from metadata_export.source import Source
 from metadata_export.spark import ATTEMPTS, SparkRunner, prepare_workers, start_spark
 from metadata_export.storage import Store
@@ -55,6 +55,7 @@ def _export_beside(thread: ThreadPoolExecutor, name: str, arguments: Arguments) 
     store, glue = Store(s3_client(region), arguments.bucket), glue_client(region)
     with announcing_failure(arguments, store):
         hold_lock(arguments, store, glue)
+        wait_for_earlier_run(glue, arguments)
         credentials = read_credentials(glue, secretsmanager_client(region), arguments.connection_name)
     if credentials.expires_at is None:
         preparing = thread.submit(_prepared, starting, arguments.parallelism, region)

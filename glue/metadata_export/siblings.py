@@ -1,18 +1,25 @@
-"""The Glue runs of the export's other groups: one that was killed cannot announce that it needs no snapshot."""
+"""The other Glue runs of the export, of other groups or of the same one, which cannot speak for themselves."""
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from metadata_export.log import warning
+from metadata_export.arguments import Arguments
+from metadata_export.errors import OtherExportError
+from metadata_export.log import info, warning
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
+    from mypy_boto3_glue.type_defs import JobRunTypeDef
 
 # https://docs.aws.amazon.com/glue/latest/dg/job-run-statuses.html
+ACTIVE = frozenset({"STARTING", "RUNNING", "STOPPING", "WAITING"})
 ENDED_WITHOUT_SUCCESS = frozenset({"ERROR", "EXPIRED", "FAILED", "STOPPED", "TIMEOUT"})
 LATEST_RUNS = 100
+EARLIER_RUN_SECONDS = 900.0
+POLL_SECONDS = 5.0
 
 EndedGroups = Callable[[], frozenset[str]]
 """groups of this export whose run has ended without success"""
@@ -41,3 +48,49 @@ def ended_groups(client: "GlueClient", job_name: str, export_id: str) -> frozens
         if arguments.get("--EXPORT_ID") == export_id:
             newest[arguments.get("--EXPORT_GROUP", "")] = run["JobRunState"]
     return frozenset(group for group, state in newest.items() if state in ENDED_WITHOUT_SUCCESS)
+
+
+def wait_for_earlier_run(
+    client: "GlueClient", arguments: Arguments, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Wait until no run of the same group of this export that was started before this one is active.
+
+    One is when the answer to its start was lost, so that it was started again, and when nobody could stop it before a
+    redrive. It writes into the same keys, perhaps after what this run writes there has been verified. When it has
+    ended, what it has delivered is kept. Glue that does not answer is taken for saying that there is none.
+
+    Raises:
+        OtherExportError: it does not end within a quarter of an hour.
+    """
+    waited = 0.0
+    while earlier := _earlier_runs(client, arguments):
+        if waited >= EARLIER_RUN_SECONDS:
+            raise OtherExportError(
+                f"an earlier run of the group {arguments.group} of this export, {earlier[0]}, is still active: stop it "
+                "in the Glue console (Job run monitoring), then redrive the execution"
+            )
+        info(f"waiting for the earlier run {earlier[0]} of this group to end", earlier_run=earlier[0])
+        sleep(POLL_SECONDS)
+        waited += POLL_SECONDS
+
+
+def _earlier_runs(client: "GlueClient", arguments: Arguments) -> list[str]:
+    if not arguments.job_name:
+        return []
+    try:
+        runs = client.get_job_runs(JobName=arguments.job_name, MaxResults=LATEST_RUNS)["JobRuns"]
+    except (ClientError, BotoCoreError) as error:
+        warning(f"cannot look at the runs of {arguments.job_name}, so an earlier one is not waited for: {error}")
+        return []
+    ours = next((_order(run) for run in runs if run["Id"] == arguments.job_run_id), None)
+    same = [run for run in runs if _is_of(run, arguments) and run["Id"] != arguments.job_run_id]
+    return [run["Id"] for run in same if run["JobRunState"] in ACTIVE and (ours is None or _order(run) < ours)]
+
+
+def _is_of(run: "JobRunTypeDef", arguments: Arguments) -> bool:
+    given = run.get("Arguments", {})
+    return (given.get("--EXPORT_ID"), given.get("--EXPORT_GROUP")) == (arguments.export_id, arguments.group)
+
+
+def _order(run: "JobRunTypeDef") -> tuple[float, str]:
+    return run["StartedOn"].timestamp(), run["Id"]  # two may have started in the same moment

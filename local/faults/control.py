@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from local.faults import verdict
+from local.faults.outcome import Alerts
 from local.faults.scene import ALERT_SECONDS, Scene
 from local.faults.stage import SCALES
 from local.pipeline import STACK
@@ -107,6 +108,14 @@ def alarm_notice(scene: Scene, name: str, state: str) -> dict[str, Any]:
     return notice
 
 
+def must_be_told(scene: Scene, *naming: str) -> None:
+    """Somebody is told in these words, before the scenario's execution or its runs have ended."""
+    alerts = Alerts(scene.pipeline, scene.describe()["name"])
+    told = alerts.wait(lambda found: verdict.is_said(found, naming), ALERT_SECONDS)
+    if not verdict.is_said(told, naming):
+        raise AssertionError(f"no alert says {' and '.join(naming)}: {told}")
+
+
 def must_be_noticed(scene: Scene, notices: int = 1) -> None:
     """The export is COMPLETE, and there are so many notices of recovery and nothing else."""
 
@@ -114,6 +123,15 @@ def must_be_noticed(scene: Scene, notices: int = 1) -> None:
         return len(alerts) >= notices
 
     scene.judge(lambda seen: verdict.of_noticed(seen, scene.tables, notices), enough)
+
+
+def must_fail_after_export(scene: Scene, *naming: str) -> None:
+    """The export is there and verified, but the execution failed; an alert says so, and these words."""
+
+    def enough(alerts: verdict.Alerts) -> bool:
+        return verdict.is_said(alerts, naming) and verdict.is_end_told(alerts, "FAILED")
+
+    scene.judge(lambda seen: verdict.of_failed_after_export(seen, scene.tables, naming), enough)
 
 
 def must_yield(scene: Scene, winner: str, arn: str = "") -> None:
@@ -127,14 +145,15 @@ def must_be_unheard(scene: Scene) -> None:
     kept: list[str] = []
 
     def arrived() -> bool:
-        kept.extend(_take(scene))
+        kept.extend(dead_letters(scene))
         return any(arn(scene) in body for body in kept)
 
     scene.wait_for(arrived, "There is no dead letter", ALERT_SECONDS)
     scene.judge(lambda seen: verdict.of_unheard(seen, kept), lambda alerts: True)
 
 
-def _take(scene: Scene) -> list[str]:
+def dead_letters(scene: Scene) -> list[str]:
+    """Take what is in the dead-letter queue, and return the messages' bodies."""
     sqs = scene.client("sqs")
     [resource] = scene.client("cloudformation").describe_stack_resources(
         StackName=STACK, LogicalResourceId="UndeliveredQueue"

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from local.faults.outcome import Outcome
 from local.faults.stage import OWN_TABLES
@@ -99,6 +100,21 @@ def of_failed(outcome: Outcome, naming: Sequence[str], status: str = "FAILED") -
     return [*problems, *_always(outcome)]
 
 
+def of_failed_after_export(outcome: Outcome, tables: Sequence[str], naming: Sequence[str]) -> list[str]:
+    """Judge an execution that failed when its export was there and verified: the alert says both.
+
+    Args:
+        tables: what was asked for.
+        naming: what the alert must say besides.
+    """
+    problems = [] if outcome.status == "FAILED" else [f"the execution is {outcome.status}, not FAILED"]
+    if outcome.summary is None or outcome.summary_status != "COMPLETE":
+        return [*problems, f"the summary is {outcome.summary_status}, not COMPLETE", *_always(outcome)]
+    problems += _missing(outcome.summary, tables)
+    problems += _alert_problems(outcome.alerts, (*naming, "the export itself is COMPLETE"))
+    return [*problems, *_always(outcome)]
+
+
 def is_end_told(alerts: Alerts, status: str) -> bool:
     """Say whether an alert tells of the execution's end, and what to do."""
     end = re.compile(rf"\b{ENVIRONMENT} (ended as |was )?{status}\b")
@@ -114,12 +130,7 @@ def _is_complete(outcome: Outcome, tables: Sequence[str]) -> list[str]:
     if outcome.summary is None or (outcome.status, outcome.summary_status) != ("SUCCEEDED", "COMPLETE"):
         cause = outcome.execution.get("cause", "")
         return [f"the execution is {outcome.status}, its summary {outcome.summary_status}: {cause}"]
-    summary, problems = outcome.summary, []
-    missing = sorted(set(tables) - summary["tables"].keys() - summary["skipped_tables"].keys())
-    if missing:
-        problems.append(f"missing without a word: {', '.join(missing)}")
-    if not summary["total_rows"]:
-        problems.append("no row was exported, so nothing was proven")
+    summary, problems = outcome.summary, _missing(outcome.summary, tables)
     scope = "full" if not tables or set(OWN_TABLES) <= set(tables) else "partial"
     if summary["scope"] != scope:
         problems.append(f"its scope is {summary['scope']}, not {scope}")
@@ -127,6 +138,12 @@ def _is_complete(outcome: Outcome, tables: Sequence[str]) -> list[str]:
     if outcome.latest != latest:
         problems.append(f"latest.json names {outcome.latest}")
     return problems
+
+
+def _missing(summary: Mapping[str, Any], tables: Sequence[str]) -> list[str]:
+    missing = sorted(set(tables) - summary["tables"].keys() - summary["skipped_tables"].keys())
+    problems = [f"missing without a word: {', '.join(missing)}"] if missing else []
+    return problems if summary["total_rows"] else [*problems, "no row was exported, so nothing was proven"]
 
 
 def _alert_problems(alerts: Alerts, naming: Sequence[str]) -> list[str]:

@@ -109,9 +109,15 @@ class Faults:
         """Kill the process that makes a request (SIGKILL), before the request has an effect, or `after` it has."""
         return self._add(service, operation, Effect("kill_caller", {"after": after}), {"resource": resource, **more})
 
-    def skip_glue_run(self, arguments: str = "", **more: Any) -> Fault:
-        """Let a Glue run report SUCCEEDED without running its script; `arguments` is searched in the run's."""
-        return self._add("glue", "Run", Effect("skip"), {"resource": arguments, **more})
+    def skip_glue_run(self, arguments: str = "", state: str = "SUCCEEDED", message: str = "", **more: Any) -> Fault:
+        """Let a Glue run end without running its script; `arguments` is searched in the run's.
+
+        Args:
+            state: in which it ends, https://docs.aws.amazon.com/glue/latest/dg/job-run-statuses.html
+            message: Glue's ErrorMessage; none when empty.
+        """
+        given = {"state": state, "message": message}
+        return self._add("glue", "Run", Effect("skip", given), {"resource": arguments, **more})
 
     def throw(self, function: str, error_type: str, message: str, **more: Any) -> Fault:
         """Let a Lambda function throw; `function` is searched in its name."""

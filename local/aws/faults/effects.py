@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 import psutil
 from ministack.core.responses import error_response_json
-from ministack.services import s3, sns
+from ministack.services import ec2, s3, sns
 
 from local.aws.faults import rules
 from local.aws.faults.request import Request
@@ -111,6 +111,8 @@ def error_answer(request: Request, code: str, message: str, status: int) -> Resp
     """Return an error in the protocol of the request's service."""
     if request.service == "s3":
         return s3._error(code, message, status, request.path)  # type: ignore[no-any-return]
+    if request.service == "ec2":
+        return ec2._error(code, message, status)  # type: ignore[no-any-return]
     if "Action=" in request.resource and "x-amz-target" not in request.headers:
         return sns._error(code, message, status)  # type: ignore[no-any-return]
     return error_response_json(code, message, status)  # type: ignore[no-any-return]

@@ -82,8 +82,8 @@ def _run_in(task: Task, folder: Path) -> tuple[str, str | None]:
 def _run_attached(task: Task, command: process.Command) -> tuple[str, str | None]:
     if not job_run.advance(task.record, "RUNNING", only_from=("STARTING",)):
         return "STOPPED", None
-    if rules.current.take("glue", "Run", json.dumps(task.record["Arguments"])):
-        return "SUCCEEDED", None  # a fault that a test has set
+    if hit := rules.current.take("glue", "Run", json.dumps(task.record["Arguments"])):
+        return hit[1].arguments["state"], hit[1].arguments["message"] or None  # a fault that a test has set
     limit = task.record["Timeout"] * 60 * task.settings.timeout_scale
     return_code = process.run(task.record["Id"], command, limit, lambda: _is_stopping(task))
     if _is_stopping(task):

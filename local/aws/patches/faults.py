@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ministack import app
-from ministack.services import lambda_svc, s3, sns
+from ministack.services import ec2, lambda_svc, s3, sns
 
 from local.aws.faults import effects, rules
 from local.aws.faults.client import PATH
@@ -17,8 +17,10 @@ from local.aws.settings import Settings
 
 def apply(_: Settings) -> None:
     """Let rules reach requests and functions."""
-    for owner, name in ((s3, "_get_object_data"), (s3, "_put_object"), (s3, "_error"), (s3, "S3_NS"), (sns, "_error")):
+    for owner, name in ((s3, "_get_object_data"), (s3, "_put_object"), (s3, "_error"), (s3, "S3_NS")):
         attribute(owner, name)
+    for owner in (ec2, sns):
+        attribute(owner, "_error")
     for name in ("_routing_params", "detect_service", "extract_access_key_id"):
         attribute(app, name)
     wrap(app, "app", _remember_client)

@@ -122,6 +122,33 @@ def test_given_another_end_then_both_ways_to_judge_object(judge: Callable[[Outco
     assert judge(aborted, TABLES)
 
 
+LATE = {
+    "subject": "MWAA export demo FAILED",
+    "message": "environment demo FAILED.\nlatest: why\nWHAT TO DO\nThe export itself is COMPLETE, redrive",
+}
+AFTER_EXPORT = replace(COMPLETE, execution={"status": "FAILED"}, latest=OLD, alerts=[LATE])
+
+
+def test_given_a_failure_after_a_complete_export_then_nothing_is_wrong() -> None:
+    assert verdict.of_failed_after_export(AFTER_EXPORT, TABLES, ["latest: why"]) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"execution": {"status": "SUCCEEDED"}}, "the execution is SUCCEEDED"),
+        ({"summary": None}, "the summary is none"),
+        ({"summary": summary(status="INCOMPLETE")}, "the summary is INCOMPLETE"),
+        ({"summary": summary(tables={"log": 3})}, "missing without a word: job"),
+        ({"alerts": []}, "no alert"),
+        ({"alerts": [END]}, "the export itself is COMPLETE"),
+        ({"differences": ["log differs"]}, "not what the database holds"),
+    ],
+)
+def test_given_a_failure_after_an_export_that_is_not_so_then_it_is_said(changes: dict[str, Any], said: str) -> None:
+    assert said in "; ".join(verdict.of_failed_after_export(replace(AFTER_EXPORT, **changes), TABLES, ["latest: why"]))
+
+
 ARN, WINNER = "arn:execution:1", "arn:execution:2"
 OUTPUT = f'{{"status": "ALREADY_EXPORTED", "winner": "{WINNER}"}}'
 YIELDED = replace(
