@@ -26,10 +26,16 @@ WHERE pg_catalog.pg_relation_filenode(h.oid) IS DISTINCT FROM h.filenode
 """
 
 
-def changed_query(tables: Iterable[Table]) -> str:
-    """Return the query for the names of the heaps of these tables that are not what they were in the snapshot."""
-    heaps = [_values(table, heap) for table in tables for heap in table.heaps]
-    return sql.SQL(CHANGED).format(sql.SQL(", ").join(heaps)).as_string(None) if heaps else ""
+def changed_query(tables: Iterable[Table], heap: tuple[Table, Heap] | None = None) -> str:
+    """Return the query for the names of heaps that are not what they were in the snapshot.
+
+    Args:
+        tables: all of whose heaps a statement reads.
+        heap: the one that it reads of another table.
+    """
+    read = [(table, each) for table in tables for each in table.heaps] + ([heap] if heap else [])
+    values = sql.SQL(", ").join(_values(table, each) for table, each in read)
+    return sql.SQL(CHANGED).format(values).as_string(None) if read else ""
 
 
 def check_unchanged(connection: Connection, query: str, action: str) -> None:

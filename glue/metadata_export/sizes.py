@@ -9,9 +9,11 @@ from metadata_export.catalog import Heap, Table
 from metadata_export.errors import SourceError
 from metadata_export.introspection import oid_array
 from metadata_export.log import warning
+from metadata_export.parts import MIB
 from metadata_export.source import Connection, naming, savepoint
 
 PAGE_BYTES = 8192
+UNKNOWN_BYTES = 64 * MIB  # too much to be collected in memory: what nobody has measured may be of any size
 # NULL: it has gone since the snapshot.
 SIZES = """
 SELECT o.oid, COALESCE(pg_catalog.pg_table_size(o.oid), 0),
@@ -44,8 +46,11 @@ def measure(connection: Connection, tables: Iterable[Table]) -> Mapping[int, Siz
             raise
         warning(f"{error}: going by what VACUUM has counted")
         return {heap.oid: _counted(heap) for heap in heaps}
-    return {int(str(oid)): Size(int(str(pages)), int(str(total_bytes))) for oid, total_bytes, pages in rows}
+    sizes = {int(str(oid)): Size(int(str(pages)), int(str(total_bytes))) for oid, total_bytes, pages in rows}
+    return {
+        heap.oid: sizes[heap.oid] if heap.filenode else _counted(heap) for heap in heaps
+    }  # no file: a foreign table
 
 
 def _counted(heap: Heap) -> Size:
-    return Size(heap.pages, heap.pages * PAGE_BYTES)
+    return Size(heap.pages, max(heap.pages * PAGE_BYTES, UNKNOWN_BYTES))  # VACUUM counts no TOAST

@@ -36,11 +36,14 @@ def copy_statements(
         masked: columns whose values stay in the database.
     """
     selected = select_list(table, masked)
-    changed = changed_query([table, *(catalog.tables[name] for name in sorted(rows.tables - {table.name}))])
+    others = [catalog.tables[name] for name in sorted(rows.tables - {table.name})]
     if len(table.heaps) != 1 and total_bytes(table, sizes) <= SMALL_TABLE_BYTES:
-        return (Statement(_copy(selected, relation(table), rows, []), changed),)
+        return (Statement(_copy(selected, relation(table), rows, []), changed_query([table, *others])),)
     return tuple(
-        Statement(_copy(selected, heap_name(heap), rows, _page_conditions(first, end)), changed)
+        Statement(
+            copy=_copy(selected, heap_name(heap), rows, _page_conditions(first, end)),
+            changed=changed_query([table, *others] if table.name in rows.tables else others, (table, heap)),
+        )
         for heap, first, end in _ranges(table, sizes, catalog.server_version_num)
     )
 

@@ -57,6 +57,12 @@ def test_given_large_partitions_then_each_is_read_by_its_own_name_in_ranges() ->
     assert ['ONLY "archive"."high"' in statement for statement in found] == [False, False, True, True]
 
 
+def test_given_many_partitions_then_each_statement_checks_the_one_that_it_reads() -> None:
+    parted = table("log", "id", heaps=tuple(f"public.p{number}" for number in range(50)))
+    statements = copy_statements(parted, ALL, sizes(parted, total_bytes=CHUNK_BYTES), catalog(parted))
+    assert [each.changed.count("'log (p") for each in statements] == [1] * 50
+
+
 def test_given_more_partitions_than_s3_takes_parts_then_each_is_one_statement() -> None:
     parted = table("log", "id", heaps=tuple(f"public.p{number}" for number in range(MAXIMUM_CHUNKS + 1)))
     assert len(copies(parted, total_bytes=9 * CHUNK_BYTES, pages=900)) == MAXIMUM_CHUNKS + 1
