@@ -47,9 +47,8 @@ def measure(connection: Connection, tables: Iterable[Table]) -> Mapping[int, Siz
         warning(f"{error}: going by what VACUUM has counted")
         return {heap.oid: _counted(heap) for heap in heaps}
     sizes = {int(str(oid)): Size(int(str(pages)), int(str(total_bytes))) for oid, total_bytes, pages in rows}
-    return {
-        heap.oid: sizes[heap.oid] if heap.filenode else _counted(heap) for heap in heaps
-    }  # no file: a foreign table
+    # A foreign table has no file here, and may be of any size elsewhere.
+    return {heap.oid: sizes[heap.oid] if heap.filenode else _counted(heap) for heap in heaps}
 
 
 def _counted(heap: Heap) -> Size:
