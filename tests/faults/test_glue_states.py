@@ -175,10 +175,14 @@ def test_connection_throttled_for_the_run(scene: Scene) -> None:
 
 
 def test_subnet_deleted_before_the_run(scene: Scene) -> None:
-    """The subnet of the connection is deleted after the connection was prepared."""
+    """The subnet of the connection is deleted after the connection was prepared; a new execution prepares it again."""
     with scene.faults.held(*HOLD_RUN) as held:
         scene.start(include_tables=SMALL)
         held.wait()
-        scene.faults.refuse("ec2", "DescribeSubnets", "InvalidSubnetID.NotFound", times=ALWAYS)
+        deleted = scene.faults.refuse("ec2", "DescribeSubnets", "InvalidSubnetID.NotFound", times=ALWAYS)
+    scene.must_fail("definitions", STACK, "InvalidSubnetID.NotFound", "Or start a new execution")
+    deleted.remove()
 
-    scene.must_fail("definitions", STACK, "InvalidSubnetID.NotFound")
+    scene.start(include_tables=SMALL)
+
+    scene.must_complete()
