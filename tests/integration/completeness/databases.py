@@ -47,7 +47,8 @@ class Databases:
                 connection.execute("UPDATE xcom SET value = %s WHERE task_id = 'extract'", [PICKLED])
         if kind == UPGRADED:
             migrate(NEWEST, url)
-            self._keep_emptied(unquote(urlsplit(url).path[1:]), kind)
+            if kind not in self._templates:
+                self._keep_emptied(unquote(urlsplit(url).path[1:]), kind)
         return url, data
 
     def _keep_emptied(self, dbname: str, kind: str) -> None:

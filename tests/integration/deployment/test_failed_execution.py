@@ -22,7 +22,7 @@ def inbox(deployed: Deployed) -> str:
 def failed(deployed: Deployed, inbox: str) -> tuple[dict[str, Any], dict[str, str]]:
     """An execution with an input that is not allowed, and the one alert that it caused."""
     states = deployed.client("stepfunctions")
-    given = json.dumps({"include_tables": ["no such; table"]})
+    given = json.dumps({"max_age_in_days": "no such; age"})
     arn = states.start_execution(stateMachineArn=deployed.resource("ExportStateMachine"), input=given)["executionArn"]
     wait_until(lambda: states.describe_execution(executionArn=arn)["status"] == "FAILED")
     found: list[dict[str, str]] = []
@@ -34,7 +34,7 @@ def failed(deployed: Deployed, inbox: str) -> tuple[dict[str, Any], dict[str, st
 def test_given_a_failed_execution_then_the_rule_the_function_and_the_key_let_one_alert_through(failed: Any) -> None:
     execution, alert = failed
     assert alert["subject"] == f"MWAA export {ENVIRONMENT} FAILED: InvalidExportInputError"
-    assert "no such; table" in alert["message"]
+    assert "no such; age" in alert["message"]
     assert execution["executionArn"] in alert["message"]
     assert "COULD NOT BE DONE" not in alert["message"]
 

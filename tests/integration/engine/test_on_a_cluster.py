@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import psutil
@@ -86,8 +86,11 @@ def ids(engine: Engine, table: str) -> list[int]:
 
 def executors(process: subprocess.Popen[str]) -> list[psutil.Process]:
     """The executors' Java machines, oldest first."""
-    children = psutil.Process(process.pid).children(recursive=True)
-    found = [each for each in children if "CoarseGrainedExecutorBackend" in " ".join(each.cmdline())]
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.Error):  # one that has ended meanwhile has no command line any more
+            if "CoarseGrainedExecutorBackend" in " ".join(child.cmdline()):
+                found.append(child)
     return sorted(found, key=psutil.Process.create_time)
 
 
