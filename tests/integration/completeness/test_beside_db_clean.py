@@ -13,14 +13,16 @@ from tests.integration.completeness.databases import Databases
 from tests.integration.completeness.engine import Aws, Engine, group_arguments
 
 EXPORTS = 20 if ALL_CHOSEN else 4
-OLD_ROWS = 60_000 * EXPORTS
+OLD_ROWS = (
+    200_000 * EXPORTS
+)  # in batches of 200, each with a table that is made and dropped: longer than the exports take
 LEFTOVERS = "_airflow_deleted__"
 FILL = """
 INSERT INTO log (id, dttm, event) SELECT 1000000 + g, timestamptz '2020-01-01' + make_interval(secs => g), 'old'
 FROM generate_series(1, %s) g
 """
 BEFORE = ("--clean-before-timestamp", "2024-01-01")
-CLEAN = ("db", "clean", "--tables", "log", *BEFORE, "--skip-archive", "--batch-size", "2000", "-y")
+CLEAN = ("db", "clean", "--tables", "log", *BEFORE, "--skip-archive", "--batch-size", "200", "-y")
 
 pytestmark = pytest.mark.skipif(NEWEST not in CHOSEN, reason=f"--batch-size needs Airflow {NEWEST}")
 
