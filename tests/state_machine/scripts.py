@@ -57,7 +57,7 @@ s3.put_object(Bucket=bucket, Key=f"failing/{group}.json", Body=json.dumps(failin
 if failing == 1 and group in (after := read("last-failure-after.json")):
     while not succeeded(after[group]):
         time.sleep(0.1)
-    time.sleep(5)  # the state machine looks 20 times a second whether that run has succeeded, on a busy machine less often
+    time.sleep(5)  # the state machine looks 20 times a second whether that run has succeeded, or less if busy
 if failing > 0:
     raise RuntimeError(f"group {group} broke")
 time.sleep(read("job-seconds.json"))
