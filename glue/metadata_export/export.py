@@ -114,8 +114,8 @@ def _without_gone(delivery: Delivery, plan: Plan, holder: SnapshotHolder) -> Del
     `airflow db clean` makes tables for what it deletes and drops them again.
     """
     missing = [plan.catalog.tables[name] for name in plan.selection.uncatalogued if name in delivery.failed]
-    there = still_there(holder.connection, [table.oid for table in missing]) if missing else frozenset()
-    gone = {table.name: GONE for table in missing if table.oid not in there}
+    there = still_there(holder.connection, missing) if missing else frozenset()
+    gone = {table.name: GONE for table in missing if table.name not in there}
     for table in gone:
         info(f"skipped {table}: {GONE}", table=table)
     failed = {name: error for name, error in delivery.failed.items() if name not in gone}

@@ -43,7 +43,8 @@ ORDER BY k.conrelid, k.conname
 """
 # Who asks for a size takes a lock, which brings what this session knows of the catalog up to date.
 STILL_THERE = """
-SELECT o.oid FROM pg_catalog.unnest({}) AS o (oid) WHERE pg_catalog.pg_relation_size(o.oid) IS NOT NULL
+SELECT t.name FROM (VALUES {}) AS t (oid, name) WHERE pg_catalog.pg_relation_size(t.oid) IS NOT NULL
+   OR pg_catalog.to_regclass(pg_catalog.format('public.%I', t.name)) IS NOT NULL
 """
 SERVER = """
 SELECT pg_catalog.current_setting('server_version'), pg_catalog.current_setting('server_version_num')::int
@@ -78,15 +79,19 @@ def read_catalog(connection: Connection, stands_alone: StandsAlone, any_schema: 
     )
 
 
-def still_there(connection: Connection, oids: Collection[int]) -> frozenset[int]:
-    """Return which of these relations are there now, whatever the snapshot sees; all where nobody can tell."""
+def still_there(connection: Connection, tables: Collection[Table]) -> frozenset[str]:
+    """Return which of these tables of the schema public are there now, or another one by their names.
+
+    Whatever the snapshot sees; all where nobody can tell. One that was made again has not gone: its rows are missing.
+    """
+    values = (sql.SQL("({}::oid, {}::text)").format(sql.Literal(each.oid), sql.Literal(each.name)) for each in tables)
     try:
         with naming("look whether tables are there"), savepoint(connection):
-            rows = connection.execute(sql.SQL(STILL_THERE).format(oid_array(oids))).fetchall()
+            rows = connection.execute(sql.SQL(STILL_THERE).format(sql.SQL(", ").join(values))).fetchall()
     except SourceError as error:
         warning(f"{error}: taken as there")
-        return frozenset(oids)
-    return frozenset(_int(row[0]) for row in rows)
+        return frozenset(each.name for each in tables)
+    return frozenset(str(row[0]) for row in rows)
 
 
 def oid_array(oids: Iterable[int]) -> sql.Composable:
