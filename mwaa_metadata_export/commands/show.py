@@ -94,7 +94,7 @@ def _warnings(screen: Screen, summary: Mapping[str, Any]) -> None:
     if summary["uncatalogued_tables"]:
         screen.blank()
         screen.line(
-            f"Unknown to this version, exported whole: {', '.join(summary['uncatalogued_tables'])}", style="yellow"
+            f"Unknown to this version, exported too: {', '.join(summary['uncatalogued_tables'])}", style="yellow"
         )
 
 
