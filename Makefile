@@ -50,7 +50,7 @@ deploy-local: .venv/ready ## deploy, change every parameter, fail, roll back and
 	@$(BIN)/python -m local.rehearsal $(PARAMETERS)
 
 faults: .venv/ready ## inject every fault into the running stack and print the matrix (FAULTS="-k corrupted" for some)
-	@$(BIN)/python -m local.faults $(FAULTS)
+	@$(BIN)/python -m local.fault_matrix $(FAULTS)
 
 iam: .venv/ready ## remove each statement and action of each policy, and see that a path fails without it
 	$(BIN)/python -m pytest tests/iam

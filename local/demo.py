@@ -6,7 +6,7 @@ from typing import Any
 from local import observe
 from local.airflow import population
 from local.console import Progress
-from local.faults.runs import KillGroupOnce
+from local.fault_matrix.runs import KillGroupOnce
 from local.observe import write_result
 from local.paths import ROOT, StackPaths
 from local.stack import ENVIRONMENT, Stack, running

@@ -10,9 +10,9 @@ from pyspark import SparkContext
 from metadata_export import log
 from metadata_export.arguments import Arguments, parse_arguments
 from metadata_export.aws import glue_client, s3_client, secretsmanager_client
-from metadata_export.current_export import hold_lock
 from metadata_export.errors import ExportError, describe
 from metadata_export.export import StartTasks, announcing_failure, export_group
+from metadata_export.export_lock import hold_lock
 from metadata_export.processes import ProcessRunner, process_runner
 from metadata_export.secret import read_credentials
 from metadata_export.siblings import ended_groups, wait_for_earlier_run

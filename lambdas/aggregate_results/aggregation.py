@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from export_contracts.coverage import COMPLETE, FULL
-from export_contracts.store import ObjectStore
-from export_contracts.text import one_line
+from export_runtime.store import ObjectStore
+from export_runtime.text import one_line
 
 from aggregate_results.alert import write_alert
 from aggregate_results.errors import ExportIncompleteError

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from export_contracts.console import execution_url
 from export_contracts.coverage import COMPLETE, FULL, Coverage
-from export_contracts.notice import notice, two_ways
-from export_contracts.text import one_line
+from export_runtime.console import execution_url
+from export_runtime.notice import notice, two_ways
+from export_runtime.text import one_line
 
 _NAMES_SHOWN = 12
 _FALLS_SHOWN = 40

@@ -1,6 +1,6 @@
 """Errors of Aggregate Results."""
 
-from export_contracts.errors import TerminalError, TransientError
+from export_runtime.errors import TerminalError, TransientError
 
 
 class ManifestError(TerminalError):

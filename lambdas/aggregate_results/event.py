@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from export_contracts.errors import InvalidEventError
 from export_contracts.plan import Export, TableGroup
-from export_contracts.text import shown
+from export_runtime.errors import InvalidEventError
+from export_runtime.text import shown
 
 FIRST = "first"
 RETRY = "retry"

@@ -6,11 +6,11 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from export_contracts import clients
-from export_contracts.environment import required, whole_number
-from export_contracts.observability import observed, publish
-from export_contracts.store import ObjectStore
-from export_contracts.text import one_line
+from export_runtime import clients
+from export_runtime.environment import required, whole_number
+from export_runtime.observability import observed, publish
+from export_runtime.store import ObjectStore
+from export_runtime.text import one_line
 
 from aggregate_results.aggregation import Aggregate, aggregate, refuse_incomplete_retry
 from aggregate_results.event import Event, parse_event

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from export_contracts.formats import READABLE, is_readable
-from export_contracts.text import shown
+from export_runtime.text import shown
 
 from aggregate_results.errors import ManifestError
 

@@ -6,12 +6,12 @@ from itertools import islice
 from typing import Any
 
 from export_contracts.coverage import COMPLETE, Coverage
-from export_contracts.errors import AwsCallError
 from export_contracts.layout import started_at
 from export_contracts.past_exports import SUMMARIES_READ, pointed_key, summary_keys
 from export_contracts.plan import Export
-from export_contracts.store import ObjectStore
-from export_contracts.text import one_line
+from export_runtime.errors import AwsCallError
+from export_runtime.store import ObjectStore
+from export_runtime.text import one_line
 
 # Below this a table's rows rise and fall by themselves: 3 of 5 dag runs out of the window are no loss.
 MINIMUM_ROWS = 100

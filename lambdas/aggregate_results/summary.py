@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from export_contracts.console import log_url
 from export_contracts.coverage import COMPLETE
-from export_contracts.errors import ArchivedObjectError
 from export_contracts.formats import FORMAT_VERSION
 from export_contracts.layout import export_id, started_at
 from export_contracts.plan import Export
-from export_contracts.store import ObjectStore, ObjectVersion, StoredObject
-from export_contracts.text import one_line
+from export_runtime.console import log_url
+from export_runtime.errors import ArchivedObjectError
+from export_runtime.store import ObjectStore, ObjectVersion, StoredObject
+from export_runtime.text import one_line
 
 from aggregate_results.errors import PointerContentionError
 from aggregate_results.event import Event

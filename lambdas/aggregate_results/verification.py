@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from export_contracts.cause import Cause, read_cause, valid_run_id
-from export_contracts.errors import ArchivedObjectError
 from export_contracts.layout import table_key
 from export_contracts.plan import Export, TableGroup
-from export_contracts.store import ObjectFacts, ObjectStore
-from export_contracts.text import shown
+from export_runtime.cause import Cause, read_cause, valid_run_id
+from export_runtime.errors import ArchivedObjectError
+from export_runtime.store import ObjectFacts, ObjectStore
+from export_runtime.text import shown
 
 from aggregate_results.errors import ManifestError
 from aggregate_results.event import Event, GroupResult

@@ -1,6 +1,6 @@
 """Errors of Plan Export."""
 
-from export_contracts.errors import TerminalError, TransientError
+from export_runtime.errors import TerminalError, TransientError
 
 
 class InvalidExportInputError(TerminalError):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from export_contracts.text import one_line, shown
+from export_runtime.text import one_line, shown
 
 from plan_export.errors import InvalidExportInputError
 from plan_export.table_registry import EXCLUSION_REASONS

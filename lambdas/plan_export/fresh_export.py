@@ -6,11 +6,11 @@ from itertools import islice
 from typing import Any
 
 from export_contracts.coverage import is_backup
-from export_contracts.errors import ArchivedObjectError
 from export_contracts.layout import started_at
 from export_contracts.past_exports import SUMMARIES_READ, pointed_key, summary_keys
 from export_contracts.plan import Export
-from export_contracts.store import ObjectStore
+from export_runtime.errors import ArchivedObjectError
+from export_runtime.store import ObjectStore
 
 
 def find_fresh_export(store: ObjectStore, export: Export, fresh_hours: int, now: datetime) -> str | None:

@@ -6,13 +6,13 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from export_contracts import clients
-from export_contracts.executions import Executions
 from export_contracts.layout import export_id
-from export_contracts.observability import observed, publish
-from export_contracts.store import ObjectStore
+from export_runtime import clients
+from export_runtime.executions import Executions
+from export_runtime.observability import observed, publish
+from export_runtime.store import ObjectStore
 
-from plan_export.plan import Plan, decide, draft_plan, execution_start, parse_request
+from plan_export.planning import Plan, decide, draft_plan, execution_start, parse_request
 from plan_export.settings import read_settings
 
 logger = Logger()

@@ -13,10 +13,10 @@ from datetime import timedelta
 from typing import Any
 
 from export_contracts.coverage import Coverage
-from export_contracts.errors import ArchivedObjectError
 from export_contracts.layout import started_at
 from export_contracts.plan import Export
-from export_contracts.store import ObjectStore, ObjectVersion, StoredObject
+from export_runtime.errors import ArchivedObjectError
+from export_runtime.store import ObjectStore, ObjectVersion, StoredObject
 
 from plan_export.errors import LockContentionError
 

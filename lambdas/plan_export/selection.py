@@ -10,7 +10,7 @@ from datetime import datetime
 from export_contracts.coverage import Coverage, bare_name
 from export_contracts.layout import Layout
 from export_contracts.plan import PlannedTable, TableGroup
-from export_contracts.text import one_line
+from export_runtime.text import one_line
 
 from plan_export.errors import InvalidExportInputError
 from plan_export.execution_input import ExecutionInput

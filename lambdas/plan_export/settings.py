@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from export_contracts.coverage import Coverage
-from export_contracts.environment import required, whole_number
-from export_contracts.errors import ConfigurationError
 from export_contracts.layout import Layout
-from export_contracts.text import shown
+from export_runtime.environment import required, whole_number
+from export_runtime.errors import ConfigurationError
+from export_runtime.text import shown
 
 from plan_export.execution_input import field_problems
 from plan_export.table_registry import TABLE_NAMES

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from botocore.exceptions import ClientError
-from export_contracts.aws import aws_call, error_code
-from export_contracts.text import shown
+from export_runtime.aws import aws_call, error_code
+from export_runtime.text import shown
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

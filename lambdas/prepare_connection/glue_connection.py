@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
-from export_contracts.aws import aws_call, error_code
 from export_contracts.connection_mark import MARK, is_ours
+from export_runtime.aws import aws_call, error_code
 
 from prepare_connection.database_secret import DatabaseAddress
 from prepare_connection.errors import ConnectionContentionError, ForeignConnectionError

@@ -6,9 +6,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from export_contracts import clients
-from export_contracts.observability import identify, observed, publish
 from export_contracts.plan import Export
+from export_runtime import clients
+from export_runtime.observability import identify, observed, publish
 
 from prepare_connection.database_secret import read_secret
 from prepare_connection.glue_connection import GlueConnections

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
-from export_contracts.aws import aws_call, error_code
+from export_runtime.aws import aws_call, error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_mwaa import MWAAClient

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
-from export_contracts.aws import aws_call
+from export_runtime.aws import aws_call
 
 from prepare_connection.security_groups import SecurityGroup, security_group
 

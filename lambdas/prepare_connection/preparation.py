@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from export_contracts.connection_mark import is_ours
-from export_contracts.environment import required, whole_number
+from export_runtime.environment import required, whole_number
 
 from prepare_connection.database_secret import DatabaseAddress, parse_secret
 from prepare_connection.errors import ConnectionImpossibleError

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from export_contracts.environment import required
+from export_runtime.environment import required
 
 from publish_assets.properties import parse_properties
 from publish_assets.resource import publish

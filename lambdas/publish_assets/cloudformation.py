@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from export_contracts.text import one_line
+from export_runtime.text import one_line
 
 from publish_assets.errors import UnansweredError
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
-from export_contracts.aws import aws_call, error_code
 from export_contracts.connection_mark import is_ours
+from export_runtime.aws import aws_call, error_code
 
 from publish_assets.errors import InvalidPropertiesError
 from publish_assets.resource import DELETE

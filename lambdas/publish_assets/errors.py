@@ -1,6 +1,6 @@
 """Errors of Publish Assets."""
 
-from export_contracts.errors import TerminalError, TransientError
+from export_runtime.errors import TerminalError, TransientError
 
 
 class InvalidPropertiesError(TerminalError):

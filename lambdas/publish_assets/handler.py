@@ -7,11 +7,11 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from export_contracts import clients
-from export_contracts.environment import required
-from export_contracts.errors import ExportError
-from export_contracts.observability import observed, publish
-from export_contracts.text import one_line
+from export_runtime import clients
+from export_runtime.environment import required
+from export_runtime.errors import ExportError
+from export_runtime.observability import observed, publish
+from export_runtime.text import one_line
 
 from publish_assets.again import PUBLISH, publish_again
 from publish_assets.cloudformation import FAILED, SUCCESS, Answer, watchdog

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from export_contracts.text import shown
+from export_runtime.text import shown
 
 from publish_assets.errors import InvalidPropertiesError
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
-from export_contracts.aws import aws_call, error_code
+from export_runtime.aws import aws_call, error_code
 
 from publish_assets.assets import Asset
 from publish_assets.errors import ForeignObjectError

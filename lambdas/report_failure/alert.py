@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from export_contracts.cause import Cause, read_cause
-from export_contracts.console import execution_url, log_url
 from export_contracts.coverage import PARTIAL, Coverage
-from export_contracts.notice import notice, two_ways
-from export_contracts.text import one_line
+from export_runtime.cause import Cause, read_cause
+from export_runtime.console import execution_url, log_url
+from export_runtime.notice import notice, two_ways
+from export_runtime.text import one_line
 
 from report_failure.event import ABORTED, TIMED_OUT, FailedExecution
 from report_failure.objects import Remains

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from export_contracts.errors import InvalidEventError
 from export_contracts.layout import export_id
-from export_contracts.text import shown
+from export_runtime.errors import InvalidEventError
+from export_runtime.text import shown
 
 FAILED = "FAILED"
 TIMED_OUT = "TIMED_OUT"

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from export_contracts.aws import aws_call
-from export_contracts.text import one_line
+from export_runtime.aws import aws_call
+from export_runtime.text import one_line
 
 from report_failure.event import FailedExecution
 

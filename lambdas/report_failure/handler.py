@@ -5,10 +5,10 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from export_contracts import clients
-from export_contracts.aws import aws_call
-from export_contracts.executions import Executions
-from export_contracts.observability import observed, publish
+from export_runtime import clients
+from export_runtime.aws import aws_call
+from export_runtime.executions import Executions
+from export_runtime.observability import observed, publish
 
 from report_failure.alert import write_alert
 from report_failure.event import parse_event

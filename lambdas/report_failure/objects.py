@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
-from export_contracts.aws import aws_call, error_code
 from export_contracts.coverage import Coverage
-from export_contracts.errors import ArchivedObjectError
 from export_contracts.layout import Layout
-from export_contracts.store import ObjectStore
+from export_runtime.aws import aws_call, error_code
+from export_runtime.errors import ArchivedObjectError
+from export_runtime.store import ObjectStore
 
 from report_failure.event import FailedExecution
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from export_contracts.errors import ExportError
-from export_contracts.executions import Executions
-from export_contracts.text import one_line
+from export_runtime.errors import ExportError
+from export_runtime.executions import Executions
+from export_runtime.text import one_line
 
 from report_failure.event import FailedExecution
 from report_failure.glue_runs import GlueRuns, Stopped

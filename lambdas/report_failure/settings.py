@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from export_contracts.environment import required
 from export_contracts.layout import Layout
+from export_runtime.environment import required
 
 
 @dataclass(frozen=True)

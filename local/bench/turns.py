@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.bench import calm
+from local.bench import idle_machine
 from local.bench.contestants import Contestant, Outcome
 from local.bench.services import Services
 from local.bench.usage import Usage, measure
@@ -95,7 +95,7 @@ def take(
 def _take_undisturbed(services: Services, contestant: Contestant, conditions: Conditions, note: Note) -> Turn:
     taken: list[Turn] = []
     while not taken or (taken[-1].disturbance > DISTURBED and len(taken) <= REPEATS and conditions.patience_seconds):
-        calm.wait(conditions.patience_seconds)
+        idle_machine.wait(conditions.patience_seconds)
         taken.append(_take(services, contestant))
         note(_figures(taken[-1]))
     return min(taken, key=lambda turn: turn.disturbance)

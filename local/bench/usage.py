@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from local.bench import calm
+from local.bench import idle_machine
 from local.bench.errors import BenchError
 
 SAMPLE_SECONDS = 0.05
@@ -82,7 +82,7 @@ def measure(
     Raises:
         BenchError: it failed or took longer than TIME_LIMIT_SECONDS; holds the end of its output.
     """
-    before = calm.busy()
+    before = idle_machine.busy()
     with log.open("wb") as output:
         begin = time.perf_counter()
         process = subprocess.Popen(
@@ -106,7 +106,7 @@ def measure(
         )
     cpu_seconds = samples.cpu_seconds()
     return Usage(
-        round(wall_seconds, 3), cpu_seconds, samples.peak, calm.others_since(before, sum(cpu_seconds.values()))
+        round(wall_seconds, 3), cpu_seconds, samples.peak, idle_machine.others_since(before, sum(cpu_seconds.values()))
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.rehearsal import looks
+from local.rehearsal import probes
 from local.rehearsal.stack import RehearsedStack
 
 BUCKET, KEY_ALIAS, BOUNDARY = "exports-of-the-company", "alias/of-the-company", "boundary-of-the-company"
@@ -27,7 +27,7 @@ class Change:
 
     parameter: str
     value: str | Callable[[RehearsedStack], str]
-    look: looks.Look
+    probe: probes.Probe
     expected: Any
     also: Callable[[RehearsedStack], Mapping[str, str]] = field(default=lambda _: {})
 
@@ -76,70 +76,70 @@ def interfaces(stack: RehearsedStack) -> dict[str, str]:
 
 
 def everywhere(bucket: str) -> dict[str, Any]:
-    """What `looks.locations` finds when all parts agree."""
+    """What `probes.locations` finds when all parts agree."""
     return {"output": bucket, "plan": bucket, "script": bucket, "script is there": True}
 
 
 def named(environment: str) -> dict[str, str]:
-    """What `looks.names` finds for an environment."""
+    """What `probes.names` finds for an environment."""
     name = f"{environment}-metadata-export"
     return {"machine": name, "job": name, "secret": f"{name}/database"}
 
 
 def every_key(stack: RehearsedStack) -> dict[str, str]:
-    """What `looks.keys` finds when all parts have the company's key."""
+    """What `probes.keys` finds when all parts have the company's key."""
     return dict.fromkeys(("secret", "topic", "bucket", "schedule", "output"), company_key(stack))
 
 
 CHANGES = (
-    Change("MaxAgeInDays", "7", looks.variable(PLAN, "MAX_AGE_IN_DAYS"), "7"),
-    Change("IncludeTables", "dag_run,Other Team", looks.variable(PLAN, "INCLUDE_TABLES"), "dag_run,Other Team"),
-    Change("ExcludeTables", ODD_NAMES, looks.variable(PLAN, "EXCLUDE_TABLES"), ODD_NAMES),
-    Change("MaskColumns", "trigger.kwargs", looks.variable(PLAN, "MASK_COLUMNS"), "trigger.kwargs"),
-    Change("AlertEmail", "night-shift@example.com", looks.subscribers, ["night-shift@example.com"]),
-    Change("AlarmAfterHours", "48", looks.alarm("EvaluationPeriods"), 48),
-    Change("RowFallPercent", "20", looks.variable("AggregateResultsFunction", "ROW_FALL_PERCENT"), "20"),
-    Change("ScheduleExpression", "rate(12 hours)", looks.schedule("ScheduleExpression"), "rate(12 hours)"),
-    Change("ScheduleTimezone", "Europe/Berlin", looks.schedule("ScheduleExpressionTimezone"), "Europe/Berlin"),
-    Change("ScheduleState", "DISABLED", looks.schedule("State"), "DISABLED"),
-    Change("FreshHours", "6", looks.variable(PLAN, "FRESH_HOURS"), "6"),
+    Change("MaxAgeInDays", "7", probes.variable(PLAN, "MAX_AGE_IN_DAYS"), "7"),
+    Change("IncludeTables", "dag_run,Other Team", probes.variable(PLAN, "INCLUDE_TABLES"), "dag_run,Other Team"),
+    Change("ExcludeTables", ODD_NAMES, probes.variable(PLAN, "EXCLUDE_TABLES"), ODD_NAMES),
+    Change("MaskColumns", "trigger.kwargs", probes.variable(PLAN, "MASK_COLUMNS"), "trigger.kwargs"),
+    Change("AlertEmail", "night-shift@example.com", probes.subscribers, ["night-shift@example.com"]),
+    Change("AlarmAfterHours", "48", probes.alarm("EvaluationPeriods"), 48),
+    Change("RowFallPercent", "20", probes.variable("AggregateResultsFunction", "ROW_FALL_PERCENT"), "20"),
+    Change("ScheduleExpression", "rate(12 hours)", probes.schedule("ScheduleExpression"), "rate(12 hours)"),
+    Change("ScheduleTimezone", "Europe/Berlin", probes.schedule("ScheduleExpressionTimezone"), "Europe/Berlin"),
+    Change("ScheduleState", "DISABLED", probes.schedule("State"), "DISABLED"),
+    Change("FreshHours", "6", probes.variable(PLAN, "FRESH_HOURS"), "6"),
     Change(
         "GlueVersion",
         "6.0",
         lambda stack: (
-            looks.job("GlueVersion")(stack),
-            looks.job("DefaultArguments", "--additional-python-modules")(stack).rsplit("/", 1)[1],
+            probes.job("GlueVersion")(stack),
+            probes.job("DefaultArguments", "--additional-python-modules")(stack).rsplit("/", 1)[1],
         ),
         ("6.0", "python3.13.gluewheels.zip"),
     ),
-    Change("GlueWorkerType", "G.2X", looks.job("WorkerType"), "G.2X"),
-    Change("GlueNumberOfWorkers", "4", looks.job("NumberOfWorkers"), 4),
-    Change("GlueTimeoutMinutes", "30", looks.job("Timeout"), 30),
-    Change("GlueMaxConcurrentRuns", "20", looks.job("ExecutionProperty", "MaxConcurrentRuns"), 20),
-    Change("MaxDatabaseConnections", "8", looks.job("DefaultArguments", "--MAX_CONNECTIONS"), "8"),
-    Change("SnapshotHoldSeconds", "300", looks.job("DefaultArguments", "--SNAPSHOT_HOLD_SECONDS"), "300"),
-    Change("BasePrefix", "airflow/meta", looks.lifecycle, ("airflow/meta/", 30, 90, 365)),
-    Change("StandardIaAfterDays", "45", looks.lifecycle, ("exports/", 45, 90, 365)),
-    Change("GlacierAfterDays", "120", looks.lifecycle, ("exports/", 30, 120, 365)),
-    Change("ExpireAfterDays", "400", looks.lifecycle, ("exports/", 30, 90, 400)),
-    Change("ExistingKeyArn", company_key, looks.keys, every_key),
-    Change("DagBucketName", OTHER_DAGS, looks.dags, [f"{OTHER_DAGS}/dags/mwaa_metadata_export.py"]),
-    Change("DagPrefix", "code", looks.dags, lambda stack: [f"{stack.mwaa.bucket}/code/mwaa_metadata_export.py"]),
-    Change("PermissionsBoundaryArn", company_boundary, looks.boundaries, lambda stack: {company_boundary(stack)}),
-    Change("EndpointRouteTableIds", lambda stack: stack.mwaa.route_table, looks.endpoints, {"s3"}, gateway),
+    Change("GlueWorkerType", "G.2X", probes.job("WorkerType"), "G.2X"),
+    Change("GlueNumberOfWorkers", "4", probes.job("NumberOfWorkers"), 4),
+    Change("GlueTimeoutMinutes", "30", probes.job("Timeout"), 30),
+    Change("GlueMaxConcurrentRuns", "20", probes.job("ExecutionProperty", "MaxConcurrentRuns"), 20),
+    Change("MaxDatabaseConnections", "8", probes.job("DefaultArguments", "--MAX_CONNECTIONS"), "8"),
+    Change("SnapshotHoldSeconds", "300", probes.job("DefaultArguments", "--SNAPSHOT_HOLD_SECONDS"), "300"),
+    Change("BasePrefix", "airflow/meta", probes.lifecycle, ("airflow/meta/", 30, 90, 365)),
+    Change("StandardIaAfterDays", "45", probes.lifecycle, ("exports/", 45, 90, 365)),
+    Change("GlacierAfterDays", "120", probes.lifecycle, ("exports/", 30, 120, 365)),
+    Change("ExpireAfterDays", "400", probes.lifecycle, ("exports/", 30, 90, 400)),
+    Change("ExistingKeyArn", company_key, probes.keys, every_key),
+    Change("DagBucketName", OTHER_DAGS, probes.dags, [f"{OTHER_DAGS}/dags/mwaa_metadata_export.py"]),
+    Change("DagPrefix", "code", probes.dags, lambda stack: [f"{stack.mwaa.bucket}/code/mwaa_metadata_export.py"]),
+    Change("PermissionsBoundaryArn", company_boundary, probes.boundaries, lambda stack: {company_boundary(stack)}),
+    Change("EndpointRouteTableIds", lambda stack: stack.mwaa.route_table, probes.endpoints, {"s3"}, gateway),
     Change(
         "EndpointSubnetIds",
         lambda stack: stack.mwaa.subnets[0],
-        looks.endpoints,
+        probes.endpoints,
         {"secretsmanager", "glue", "states"},
         interfaces,
     ),
-    Change("SecretsManagerEndpoint", "false", looks.endpoints, {"glue", "states"}, interfaces),
-    Change("GlueEndpoint", "false", looks.endpoints, {"secretsmanager", "states"}, interfaces),
-    Change("StatesEndpoint", "false", looks.endpoints, {"secretsmanager", "glue"}, interfaces),
-    Change("KmsEndpoint", "true", looks.endpoints, {"secretsmanager", "glue", "states", "kms"}, interfaces),
-    Change("ExistingBucketName", BUCKET, looks.locations, everywhere(BUCKET)),
-    Change("MwaaEnvironmentName", "renamed", looks.names, named("renamed")),
+    Change("SecretsManagerEndpoint", "false", probes.endpoints, {"glue", "states"}, interfaces),
+    Change("GlueEndpoint", "false", probes.endpoints, {"secretsmanager", "states"}, interfaces),
+    Change("StatesEndpoint", "false", probes.endpoints, {"secretsmanager", "glue"}, interfaces),
+    Change("KmsEndpoint", "true", probes.endpoints, {"secretsmanager", "glue", "states", "kms"}, interfaces),
+    Change("ExistingBucketName", BUCKET, probes.locations, everywhere(BUCKET)),
+    Change("MwaaEnvironmentName", "renamed", probes.names, named("renamed")),
 )
 # Given only beside others, and looked at with them.
 COMPANIONS = {"EndpointVpcId", "EndpointClientSecurityGroupId"}

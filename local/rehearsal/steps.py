@@ -85,12 +85,12 @@ def deploy_neighbour(stack: RehearsedStack) -> str:
 
 def change(stack: RehearsedStack, changed: Change) -> str:
     """Change one parameter, and look whether what it is about changed."""
-    before, wanted = changed.look(stack), changed.wanted(stack)
+    before, wanted = changed.probe(stack), changed.wanted(stack)
     if before == wanted:
         raise RehearsalError(f"{changed.parameter}: {before!r} is there before the change, so it would prove nothing")
     stack.deploy(changed.parameters(stack))
     _same(f"status after {changed.parameter}", stack.status(), "UPDATE_COMPLETE")
-    _same(changed.parameter, changed.look(stack), wanted)
+    _same(changed.parameter, changed.probe(stack), wanted)
     return f"{_short(before)} -> {_short(wanted)}"
 
 
@@ -98,7 +98,7 @@ def change_back(stack: RehearsedStack) -> str:
     """Deploy the defaults again, and look whether everything is as it was."""
     stack.deploy()
     for changed in CHANGES:
-        if changed.look(stack) == changed.wanted(stack):
+        if changed.probe(stack) == changed.wanted(stack):
             raise RehearsalError(f"{changed.parameter} did not go back: {changed.wanted(stack)!r} is still there")
     return works(stack)
 
@@ -170,7 +170,7 @@ def make_connection(stack: RehearsedStack) -> None:
 
 
 def _seen(stack: RehearsedStack) -> dict[str, object]:
-    return {changed.parameter: changed.look(stack) for changed in CHANGES}
+    return {changed.parameter: changed.probe(stack) for changed in CHANGES}
 
 
 def _nothing_left(before: set[str], after: set[str], kept: set[str]) -> set[str]:

@@ -7,26 +7,27 @@ import pytest
 
 from local import canary
 from local.console import Progress
-from local.faults import matrix, stage
-from local.faults.scene import Scene
-from local.faults.stage import Stage
+from local.fault_matrix import faulted_stack as faulted
+from local.fault_matrix import matrix
+from local.fault_matrix.faulted_stack import FaultedStack
+from local.fault_matrix.scenario import Scenario
 from local.paths import stack_paths
 
 
 @pytest.fixture(scope="session")
-def running_stage() -> Iterator[Stage]:
+def faulted_stack() -> Iterator[FaultedStack]:
     """The stack, with one COMPLETE export: whatever fails later must leave latest.json at that one."""
-    with stage.running(stack_paths("faults"), Progress()) as running, canary.watched(running.pipeline):
-        with Scene(running) as first:
+    with faulted.running(stack_paths("faults"), Progress()) as running, canary.watched(running.pipeline):
+        with Scenario(running) as first:
             first.start()
             first.must_complete()
         yield running
 
 
 @pytest.fixture
-def scene(running_stage: Stage, request: pytest.FixtureRequest) -> Iterator[Scene]:
+def scenario(faulted_stack: FaultedStack, request: pytest.FixtureRequest) -> Iterator[Scenario]:
     """A scenario, which ends as a row of the matrix: its fault is the test's docstring, its place the module's."""
-    with Scene(running_stage) as made:
+    with Scenario(faulted_stack) as made:
         yield made
     where = Path(request.node.path).stem.removeprefix("test_").partition("_")[0].capitalize()
     chosen = f" ({request.node.callspec.id})" if hasattr(request.node, "callspec") else ""

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from local.faults import alarms, control
-from local.faults.scene import Scene
+from local.fault_matrix import alarms, control
+from local.fault_matrix.scenario import Scenario
 from local.pipeline import STACK
 
 NO_EXPORT, UNDELIVERED = f"{STACK}-no-complete-export", f"{STACK}-undelivered"
@@ -11,48 +11,48 @@ SMALL = ["variable"]
 ALARM_AFTER = timedelta(hours=36)  # the template's default
 
 
-def test_nothing_exports(scene: Scene) -> None:
+def test_nothing_exports(scenario: Scenario) -> None:
     """No COMPLETE and full export appears for as long as AlarmAfterHours: the alarm rings, until there is one again."""
-    last = datetime.now(UTC)  # the stage begins with a COMPLETE export, and earlier scenarios had others
-    assert alarms.evaluate(scene.client, NO_EXPORT, last + ALARM_AFTER - timedelta(hours=1)) == alarms.OK
-    assert alarms.evaluate(scene.client, NO_EXPORT, last + ALARM_AFTER) == alarms.ALARM
-    notice = control.alarm_notice(scene, NO_EXPORT, alarms.ALARM)
+    last = datetime.now(UTC)  # the stack begins with a COMPLETE export, and earlier scenarios had others
+    assert alarms.evaluate(scenario.client, NO_EXPORT, last + ALARM_AFTER - timedelta(hours=1)) == alarms.OK
+    assert alarms.evaluate(scenario.client, NO_EXPORT, last + ALARM_AFTER) == alarms.ALARM
+    notice = control.alarm_notice(scenario, NO_EXPORT, alarms.ALARM)
     assert "What to do: open the state machine" in notice["AlarmDescription"]
 
     partial = datetime.now(UTC) + ALARM_AFTER  # from then on only what follows counts
-    scene.start(include_tables=SMALL)
-    scene.must_complete()
-    assert alarms.evaluate(scene.client, NO_EXPORT, partial) == alarms.ALARM
+    scenario.start(include_tables=SMALL)
+    scenario.must_complete()
+    assert alarms.evaluate(scenario.client, NO_EXPORT, partial) == alarms.ALARM
 
-    scene.start()
-    scene.must_complete()
+    scenario.start()
+    scenario.must_complete()
 
-    assert alarms.evaluate(scene.client, NO_EXPORT, datetime.now(UTC)) == alarms.OK
-    control.alarm_notice(scene, NO_EXPORT, alarms.OK)
+    assert alarms.evaluate(scenario.client, NO_EXPORT, datetime.now(UTC)) == alarms.OK
+    control.alarm_notice(scenario, NO_EXPORT, alarms.OK)
 
 
-def test_only_incomplete_exports(scene: Scene) -> None:
+def test_only_incomplete_exports(scenario: Scenario) -> None:
     """Exports start, but none is COMPLETE: the alarm rings all the same."""
-    scene.faults.refuse("glue", "StartJobRun", "InvalidInputException", times=None)
+    scenario.faults.refuse("glue", "StartJobRun", "InvalidInputException", times=None)
     before = datetime.now(UTC)
-    scene.start(include_tables=SMALL)
-    scene.must_fail("definitions", "InvalidInputException")
+    scenario.start(include_tables=SMALL)
+    scenario.must_fail("definitions", "InvalidInputException")
 
-    assert alarms.evaluate(scene.client, NO_EXPORT, before + ALARM_AFTER) == alarms.ALARM
-    control.alarm_notice(scene, NO_EXPORT, alarms.ALARM)
+    assert alarms.evaluate(scenario.client, NO_EXPORT, before + ALARM_AFTER) == alarms.ALARM
+    control.alarm_notice(scenario, NO_EXPORT, alarms.ALARM)
 
 
-def test_dead_letter(scene: Scene) -> None:
+def test_dead_letter(scenario: Scenario) -> None:
     """An alert cannot be delivered: the alarm on dead letters rings."""
-    assert alarms.evaluate(scene.client, UNDELIVERED, datetime.now(UTC)) == alarms.OK
-    scene.publish(password="")
-    scene.faults.throw("ReportFailure", "OddError", "an odd reason", times=None)
-    scene.start(include_tables=SMALL)
+    assert alarms.evaluate(scenario.client, UNDELIVERED, datetime.now(UTC)) == alarms.OK
+    scenario.publish(password="")
+    scenario.faults.throw("ReportFailure", "OddError", "an odd reason", times=None)
+    scenario.start(include_tables=SMALL)
 
     def rings() -> bool:
-        return alarms.evaluate(scene.client, UNDELIVERED, datetime.now(UTC)) == alarms.ALARM
+        return alarms.evaluate(scenario.client, UNDELIVERED, datetime.now(UTC)) == alarms.ALARM
 
-    scene.wait_for(rings, "The alarm on dead letters did not ring")
-    notice = control.alarm_notice(scene, UNDELIVERED, alarms.ALARM)
+    scenario.wait_for(rings, "The alarm on dead letters did not ring")
+    notice = control.alarm_notice(scenario, UNDELIVERED, alarms.ALARM)
     assert "What to do: look at the executions of the state machine" in notice["AlarmDescription"]
-    control.must_be_unheard(scene)
+    control.must_be_unheard(scenario)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from local.faults import control
-from local.faults.scene import Scene
+from local.fault_matrix import control
+from local.fault_matrix.scenario import Scenario
 from local.pipeline import ENVIRONMENT, STACK
 
 SMALL = ["variable"]
@@ -13,14 +13,14 @@ HOLD_RUN = ("glue", "StartJobRun")
 PHYSICAL = "PhysicalConnectionRequirements"
 
 
-def connection(scene: Scene) -> dict[str, Any]:
+def connection(scenario: Scenario) -> dict[str, Any]:
     """Return the Glue connection in the form in which it can be given back, but for its times."""
-    found = scene.client("glue").get_connection(Name=STACK)["Connection"]
+    found = scenario.client("glue").get_connection(Name=STACK)["Connection"]
     return {name: found[name] for name in ("Name", "Description", "ConnectionType", "ConnectionProperties", PHYSICAL)}
 
 
-def change_connection(scene: Scene, **changes: Any) -> None:
-    scene.client("glue").update_connection(Name=STACK, ConnectionInput={**connection(scene), **changes})
+def change_connection(scenario: Scenario, **changes: Any) -> None:
+    scenario.client("glue").update_connection(Name=STACK, ConnectionInput={**connection(scenario), **changes})
 
 
 @pytest.mark.parametrize(
@@ -33,150 +33,152 @@ def change_connection(scene: Scene, **changes: Any) -> None:
     ],
     ids=["empty", "not JSON", "a list", "no such host"],
 )
-def test_secret_malformed(scene: Scene, secret: str, said: str) -> None:
+def test_secret_malformed(scenario: Scenario, secret: str, said: str) -> None:
     """The secret is malformed."""
-    secrets = scene.client("secretsmanager")
-    secrets.put_secret_value(SecretId=scene.pipeline.outputs["SecretArn"], SecretString=secret)
+    secrets = scenario.client("secretsmanager")
+    secrets.put_secret_value(SecretId=scenario.pipeline.outputs["SecretArn"], SecretString=secret)
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_fail("Prepare Connection", said, "trigger the DAG")
-    assert control.runs_of(scene) == []
+    scenario.must_fail("Prepare Connection", said, "trigger the DAG")
+    assert control.runs_of(scenario) == []
 
 
-def test_secret_without_a_value(scene: Scene) -> None:
+def test_secret_without_a_value(scenario: Scenario) -> None:
     """The secret has no value yet, because the DAG has never run."""
-    scene.faults.refuse("secretsmanager", "GetSecretValue", "ResourceNotFoundException")
+    scenario.faults.refuse("secretsmanager", "GetSecretValue", "ResourceNotFoundException")
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_fail("Prepare Connection", "the secret has no value yet", "trigger the DAG")
+    scenario.must_fail("Prepare Connection", "the secret has no value yet", "trigger the DAG")
 
 
-def delete_secret(scene: Scene) -> None:
-    secrets, secret = scene.client("secretsmanager"), scene.pipeline.outputs["SecretArn"]
+def delete_secret(scenario: Scenario) -> None:
+    secrets, secret = scenario.client("secretsmanager"), scenario.pipeline.outputs["SecretArn"]
     secrets.delete_secret(SecretId=secret, RecoveryWindowInDays=7)
-    scene.undo.callback(secrets.restore_secret, SecretId=secret)
+    scenario.undo.callback(secrets.restore_secret, SecretId=secret)
 
 
-def test_secret_deleted(scene: Scene) -> None:
+def test_secret_deleted(scenario: Scenario) -> None:
     """The secret is scheduled for deletion."""
-    delete_secret(scene)
+    delete_secret(scenario)
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_fail("Prepare Connection", "Could not read secret", "restore it")
+    scenario.must_fail("Prepare Connection", "Could not read secret", "restore it")
 
 
-def test_secret_deleted_before_the_run(scene: Scene) -> None:
+def test_secret_deleted_before_the_run(scenario: Scenario) -> None:
     """The secret is scheduled for deletion after the connection was prepared."""
-    with scene.faults.held(*HOLD_RUN) as held:
-        scene.start(include_tables=SMALL)
+    with scenario.faults.held(*HOLD_RUN) as held:
+        scenario.start(include_tables=SMALL)
         held.wait()
-        delete_secret(scene)
+        delete_secret(scenario)
 
-    scene.must_fail("definitions", "cannot read the secret", "restore it")
+    scenario.must_fail("definitions", "cannot read the secret", "restore it")
 
 
-def test_connection_missing(scene: Scene) -> None:
+def test_connection_missing(scenario: Scenario) -> None:
     """The Glue connection is missing."""
-    before = connection(scene)
-    scene.client("glue").delete_connection(ConnectionName=STACK)
+    before = connection(scenario)
+    scenario.client("glue").delete_connection(ConnectionName=STACK)
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_complete()
-    assert connection(scene) == before
+    scenario.must_complete()
+    assert connection(scenario) == before
 
 
-def test_connection_of_somebody_else(scene: Scene) -> None:
+def test_connection_of_somebody_else(scenario: Scenario) -> None:
     """Somebody else's Glue connection has the name."""
-    before = connection(scene)
-    change_connection(scene, Description="Made by hand", ConnectionProperties={"JDBC_CONNECTION_URL": "jdbc:odd"})
-    scene.undo.callback(change_connection, scene, **before)
-    theirs = connection(scene)
+    before = connection(scenario)
+    change_connection(scenario, Description="Made by hand", ConnectionProperties={"JDBC_CONNECTION_URL": "jdbc:odd"})
+    scenario.undo.callback(change_connection, scenario, **before)
+    theirs = connection(scenario)
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_fail("Prepare Connection", "this project did not create it", "delete it")
-    assert connection(scene) == theirs
+    scenario.must_fail("Prepare Connection", "this project did not create it", "delete it")
+    assert connection(scenario) == theirs
 
 
 @pytest.mark.parametrize("what", ["subnet", "host", "secret", "half-created"])
-def test_connection_drifted(scene: Scene, what: str) -> None:
+def test_connection_drifted(scenario: Scenario, what: str) -> None:
     """The Glue connection is not what it should be."""
-    before = connection(scene)
+    before = connection(scenario)
     properties, physical = before["ConnectionProperties"], before[PHYSICAL]
     if what == "subnet":
-        change_connection(scene, **{PHYSICAL: {**physical, "SubnetId": "subnet-of-another-vpc"}})
+        change_connection(scenario, **{PHYSICAL: {**physical, "SubnetId": "subnet-of-another-vpc"}})
     elif what == "host":
         odd = {**properties, "JDBC_CONNECTION_URL": "jdbc:postgresql://elsewhere:5432/odd"}
-        change_connection(scene, ConnectionProperties=odd)
+        change_connection(scenario, ConnectionProperties=odd)
     elif what == "secret":
-        change_connection(scene, ConnectionProperties={**properties, "SECRET_ID": "another-secret"})
+        change_connection(scenario, ConnectionProperties={**properties, "SECRET_ID": "another-secret"})
     else:
-        change_connection(scene, ConnectionProperties={}, **{PHYSICAL: {}})
+        change_connection(scenario, ConnectionProperties={}, **{PHYSICAL: {}})
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_complete()
-    assert connection(scene) == before
+    scenario.must_complete()
+    assert connection(scenario) == before
 
 
-def test_connection_made_without_an_answer(scene: Scene) -> None:
+def test_connection_made_without_an_answer(scenario: Scenario) -> None:
     """CreateConnection makes the Glue connection, but its answer is lost."""
-    before = connection(scene)
-    scene.client("glue").delete_connection(ConnectionName=STACK)
-    lost = scene.faults.refuse("glue", "CreateConnection", "InternalServiceException", 500, after=True)
+    before = connection(scenario)
+    scenario.client("glue").delete_connection(ConnectionName=STACK)
+    lost = scenario.faults.refuse("glue", "CreateConnection", "InternalServiceException", 500, after=True)
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_complete()
+    scenario.must_complete()
     assert lost.hits == 1
-    assert connection(scene) == before
+    assert connection(scenario) == before
 
 
-def test_connection_deleted_before_the_run(scene: Scene) -> None:
+def test_connection_deleted_before_the_run(scenario: Scenario) -> None:
     """The Glue connection is deleted after it was prepared; a new execution makes it again."""
-    before = connection(scene)
-    with scene.faults.held(*HOLD_RUN) as held:
-        scene.start(include_tables=SMALL)
+    before = connection(scenario)
+    with scenario.faults.held(*HOLD_RUN) as held:
+        scenario.start(include_tables=SMALL)
         held.wait()
-        scene.client("glue").delete_connection(ConnectionName=STACK)
-    scene.must_fail("definitions", STACK, "new execution")
+        scenario.client("glue").delete_connection(ConnectionName=STACK)
+    scenario.must_fail("definitions", STACK, "new execution")
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_complete()
-    assert connection(scene) == before
+    scenario.must_complete()
+    assert connection(scenario) == before
 
 
 @pytest.mark.parametrize("status", ["CREATING", "UPDATING", "DELETING", "UNAVAILABLE"])
-def test_environment_not_available(scene: Scene, status: str) -> None:
+def test_environment_not_available(scenario: Scenario, status: str) -> None:
     """The MWAA environment is not available."""
-    scene.faults.amend("airflow", "GetEnvironment", "Environment", {"Status": status}, times=None)
+    scenario.faults.amend("airflow", "GetEnvironment", "Environment", {"Status": status}, times=None)
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_fail("Prepare Connection", f"MWAA environment {ENVIRONMENT} is {status}", "wait until it is AVAILABLE")
+    scenario.must_fail(
+        "Prepare Connection", f"MWAA environment {ENVIRONMENT} is {status}", "wait until it is AVAILABLE"
+    )
 
 
-def test_environment_updating_for_a_while(scene: Scene) -> None:
+def test_environment_updating_for_a_while(scenario: Scenario) -> None:
     """The MWAA environment is being updated; a redrive after that exports."""
-    updating = scene.faults.amend("airflow", "GetEnvironment", "Environment", {"Status": "UPDATING"}, times=None)
-    scene.start(include_tables=SMALL)
-    scene.must_fail("UPDATING", "redrive the execution")
+    updating = scenario.faults.amend("airflow", "GetEnvironment", "Environment", {"Status": "UPDATING"}, times=None)
+    scenario.start(include_tables=SMALL)
+    scenario.must_fail("UPDATING", "redrive the execution")
     updating.remove()
 
-    control.redrive(scene)
+    control.redrive(scenario)
 
-    control.must_be_noticed(scene, 0)
+    control.must_be_noticed(scenario, 0)
 
 
-def test_environment_missing(scene: Scene) -> None:
+def test_environment_missing(scenario: Scenario) -> None:
     """The MWAA environment is missing."""
-    scene.faults.refuse("airflow", "GetEnvironment", "ResourceNotFoundException", 404)
+    scenario.faults.refuse("airflow", "GetEnvironment", "ResourceNotFoundException", 404)
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_fail("Prepare Connection", f"there is no MWAA environment {ENVIRONMENT}", "deploy the stack")
+    scenario.must_fail("Prepare Connection", f"there is no MWAA environment {ENVIRONMENT}", "deploy the stack")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from local.faults import control
-from local.faults.scene import Scene
+from local.fault_matrix import control
+from local.fault_matrix.scenario import Scenario
 from local.paths import ROOT
 from local.pipeline import ENVIRONMENT, STACK
 
@@ -24,12 +24,12 @@ DEAD = -signal.SIGKILL
 class Worker:
     """A worker of the environment, whose execution role has the policy of the stack."""
 
-    def __init__(self, scene: Scene) -> None:
-        iam, role = scene.client("iam"), scene.pipeline.account.execution_role
-        iam.attach_role_policy(RoleName=role, PolicyArn=scene.pipeline.outputs["MwaaExecutionPolicyArn"])
+    def __init__(self, scenario: Scenario) -> None:
+        iam, role = scenario.client("iam"), scenario.pipeline.account.execution_role
+        iam.attach_role_policy(RoleName=role, PolicyArn=scenario.pipeline.outputs["MwaaExecutionPolicyArn"])
         arn = iam.get_role(RoleName=role)["Role"]["Arn"]
-        keys = scene.client("sts").assume_role(RoleArn=arn, RoleSessionName="worker")["Credentials"]
-        self._env = scene.pipeline.aws.env | {
+        keys = scenario.client("sts").assume_role(RoleArn=arn, RoleSessionName="worker")["Credentials"]
+        self._env = scenario.pipeline.aws.env | {
             "AIRFLOW_ENV_NAME": ENVIRONMENT,
             "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
             "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
@@ -45,64 +45,64 @@ class Worker:
 
 
 @pytest.fixture
-def worker(scene: Scene) -> Worker:
-    scene.tables = SMALL
-    return Worker(scene)
+def worker(scenario: Scenario) -> Worker:
+    scenario.tables = SMALL
+    return Worker(scenario)
 
 
-def start(scene: Scene, worker: Worker, run_id: str) -> tuple[int, Any]:
+def start(scenario: Scenario, worker: Worker, run_id: str) -> tuple[int, Any]:
     params = {"include_tables": list(SMALL)}
-    return worker.run("start_export", scene.pipeline.outputs["SecretArn"], params, run_id)
+    return worker.run("start_export", scenario.pipeline.outputs["SecretArn"], params, run_id)
 
 
-def executions(scene: Scene) -> set[str]:
-    machine = scene.pipeline.outputs["StateMachineArn"]
-    pages = scene.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=machine)
+def executions(scenario: Scenario) -> set[str]:
+    machine = scenario.pipeline.outputs["StateMachineArn"]
+    pages = scenario.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=machine)
     return {execution["executionArn"] for page in pages for execution in page["executions"]}
 
 
-def test_worker_dies_when_it_has_started_the_export(scene: Scene, worker: Worker) -> None:
+def test_worker_dies_when_it_has_started_the_export(scenario: Scenario, worker: Worker) -> None:
     """The DAG's worker dies once it has started the export: the next try attaches to it."""
-    before = executions(scene)
-    scene.faults.kill_caller("states", "StartExecution", STACK, after=True)
-    assert start(scene, worker, RUN_ID) == (DEAD, None)
+    before = executions(scenario)
+    scenario.faults.kill_caller("states", "StartExecution", STACK, after=True)
+    assert start(scenario, worker, RUN_ID) == (DEAD, None)
 
-    code, arn = start(scene, worker, RUN_ID)
+    code, arn = start(scenario, worker, RUN_ID)
 
-    assert (code, executions(scene) - before) == (0, {arn})
-    scene.follow(arn)
-    scene.must_complete()
+    assert (code, executions(scenario) - before) == (0, {arn})
+    scenario.follow(arn)
+    scenario.must_complete()
 
 
-def test_worker_dies_while_it_waits(scene: Scene, worker: Worker) -> None:
+def test_worker_dies_while_it_waits(scenario: Scenario, worker: Worker) -> None:
     """The DAG's worker dies while it waits: the export goes on, and the next try waits for it again."""
-    with scene.faults.held("glue", "StartJobRun") as held:
-        _, arn = start(scene, worker, f"{RUN_ID}, again")
+    with scenario.faults.held("glue", "StartJobRun") as held:
+        _, arn = start(scenario, worker, f"{RUN_ID}, again")
         held.wait()
-        scene.faults.kill_caller("states", "DescribeExecution")
+        scenario.faults.kill_caller("states", "DescribeExecution")
         assert worker.run("wait_for_export", arn) == (DEAD, None)
         assert worker.run("wait_for_export", arn) == (0, {"is_done": False, "xcom_value": None})
 
-    scene.follow(arn)
-    scene.must_complete()
+    scenario.follow(arn)
+    scenario.must_complete()
     _, answer = worker.run("wait_for_export", arn)
     assert (answer["is_done"], answer["xcom_value"]["status"]) == (True, "COMPLETE")
 
 
-def test_dag_meets_another_export(scene: Scene, worker: Worker) -> None:
+def test_dag_meets_another_export(scenario: Scenario, worker: Worker) -> None:
     """The DAG starts in mid-export: it waits for the export at work, and starts its own when it is cleared later."""
-    with scene.faults.held("glue", "StartJobRun") as held:
-        _, winner = start(scene, worker, f"{RUN_ID}, first")
+    with scenario.faults.held("glue", "StartJobRun") as held:
+        _, winner = start(scenario, worker, f"{RUN_ID}, first")
         held.wait()
-        _, arn = start(scene, worker, f"{RUN_ID}, second")
-        control.wait_until_ended(scene, arn)
+        _, arn = start(scenario, worker, f"{RUN_ID}, second")
+        control.wait_until_ended(scenario, arn)
         assert worker.run("wait_for_export", arn) == (0, {"is_done": False, "xcom_value": None})
-    scene.follow(winner)
-    control.must_yield(scene, winner, arn)
-    scene.must_complete()
+    scenario.follow(winner)
+    control.must_yield(scenario, winner, arn)
+    scenario.must_complete()
 
     _, answer = worker.run("wait_for_export", arn)
-    assert answer["xcom_value"]["summary_uri"] == json.loads(scene.describe()["output"])["summary_uri"]
-    _, third = start(scene, worker, f"{RUN_ID}, second")
+    assert answer["xcom_value"]["summary_uri"] == json.loads(scenario.describe()["output"])["summary_uri"]
+    _, third = start(scenario, worker, f"{RUN_ID}, second")
     assert third not in (arn, winner)
-    assert control.wait_until_ended(scene, third) == "SUCCEEDED"
+    assert control.wait_until_ended(scenario, third) == "SUCCEEDED"

@@ -7,8 +7,8 @@ https://docs.aws.amazon.com/mwaa/latest/API/API_GetEnvironment.html
 
 import pytest
 
-from local.faults import control
-from local.faults.scene import Scene
+from local.fault_matrix import control
+from local.fault_matrix.scenario import Scenario
 from local.pipeline import ENVIRONMENT
 
 ALWAYS = None
@@ -24,55 +24,55 @@ CALLS = {
 
 
 @pytest.mark.parametrize("what", CALLS)
-def test_throttled_for_a_while(scene: Scene, what: str) -> None:
+def test_throttled_for_a_while(scenario: Scenario, what: str) -> None:
     """What Prepare Connection reads is throttled for longer than the SDK tries."""
     service, operation, code, status, _ = CALLS[what]
-    throttled = scene.faults.refuse(service, operation, code, status, times=LONGER_THAN_THE_SDK)
+    throttled = scenario.faults.refuse(service, operation, code, status, times=LONGER_THAN_THE_SDK)
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_complete()
+    scenario.must_complete()
     assert throttled.hits == LONGER_THAN_THE_SDK
 
 
 @pytest.mark.parametrize("what", CALLS)
-def test_always_throttled(scene: Scene, what: str) -> None:
+def test_always_throttled(scenario: Scenario, what: str) -> None:
     """What Prepare Connection reads is throttled for good."""
     service, operation, code, status, said = CALLS[what]
-    scene.faults.refuse(service, operation, code, status, times=ALWAYS)
+    scenario.faults.refuse(service, operation, code, status, times=ALWAYS)
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_fail("Prepare Connection", said, code, "It may pass")
-    assert control.runs_of(scene) == []
+    scenario.must_fail("Prepare Connection", said, code, "It may pass")
+    assert control.runs_of(scenario) == []
 
 
 @pytest.mark.parametrize(
     ("code", "message"), [("AccessDeniedException", KMS_DENIED), ("DecryptionFailure", "Secrets Manager can't decrypt")]
 )
-def test_secret_cannot_be_decrypted(scene: Scene, code: str, message: str) -> None:
+def test_secret_cannot_be_decrypted(scenario: Scenario, code: str, message: str) -> None:
     """The key of the secret may not be used, or does not decrypt it."""
-    scene.faults.refuse("secretsmanager", "GetSecretValue", code, 400, message, times=ALWAYS)
+    scenario.faults.refuse("secretsmanager", "GetSecretValue", code, 400, message, times=ALWAYS)
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_fail("Prepare Connection", "Could not read secret", message, "use its KMS key")
+    scenario.must_fail("Prepare Connection", "Could not read secret", message, "use its KMS key")
 
 
-def test_secret_without_a_current_version(scene: Scene) -> None:
+def test_secret_without_a_current_version(scenario: Scenario) -> None:
     """The secret has no version with the label AWSCURRENT any more; a new value makes one."""
-    secrets, secret = scene.client("secretsmanager"), scene.pipeline.outputs["SecretArn"]
+    secrets, secret = scenario.client("secretsmanager"), scenario.pipeline.outputs["SecretArn"]
     versions = secrets.describe_secret(SecretId=secret)["VersionIdsToStages"]
     [current] = [version for version, stages in versions.items() if "AWSCURRENT" in stages]
     secrets.update_secret_version_stage(SecretId=secret, VersionStage="AWSPENDING", MoveToVersionId=current)
     secrets.update_secret_version_stage(SecretId=secret, VersionStage="AWSCURRENT", RemoveFromVersionId=current)
-    scene.start(include_tables=SMALL)
-    scene.must_fail("Prepare Connection", "the secret has no value yet", "trigger the DAG")
-    scene.publish()
+    scenario.start(include_tables=SMALL)
+    scenario.must_fail("Prepare Connection", "the secret has no value yet", "trigger the DAG")
+    scenario.publish()
 
-    control.redrive(scene)
+    control.redrive(scenario)
 
-    control.must_be_noticed(scene, 0)
+    control.must_be_noticed(scenario, 0)
 
 
 @pytest.mark.parametrize(
@@ -83,50 +83,50 @@ def test_secret_without_a_current_version(scene: Scene) -> None:
     ],
     ids=["throttled", "key denied"],
 )
-def test_secret_refused_to_the_run(scene: Scene, code: str, message: str, tells: str) -> None:
+def test_secret_refused_to_the_run(scenario: Scenario, code: str, message: str, tells: str) -> None:
     """Secrets Manager refuses the secret to every run, after it was read by Prepare Connection; a redrive exports."""
-    with scene.faults.held("glue", "StartJobRun") as held:
-        scene.start(include_tables=SMALL)
+    with scenario.faults.held("glue", "StartJobRun") as held:
+        scenario.start(include_tables=SMALL)
         held.wait()
-        refused = scene.faults.refuse("secretsmanager", "GetSecretValue", code, 400, message, times=ALWAYS)
-    scene.must_fail("definitions", "cannot read the secret", tells)
+        refused = scenario.faults.refuse("secretsmanager", "GetSecretValue", code, 400, message, times=ALWAYS)
+    scenario.must_fail("definitions", "cannot read the secret", tells)
     refused.remove()
 
-    control.redrive(scene)
+    control.redrive(scenario)
 
-    control.must_be_noticed(scene)
+    control.must_be_noticed(scenario)
 
 
 @pytest.mark.parametrize(
     ("operation", "code"),
     [("DescribeSubnets", "InvalidSubnetID.NotFound"), ("DescribeSecurityGroups", "InvalidGroup.NotFound")],
 )
-def test_network_deleted(scene: Scene, operation: str, code: str) -> None:
+def test_network_deleted(scenario: Scenario, operation: str, code: str) -> None:
     """A subnet or security group of the environment is deleted."""
-    scene.faults.refuse("ec2", operation, code, 400, "The ID 'of-the-environment' does not exist", times=ALWAYS)
+    scenario.faults.refuse("ec2", operation, code, 400, "The ID 'of-the-environment' does not exist", times=ALWAYS)
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_fail("Prepare Connection", code, "of-the-environment")
+    scenario.must_fail("Prepare Connection", code, "of-the-environment")
 
 
-def test_environment_may_not_be_read(scene: Scene) -> None:
+def test_environment_may_not_be_read(scenario: Scenario) -> None:
     """GetEnvironment is refused to Prepare Connection."""
-    scene.faults.refuse("airflow", "GetEnvironment", "AccessDeniedException", 403, times=ALWAYS)
+    scenario.faults.refuse("airflow", "GetEnvironment", "AccessDeniedException", 403, times=ALWAYS)
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_fail("Prepare Connection", "AccessDeniedException", "airflow:GetEnvironment")
+    scenario.must_fail("Prepare Connection", "AccessDeniedException", "airflow:GetEnvironment")
 
 
-def test_holder_of_the_lock_cannot_be_asked(scene: Scene) -> None:
+def test_holder_of_the_lock_cannot_be_asked(scenario: Scenario) -> None:
     """DescribeExecution is throttled for good, so that nobody knows whether the lock is held: nothing is exported."""
-    throttled = scene.faults.refuse("states", "DescribeExecution", "ThrottlingException", times=ALWAYS)
-    scene.start(include_tables=SMALL)
-    scene.must_fail("Plan Export", "look at execution", "ThrottlingException", "COULD NOT BE DONE")
-    assert control.runs_of(scene) == []
+    throttled = scenario.faults.refuse("states", "DescribeExecution", "ThrottlingException", times=ALWAYS)
+    scenario.start(include_tables=SMALL)
+    scenario.must_fail("Plan Export", "look at execution", "ThrottlingException", "COULD NOT BE DONE")
+    assert control.runs_of(scenario) == []
     throttled.remove()
 
-    control.redrive(scene)
+    control.redrive(scenario)
 
-    control.must_be_noticed(scene, 0)
+    control.must_be_noticed(scenario, 0)

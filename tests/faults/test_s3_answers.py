@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from local.faults import control
-from local.faults.scene import Scene
+from local.fault_matrix import control
+from local.fault_matrix.scenario import Scenario
 
 ALWAYS = None
 SMALL = ["variable"]
@@ -20,203 +20,207 @@ LOCK = "/_runs/_current.json"
 BEFORE_THE_AGGREGATION = ("lambda", "Invoke", "AggregateResults")
 
 
-def test_error_inside_a_200(scene: Scene) -> None:
+def test_error_inside_a_200(scenario: Scenario) -> None:
     """CompleteMultipartUpload answers 200 with an InternalError inside."""
-    failed = scene.faults.refuse("s3", "CompleteMultipartUpload", "InternalError", 200, resource="/log_")
+    failed = scenario.faults.refuse("s3", "CompleteMultipartUpload", "InternalError", 200, resource="/log_")
 
-    scene.start()
+    scenario.start()
 
-    scene.must_complete()
+    scenario.must_complete()
     assert failed.hits == 1
 
 
-def test_always_an_error_inside_a_200(scene: Scene) -> None:
+def test_always_an_error_inside_a_200(scenario: Scenario) -> None:
     """CompleteMultipartUpload always answers 200 with an InternalError inside."""
-    scene.faults.refuse("s3", "CompleteMultipartUpload", "InternalError", 200, resource="/log_", times=ALWAYS)
+    scenario.faults.refuse("s3", "CompleteMultipartUpload", "InternalError", 200, resource="/log_", times=ALWAYS)
 
-    scene.start()
+    scenario.start()
 
-    scene.must_fail("cannot complete the upload of s3://", "/log_", "InternalError")
+    scenario.must_fail("cannot complete the upload of s3://", "/log_", "InternalError")
 
 
-def test_part_that_hangs(scene: Scene) -> None:
+def test_part_that_hangs(scenario: Scenario) -> None:
     """S3 does not answer an UploadPart: the client gives up waiting and sends it again."""
-    with scene.faults.held("s3", "UploadPart", "/log_", times=1) as held:
-        scene.start()
+    with scenario.faults.held("s3", "UploadPart", "/log_", times=1) as held:
+        scenario.start()
         held.wait()
-        control.wait_until_ended(scene)
+        control.wait_until_ended(scenario)
 
-    scene.must_complete()
+    scenario.must_complete()
 
 
-def test_look_that_hangs(scene: Scene) -> None:
+def test_look_that_hangs(scenario: Scenario) -> None:
     """S3 does not answer when the aggregation looks at an object: it looks again."""
-    with scene.faults.held(*BEFORE_THE_AGGREGATION) as aggregation:
-        scene.start(include_tables=SMALL)
+    with scenario.faults.held(*BEFORE_THE_AGGREGATION) as aggregation:
+        scenario.start(include_tables=SMALL)
         aggregation.wait()
-        hangs = scene.undo.enter_context(scene.faults.held("s3", "HeadObject", "/variable_", times=1))
+        hangs = scenario.undo.enter_context(scenario.faults.held("s3", "HeadObject", "/variable_", times=1))
 
-    scene.must_complete()
+    scenario.must_complete()
     assert hangs.hits == 1
 
 
-def test_table_may_not_be_looked_at(scene: Scene) -> None:
+def test_table_may_not_be_looked_at(scenario: Scenario) -> None:
     """S3 refuses to show an object to the aggregation; a redrive repeats only that."""
-    refused = scene.faults.refuse("s3", "HeadObject", "AccessDenied", 403, resource="/variable_", times=ALWAYS)
-    scene.start(include_tables=SMALL)
-    scene.must_fail("Aggregate Results", "Could not look at s3://", "/variable_", "403", "nobody has verified")
+    refused = scenario.faults.refuse("s3", "HeadObject", "AccessDenied", 403, resource="/variable_", times=ALWAYS)
+    scenario.start(include_tables=SMALL)
+    scenario.must_fail("Aggregate Results", "Could not look at s3://", "/variable_", "403", "nobody has verified")
     refused.remove()
 
-    control.redrive(scene)
+    control.redrive(scenario)
 
-    control.must_be_noticed(scene, 0)
-    assert control.runs_of(scene) == ["definitions"]
+    control.must_be_noticed(scenario, 0)
+    assert control.runs_of(scenario) == ["definitions"]
 
 
-def test_s3_is_unavailable_for_the_aggregation(scene: Scene) -> None:
+def test_s3_is_unavailable_for_the_aggregation(scenario: Scenario) -> None:
     """S3 answers 503 whenever the aggregation looks at an object, for longer than the SDK tries."""
-    unavailable = scene.faults.refuse("s3", "HeadObject", "ServiceUnavailable", 503, resource="/variable_", times=4)
+    unavailable = scenario.faults.refuse("s3", "HeadObject", "ServiceUnavailable", 503, resource="/variable_", times=4)
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_complete()
+    scenario.must_complete()
     assert unavailable.hits == 4
 
 
-def test_manifest_refused(scene: Scene) -> None:
+def test_manifest_refused(scenario: Scenario) -> None:
     """S3 refuses the manifest once: the tables are there, and the retry keeps them."""
-    refused = scene.faults.refuse("s3", "PutObject", "AccessDenied", 403, resource=MANIFEST)
+    refused = scenario.faults.refuse("s3", "PutObject", "AccessDenied", 403, resource=MANIFEST)
 
-    scene.start()
+    scenario.start()
 
-    scene.must_recover("logs", "cannot write s3://", "logs.json", "AccessDenied")
+    scenario.must_recover("logs", "cannot write s3://", "logs.json", "AccessDenied")
     assert refused.hits == 1
 
 
-def test_summary_refused(scene: Scene) -> None:
+def test_summary_refused(scenario: Scenario) -> None:
     """S3 refuses the summary; a redrive repeats only the aggregation."""
-    refused = scene.faults.refuse("s3", "PutObject", "AccessDenied", 403, resource="/export_summary_", times=ALWAYS)
-    scene.start(include_tables=SMALL)
-    scene.must_fail("Aggregate Results", "Could not write s3://", "export_summary_", "AccessDenied")
+    refused = scenario.faults.refuse("s3", "PutObject", "AccessDenied", 403, resource="/export_summary_", times=ALWAYS)
+    scenario.start(include_tables=SMALL)
+    scenario.must_fail("Aggregate Results", "Could not write s3://", "export_summary_", "AccessDenied")
     refused.remove()
 
-    control.redrive(scene)
+    control.redrive(scenario)
 
-    control.must_be_noticed(scene, 0)
+    control.must_be_noticed(scenario, 0)
 
 
-def test_answers_to_all_writes_of_the_functions_lost(scene: Scene) -> None:
+def test_answers_to_all_writes_of_the_functions_lost(scenario: Scenario) -> None:
     """The lock, the summary and latest.json are written, but the answers are lost: what was written counts."""
     lost = [
-        scene.faults.refuse("s3", "PutObject", "InternalError", 500, resource=key, after=True)
+        scenario.faults.refuse("s3", "PutObject", "InternalError", 500, resource=key, after=True)
         for key in (LOCK, "/export_summary_", "/latest.json")
     ]
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_complete()
+    scenario.must_complete()
     assert [each.hits for each in lost] == [1, 1, 1]
 
 
-def test_latest_always_changed_by_others(scene: Scene) -> None:
+def test_latest_always_changed_by_others(scenario: Scenario) -> None:
     """latest.json is changed by others whenever it is to be moved (412): the export is COMPLETE, a redrive moves it."""
-    changed = scene.faults.refuse("s3", "PutObject", "PreconditionFailed", 412, resource="/latest.json", times=ALWAYS)
-    scene.start(include_tables=SMALL)
-    control.must_fail_after_export(scene, "Aggregate Results", "latest.json", "was changed 5 times by others")
+    changed = scenario.faults.refuse(
+        "s3", "PutObject", "PreconditionFailed", 412, resource="/latest.json", times=ALWAYS
+    )
+    scenario.start(include_tables=SMALL)
+    control.must_fail_after_export(scenario, "Aggregate Results", "latest.json", "was changed 5 times by others")
     changed.remove()
 
-    control.redrive(scene)
+    control.redrive(scenario)
 
-    control.must_be_noticed(scene, 0)
+    control.must_be_noticed(scenario, 0)
 
 
-def test_lock_always_changed_by_others(scene: Scene) -> None:
+def test_lock_always_changed_by_others(scenario: Scenario) -> None:
     """The lock is changed by others whenever it is to be taken (409 and 412)."""
-    scene.faults.refuse("s3", "PutObject", "ConditionalRequestConflict", 409, resource=LOCK, times=2)
-    scene.faults.refuse("s3", "PutObject", "PreconditionFailed", 412, resource=LOCK, times=ALWAYS)
+    scenario.faults.refuse("s3", "PutObject", "ConditionalRequestConflict", 409, resource=LOCK, times=2)
+    scenario.faults.refuse("s3", "PutObject", "PreconditionFailed", 412, resource=LOCK, times=ALWAYS)
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_fail("Plan Export", "_current.json", "was changed 5 times by others")
-    assert control.runs_of(scene) == []
+    scenario.must_fail("Plan Export", "_current.json", "was changed 5 times by others")
+    assert control.runs_of(scenario) == []
 
 
-def test_lock_damaged(scene: Scene) -> None:
+def test_lock_damaged(scenario: Scenario) -> None:
     """The lock is not what this project writes: it holds nothing, and is replaced."""
-    s3, bucket = scene.client("s3"), scene.pipeline.bucket
-    key = next(key for key in keys(scene) if key.endswith(LOCK))
+    s3, bucket = scenario.client("s3"), scenario.pipeline.bucket
+    key = next(key for key in keys(scenario) if key.endswith(LOCK))
     s3.put_object(Bucket=bucket, Key=key, Body=b'{"execution_arn": ["not", ')
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_complete()
-    assert json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])["execution_arn"] == control.arn(scene)
+    scenario.must_complete()
+    assert json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])["execution_arn"] == control.arn(scenario)
 
 
-def test_lock_archived(scene: Scene) -> None:
+def test_lock_archived(scenario: Scenario) -> None:
     """A lifecycle rule has archived the lock, which may still be held: it is to be restored."""
-    scene.faults.refuse("s3", "GetObject", "InvalidObjectState", 403, resource=LOCK, times=ALWAYS)
+    scenario.faults.refuse("s3", "GetObject", "InvalidObjectState", 403, resource=LOCK, times=ALWAYS)
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_fail("Plan Export", "_current.json", "InvalidObjectState", "restore it first")
+    scenario.must_fail("Plan Export", "_current.json", "InvalidObjectState", "restore it first")
 
 
-def test_everything_of_earlier_exports_archived(scene: Scene) -> None:
+def test_everything_of_earlier_exports_archived(scenario: Scenario) -> None:
     """latest.json and every summary of earlier exports are archived: the export does not need them."""
-    archived = scene.faults.refuse(
+    archived = scenario.faults.refuse(
         "s3", "GetObject", "InvalidObjectState", 403, resource="/(latest|export_summary_)", times=ALWAYS
     )
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_complete()
+    scenario.must_complete()
     assert archived.hits > 0
 
 
-def test_unfinished_uploads_may_not_be_listed(scene: Scene) -> None:
+def test_unfinished_uploads_may_not_be_listed(scenario: Scenario) -> None:
     """ListMultipartUploads is refused, to the run and to what tidies up."""
-    scene.faults.refuse("s3", "ListMultipartUploads", "AccessDenied", 403, times=ALWAYS)
+    scenario.faults.refuse("s3", "ListMultipartUploads", "AccessDenied", 403, times=ALWAYS)
 
-    scene.start(include_tables=SMALL)
+    scenario.start(include_tables=SMALL)
 
-    scene.must_fail("cannot list the uploads below s3://", "AccessDenied", "COULD NOT BE DONE")
-
-
-def delete(scene: Scene, key: str) -> None:
-    scene.client("s3").delete_object(Bucket=scene.pipeline.bucket, Key=key)
+    scenario.must_fail("cannot list the uploads below s3://", "AccessDenied", "COULD NOT BE DONE")
 
 
-def overwrite(scene: Scene, key: str) -> None:
-    s3, bucket = scene.client("s3"), scene.pipeline.bucket
+def delete(scenario: Scenario, key: str) -> None:
+    scenario.client("s3").delete_object(Bucket=scenario.pipeline.bucket, Key=key)
+
+
+def overwrite(scenario: Scenario, key: str) -> None:
+    s3, bucket = scenario.client("s3"), scenario.pipeline.bucket
     body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     s3.put_object(Bucket=bucket, Key=key, Body=body[:-1] + bytes([body[-1] ^ 1]), ChecksumAlgorithm="SHA256")
 
 
 @pytest.mark.parametrize(("change", "said"), [(delete, "does not exist"), (overwrite, "has SHA-256")])
-def test_table_changed_before_the_aggregation(scene: Scene, change: Callable[[Scene, str], None], said: str) -> None:
+def test_table_changed_before_the_aggregation(
+    scenario: Scenario, change: Callable[[Scenario, str], None], said: str
+) -> None:
     """Somebody deletes or overwrites a table's object between the run and the aggregation."""
-    with scene.faults.held(*BEFORE_THE_AGGREGATION) as aggregation:
-        scene.start(include_tables=SMALL)
+    with scenario.faults.held(*BEFORE_THE_AGGREGATION) as aggregation:
+        scenario.start(include_tables=SMALL)
         aggregation.wait()
-        [key] = control.keys(scene)
-        change(scene, key)
+        [key] = control.keys(scenario)
+        change(scenario, key)
 
-    scene.must_recover("definitions", "/variable_", said)
+    scenario.must_recover("definitions", "/variable_", said)
 
 
-def test_manifest_of_another_run(scene: Scene) -> None:
+def test_manifest_of_another_run(scenario: Scenario) -> None:
     """The manifest that the aggregation finds is of another run of the same group."""
-    s3, bucket = scene.client("s3"), scene.pipeline.bucket
-    before = set(keys(scene))
-    with scene.faults.held(*BEFORE_THE_AGGREGATION) as aggregation:
-        scene.start(include_tables=SMALL)
+    s3, bucket = scenario.client("s3"), scenario.pipeline.bucket
+    before = set(keys(scenario))
+    with scenario.faults.held(*BEFORE_THE_AGGREGATION) as aggregation:
+        scenario.start(include_tables=SMALL)
         aggregation.wait()
-        [key] = [key for key in set(keys(scene)) - before if key.endswith("/definitions.json")]
+        [key] = [key for key in set(keys(scenario)) - before if key.endswith("/definitions.json")]
         manifest: dict[str, Any] = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
         s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(manifest | {"job_run_id": "jr_" + 8 * "0"}).encode())
 
-    scene.must_recover("definitions", "its manifest has job_run_id", "jr_00000000")
+    scenario.must_recover("definitions", "its manifest has job_run_id", "jr_00000000")
 
 
 @pytest.mark.parametrize(
@@ -228,24 +232,24 @@ def test_manifest_of_another_run(scene: Scene) -> None:
     ],
     ids=["key disabled", "key disabled in the run", "bucket deleted"],
 )
-def test_nothing_can_be_written(scene: Scene, code: str, operation: str, status: int, state: str) -> None:
+def test_nothing_can_be_written(scenario: Scenario, code: str, operation: str, status: int, state: str) -> None:
     """The KMS key is disabled or the bucket is deleted: every write is refused."""
-    scene.faults.refuse("s3", operation, code, status, times=ALWAYS)
+    scenario.faults.refuse("s3", operation, code, status, times=ALWAYS)
 
-    scene.start()
+    scenario.start()
 
-    scene.must_fail(state, code)
+    scenario.must_fail(state, code)
 
 
-def test_session_expires_in_mid_upload(scene: Scene) -> None:
+def test_session_expires_in_mid_upload(scenario: Scenario) -> None:
     """The credentials of the run's session expire in mid-upload (ExpiredToken)."""
-    scene.faults.refuse("s3", "UploadPart", "ExpiredToken", 400, resource="/log_")
+    scenario.faults.refuse("s3", "UploadPart", "ExpiredToken", 400, resource="/log_")
 
-    scene.start()
+    scenario.start()
 
-    scene.must_recover("cannot upload part 1 of s3://", "/log_", "ExpiredToken")
+    scenario.must_recover("cannot upload part 1 of s3://", "/log_", "ExpiredToken")
 
 
-def keys(scene: Scene) -> list[str]:
-    pages = scene.client("s3").get_paginator("list_objects_v2").paginate(Bucket=scene.pipeline.bucket)
+def keys(scenario: Scenario) -> list[str]:
+    pages = scenario.client("s3").get_paginator("list_objects_v2").paginate(Bucket=scenario.pipeline.bucket)
     return [item["Key"] for page in pages for item in page.get("Contents", [])]

@@ -8,8 +8,8 @@ import pytest
 from local import canary
 from local.aws.authorization import record
 from local.console import Progress
-from local.faults import stage
-from local.faults.stage import Stage
+from local.fault_matrix import faulted_stack
+from local.fault_matrix.faulted_stack import FaultedStack
 from local.paths import stack_paths
 from local.pipeline import STACK
 from tests.iam import paths, policies
@@ -36,7 +36,7 @@ class Rehearsal:
 @pytest.fixture(scope="session")
 def rehearsal() -> Iterator[Rehearsal]:
     """The rehearsal, which ends with the deletion of the stack."""
-    with stage.running(stack_paths("iam"), Progress()) as running:
+    with faulted_stack.running(stack_paths("iam"), Progress()) as running:
         home = running.pipeline.aws.settings.home
         check_names(policies.read_all(running.pipeline.client, STACK))
         with canary.watched(running.pipeline):
@@ -56,7 +56,7 @@ def _is_ours(evaluation: Evaluation, deployed: Policies) -> bool:
     return request.role is not None or policies.of_resource(deployed, request.policy_of or "") is not None
 
 
-def _delete_stack(running: Stage) -> None:
+def _delete_stack(running: FaultedStack) -> None:
     cloudformation = running.pipeline.client("cloudformation")
     cloudformation.delete_stack(StackName=STACK)
     waiter = cloudformation.get_waiter("stack_delete_complete")

@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from local.faults.scene import Scene
-from local.faults.stage import Stage
+from local.fault_matrix.faulted_stack import FaultedStack
+from local.fault_matrix.scenario import Scenario
 from tests.iam import mutations, paths, policies
 from tests.iam.mutations import Mutation
 from tests.iam.policies import Policies
@@ -21,9 +21,9 @@ class Outcome:
     seen: str
 
 
-def try_all(stage: Stage, deployed: Policies) -> dict[str, Outcome]:
+def try_all(stack: FaultedStack, deployed: Policies) -> dict[str, Outcome]:
     """Try them one after the other; each policy is put back."""
-    return {name: _try(stage, deployed, name) for name in PATHS}
+    return {name: _try(stack, deployed, name) for name in PATHS}
 
 
 def check_names(deployed: Policies) -> None:
@@ -32,63 +32,63 @@ def check_names(deployed: Policies) -> None:
         mutations.find(deployed, name)
 
 
-def _try(stage: Stage, deployed: Policies, name: str) -> Outcome:
+def _try(stack: FaultedStack, deployed: Policies, name: str) -> Outcome:
     mutation = mutations.find(deployed, name)
-    with Scene(stage) as scene, _changed(scene, mutation, deployed):
-        return PATHS[name](scene)
+    with Scenario(stack) as scenario, _changed(scenario, mutation, deployed):
+        return PATHS[name](scenario)
 
 
 @contextlib.contextmanager
-def _changed(scene: Scene, mutation: Mutation, deployed: Policies) -> Iterator[None]:
-    policies.write(scene.client, mutation.place, mutation.document)
+def _changed(scenario: Scenario, mutation: Mutation, deployed: Policies) -> Iterator[None]:
+    policies.write(scenario.client, mutation.place, mutation.document)
     try:
         yield
     finally:
-        policies.write(scene.client, mutation.place, deployed[mutation.place])
+        policies.write(scenario.client, mutation.place, deployed[mutation.place])
 
 
-def _export_fails(scene: Scene) -> Outcome:
-    scene.start(include_tables=paths.SMALL)
-    paths.ended(scene)
-    execution = scene.describe()
+def _export_fails(scenario: Scenario) -> Outcome:
+    scenario.start(include_tables=paths.SMALL)
+    paths.ended(scenario)
+    execution = scenario.describe()
     return Outcome(execution["status"] == "FAILED", str(execution.get("cause")))
 
 
-def _drifted_export_fails(scene: Scene) -> Outcome:
-    paths.drift_connection(scene)
-    return _export_fails(scene)
+def _drifted_export_fails(scenario: Scenario) -> Outcome:
+    paths.drift_connection(scenario)
+    return _export_fails(scenario)
 
 
-def _schedule_is_undelivered(scene: Scene) -> Outcome:
-    before = paths.executions(scene)
-    paths.fire_schedule(scene)
-    scene.wait_for(lambda: paths.dead_letters(scene, '"schedule"'), "No dead letter of the schedule")
-    return Outcome(paths.executions(scene) == before, "a dead letter")
+def _schedule_is_undelivered(scenario: Scenario) -> Outcome:
+    before = paths.executions(scenario)
+    paths.fire_schedule(scenario)
+    scenario.wait_for(lambda: paths.dead_letters(scenario, '"schedule"'), "No dead letter of the schedule")
+    return Outcome(paths.executions(scenario) == before, "a dead letter")
 
 
-def _nobody_hears_of_the_alarm(scene: Scene) -> Outcome:
-    names = paths.raise_alarms(scene)
+def _nobody_hears_of_the_alarm(scenario: Scenario) -> Outcome:
+    names = paths.raise_alarms(scenario)
     with contextlib.suppress(Exception):
-        scene.wait_for(lambda: paths.alerts(scene, names[0]), "silence", QUIET_SECONDS)
-    heard = paths.alerts(scene, '"NewStateValue"')
+        scenario.wait_for(lambda: paths.alerts(scenario, names[0]), "silence", QUIET_SECONDS)
+    heard = paths.alerts(scenario, '"NewStateValue"')
     return Outcome(not heard, f"{len(heard)} notices of an alarm")
 
 
-def _plain_http_is_answered(scene: Scene) -> Outcome:
-    answers = paths.over_plain_http(scene)
+def _plain_http_is_answered(scenario: Scenario) -> Outcome:
+    answers = paths.over_plain_http(scenario)
     return Outcome(answers["s3"] == "OK" and answers["sns"] != "OK" and answers["sqs"] != "OK", str(answers))
 
 
-def _function_logs_nothing(scene: Scene) -> Outcome:
-    logs = scene.client("logs")
-    group = paths.resource(scene, "PlanExportLogs")
+def _function_logs_nothing(scenario: Scenario) -> Outcome:
+    logs = scenario.client("logs")
+    group = paths.resource(scenario, "PlanExportLogs")
     before = len(logs.describe_log_streams(logGroupName=group)["logStreams"])
-    paths.fail(scene)  # Plan Export refuses its input, and says so in its log
+    paths.fail(scenario)  # Plan Export refuses its input, and says so in its log
     after = len(logs.describe_log_streams(logGroupName=group)["logStreams"])
     return Outcome(before == after > 0, f"{before} log streams before, {after} after")
 
 
-PATHS: dict[str, Callable[[Scene], Outcome]] = {
+PATHS: dict[str, Callable[[Scenario], Outcome]] = {
     "PlanExportRole/ReadExports": _export_fails,
     "StateMachineRole/trust": _export_fails,
     "PlanExportRole/WriteLogs/logs:PutLogEvents": _function_logs_nothing,

@@ -18,7 +18,8 @@ LAMBDAS = REPOSITORY / "lambdas"
 
 def deploy_function(account: Account, name: str, role: str, variables: dict[str, str]) -> str:
     """Create the function of a folder below `lambdas/`. Returns its ARN."""
-    folders = [LAMBDAS / name, LAMBDAS / "shared" / "export_contracts", *(Path(m.__file__ or "").parent for m in LAYER)]
+    shared = [LAMBDAS / "shared" / package for package in ("export_contracts", "export_runtime")]
+    folders = [LAMBDAS / name, *shared, *(Path(module.__file__ or "").parent for module in LAYER)]
     made = account.client("lambda").create_function(
         FunctionName=f"{name}-{role.rsplit('-', 1)[1]}",
         Runtime="python3.13",

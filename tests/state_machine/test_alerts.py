@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.aws.faults.client import Faults
+from local.aws.injection.client import Faults
 from tests.emulated_account import EVERYTHING, Account
 from tests.state_machine.conftest import GLUE_PERMISSIONS, PERMISSIONS, Stage, create_machine, default_answers
 from tests.state_machine.packages import deploy_function

@@ -7,8 +7,8 @@ from importlib.resources import files
 from typing import Any
 
 from export_contracts.coverage import PARTIAL
-from export_contracts.figures import duration, short_count, size
 from export_contracts.layout import started_at
+from export_runtime.figures import duration, short_count, size
 
 from aggregate_results.report.facts import TRIGGERS, facts, moment
 from aggregate_results.report.history import PastExport

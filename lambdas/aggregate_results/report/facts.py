@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from export_contracts.console import console, execution_url
 from export_contracts.coverage import Coverage
 from export_contracts.layout import started_at
+from export_runtime.console import console, execution_url
 
 from aggregate_results.report.markup import Html, element, foreign, join, link
 

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from export_contracts.coverage import Coverage
-from export_contracts.errors import ExportError
 from export_contracts.layout import started_at, summary_prefix
-from export_contracts.store import ObjectStore
+from export_runtime.errors import ExportError
+from export_runtime.store import ObjectStore
 
 LENGTH = 30
 # 60 lists and 29 reads at most: less than a tenth of a US cent, and half a second of waiting.

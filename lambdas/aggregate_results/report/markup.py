@@ -2,7 +2,7 @@
 
 from html import escape
 
-from export_contracts.text import one_line
+from export_runtime.text import one_line
 
 _VOID = ("meta", "link", "br", "wbr")
 

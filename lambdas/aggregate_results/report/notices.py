@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from export_contracts.coverage import PARTIAL, Coverage
-from export_contracts.figures import short_count
+from export_runtime.figures import short_count
 
 from aggregate_results.report.markup import Html, element, foreign, join, link
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from export_contracts.layout import report_key
 from export_contracts.plan import Export
-from export_contracts.store import ObjectStore
+from export_runtime.store import ObjectStore
 
 from aggregate_results.report.document import render_report
 from aggregate_results.report.history import read_history

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from export_contracts.figures import duration, short_count, size
+from export_runtime.figures import duration, short_count, size
 
 from aggregate_results.report.markup import Html, element, foreign, join, name
 

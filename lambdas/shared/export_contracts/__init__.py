@@ -1,1 +1,1 @@
-"""What the functions share: contracts, S3 layout, errors, AWS calls and observability."""
+"""What an export is to all who write or read it: documents, S3 layout, and what covers what."""

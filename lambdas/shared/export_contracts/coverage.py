@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeGuard
 
-from export_contracts.text import one_line
+from export_runtime.text import one_line
 
 COMPLETE = "COMPLETE"
 FULL = "full"

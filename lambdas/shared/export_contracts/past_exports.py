@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from export_runtime.store import ObjectStore
+
 from export_contracts.layout import SUMMARY_NAME, day_prefix
-from export_contracts.store import ObjectStore
 
 SUMMARIES_READ = 30
 """how many a search reads at most: it runs in a function that has a minute"""

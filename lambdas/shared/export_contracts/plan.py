@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from export_runtime.errors import InvalidEventError
+from export_runtime.text import shown
+
 from export_contracts.coverage import PARTIAL, Coverage
-from export_contracts.errors import InvalidEventError
-from export_contracts.text import shown
 
 
 @dataclass(frozen=True)

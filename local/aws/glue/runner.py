@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 
 from local.aws.authorization.services import role_may
 from local.aws.credentials import RoleError, role_client, role_environment
-from local.aws.faults import rules
 from local.aws.glue import arguments, failure, job_run, logs, modules, network, process, spark
 from local.aws.glue.failure import LaunchError
+from local.aws.injection import rules
 from local.aws.settings import Settings
 
 PRINCIPAL = "glue.amazonaws.com"

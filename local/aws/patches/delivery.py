@@ -18,7 +18,7 @@ from ministack.services.cloudformation import provisioners
 from local.aws.authorization import documented
 from local.aws.authorization.services import fulfils, service_may
 from local.aws.credentials import RoleError, role_client
-from local.aws.faults import rules
+from local.aws.injection import rules
 from local.aws.patches.replace import attribute, replace, wrap, wrap_entry
 from local.aws.settings import Settings
 

@@ -13,7 +13,7 @@ import pytest
 from local.airflow import server, versions
 from local.airflow.environment import AirflowEnvironment
 from local.airflow.errors import ApiError
-from local.aws.faults.client import Faults
+from local.aws.injection.client import Faults
 from tests.integration.airflow.conftest import DAG_ID, EXPLODE, PASSWORD, STACK, Running
 from tests.waiting import wait_until
 

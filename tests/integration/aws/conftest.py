@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from local import paths
 from local.aws import runtimes
-from local.aws.faults.client import Faults
+from local.aws.injection.client import Faults
 from tests.emulated_account import Account, emulated_account
 
 

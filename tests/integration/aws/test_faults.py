@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.aws.faults.client import FaultError, Faults
+from local.aws.injection.client import FaultError, Faults
 from tests.emulated_account import Account
 from tests.integration.aws.conftest import code_of, once
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.aws.faults.client import Faults
+from local.aws.injection.client import Faults
 from tests.emulated_account import Account
 from tests.integration.aws.conftest import code_of, once
 from tests.waiting import wait_until

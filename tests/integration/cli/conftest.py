@@ -46,7 +46,7 @@ def start(account: Account) -> Start:
         env |= {name: account.aws.env[name] for name in names} | {"COLUMNS": "120", "PYTHONUNBUFFERED": "1"}
         env |= {"AWS_ENDPOINT_URL": endpoint} if endpoint else {}
         env |= {"PYTHONIOENCODING": encoding}
-        command = [sys.executable, "-m", "mwaa_metadata_export", *arguments]
+        command = [sys.executable, "-m", "export_cli", *arguments]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, cwd=ROOT, env=env, stdout=pipe, stderr=pipe, text=True, encoding=encoding)
 

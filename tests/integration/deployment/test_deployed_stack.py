@@ -35,7 +35,7 @@ def test_given_the_wheels_in_a_layer_then_the_job_installs_those_of_its_python(d
 
 
 def test_given_the_stack_then_doctor_finds_what_it_makes_as_it_should_be(deployed: Deployed) -> None:
-    command = [sys.executable, "-m", "mwaa_metadata_export", "doctor", "--json"]
+    command = [sys.executable, "-m", "export_cli", "doctor", "--json"]
     result = subprocess.run(command, env=deployed.aws.env, capture_output=True, text=True, check=False)
     found = {each["check"]: each for each in json.loads(result.stdout)["checks"]}
     for name in ("stack", "state machine", "Glue job", "bucket", "key", "schedule", "environment"):

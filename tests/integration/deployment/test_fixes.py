@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from export_cli import __main__ as cli
+from export_cli import drift
 from local import deployment
-from mwaa_metadata_export import __main__ as cli
-from mwaa_metadata_export import drift
 from tests.aws_command import run_aws
 from tests.integration.deployment.conftest import ENVIRONMENT, STACK, Deployed
 

@@ -32,8 +32,8 @@ from metadata_export.task import Failure, Result, Session, Task, run_task  # noq
 
 from local import paths, postgres  # noqa: E402
 from local.aws import runtimes, server  # noqa: E402
-from local.aws.faults.client import Faults  # noqa: E402
 from local.aws.glue import spark  # noqa: E402
+from local.aws.injection.client import Faults  # noqa: E402
 from local.aws.settings import REGION, Settings  # noqa: E402
 
 PASSWORD = "p@ss 'word' \\ with/everything?"

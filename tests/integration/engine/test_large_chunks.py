@@ -33,9 +33,9 @@ sys.path[:0] = [str(ROOT / "lambdas"), str(ROOT / "lambdas" / "shared")]
 
 from aggregate_results.manifest import ManifestTable  # noqa: E402
 from aggregate_results.verification import object_problems  # noqa: E402
-from export_contracts.store import ObjectFacts  # noqa: E402
+from export_runtime.store import ObjectFacts  # noqa: E402
 
-from mwaa_metadata_export.verification import verify_table  # noqa: E402
+from export_cli.verification import verify_table  # noqa: E402
 
 
 def noise(length: int) -> str:

@@ -19,7 +19,7 @@ import psutil
 from metadata_export.statements import Statement
 from metadata_export.task import Session, TableTask
 
-from local.aws.faults.client import Faults
+from local.aws.injection.client import Faults
 from local.aws.settings import REGION
 from tests.integration.engine.conftest import PREFIX, Database, Engine
 from tests.integration.engine.test_under_spark import INCOMPRESSIBLE, make_large_table

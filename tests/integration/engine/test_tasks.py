@@ -11,7 +11,7 @@ from metadata_export.source import Source
 from metadata_export.statements import Statement
 from metadata_export.task import Failure, Session, TableTask, run_task
 
-from local.aws.faults.client import Faults
+from local.aws.injection.client import Faults
 from local.aws.settings import REGION
 from tests.integration.engine.conftest import Database, Engine
 

@@ -23,7 +23,7 @@ from metadata_export.processes import ProcessRunner, process_runner
 from metadata_export.statements import Statement
 from metadata_export.task import Result, Session, TableTask
 
-from local.aws.faults.client import Faults
+from local.aws.injection.client import Faults
 from local.aws.settings import REGION
 from tests.integration.engine.conftest import ROOT, Database, Engine
 from tests.waiting import wait_until

@@ -16,7 +16,7 @@ from botocore import xform_name
 from botocore.model import OperationModel
 
 ROOT = Path(__file__).resolve().parents[3]
-CODE = ("lambdas", "glue", "dags", "mwaa_metadata_export")
+CODE = ("lambdas", "glue", "dags", "export_cli")
 SERVICES = ("ec2", "glue", "mwaa", "s3", "secretsmanager", "sns", "stepfunctions")
 OF_THE_COMMAND_LINE = ("cloudformation", "cloudwatch", "iam", "kms", "lambda", "logs", "scheduler", "sts")
 # What a client is called in this code.

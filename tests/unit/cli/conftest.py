@@ -16,8 +16,8 @@ import pytest  # noqa: E402
 from botocore.exceptions import ClientError  # noqa: E402
 from moto import mock_aws  # noqa: E402
 
-from mwaa_metadata_export import __main__ as cli  # noqa: E402
-from mwaa_metadata_export.aws import Aws  # noqa: E402
+from export_cli import __main__ as cli  # noqa: E402
+from export_cli.aws import Aws  # noqa: E402
 from tests.unit.cli import environment  # noqa: E402
 from tests.unit.cli.made import BUCKET, Made  # noqa: E402
 

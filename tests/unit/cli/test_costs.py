@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from mwaa_metadata_export.costing import Lifecycle, month_costs
-from mwaa_metadata_export.prices import read_prices
+from export_cli.costing import Lifecycle, month_costs
+from export_cli.prices import read_prices
 from tests.unit.cli.test_export import BEGAN, HISTORY
 
 GB = 1024**3
@@ -97,8 +97,8 @@ def test_given_no_finite_number_of_exports_then_it_is_refused(used, run, number)
 
 
 def test_given_older_runs_then_no_more_pages_are_read(used, fakes):
-    from mwaa_metadata_export.aws import Aws
-    from mwaa_metadata_export.usage import read_usage
+    from export_cli.aws import Aws
+    from export_cli.usage import read_usage
 
     def pages() -> Any:
         yield {"JobRuns": [run_of("old", "runs", 1, StartedOn=BEGAN - timedelta(days=9))]}

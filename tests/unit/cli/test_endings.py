@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from urllib3.exceptions import SSLError
 
-from mwaa_metadata_export import __main__ as cli
-from mwaa_metadata_export.exports import Exports
+from export_cli import __main__ as cli
+from export_cli.exports import Exports
 from tests.unit.cli.made import HOSTILE, TABLES
 
 ROOT = Path(__file__).parents[3]
@@ -75,7 +75,7 @@ def test_given_ctrl_c_in_the_middle_then_no_part_is_left(made, run, tmp_path, mo
         raise KeyboardInterrupt
 
     made.export()
-    monkeypatch.setattr("mwaa_metadata_export.commands.verify.verify_table", interrupt)
+    monkeypatch.setattr("export_cli.commands.verify.verify_table", interrupt)
     result = run("verify", "--download", str(tmp_path))
     assert (result.code, list(tmp_path.iterdir())) == (130, [])
 
@@ -112,14 +112,14 @@ def test_given_a_stream_that_breaks_then_aws_is_to_blame(made, run, monkeypatch)
         raise SSLError("bad record mac")
 
     made.export()
-    monkeypatch.setattr("mwaa_metadata_export.commands.verify.verify_table", break_off)
+    monkeypatch.setattr("export_cli.commands.verify.verify_table", break_off)
     result = run("verify")
     assert (result.code, "bad record mac" in result.err) == (3, True)
 
 
 def process(*arguments: str, **more: Any) -> "subprocess.CompletedProcess[bytes]":
     """Run a command in a process of its own."""
-    command = [sys.executable, "-m", "mwaa_metadata_export", *arguments]
+    command = [sys.executable, "-m", "export_cli", *arguments]
     return subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, check=False, timeout=120, **more)
 
 
@@ -131,7 +131,7 @@ def test_given_an_output_that_takes_nothing_more_then_it_is_one_line():
 
 
 def test_given_a_reader_that_has_gone_then_it_ends_in_silence():
-    command = [sys.executable, "-m", "mwaa_metadata_export", "verify", "--help"]
+    command = [sys.executable, "-m", "export_cli", "verify", "--help"]
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert running.stdout
     running.stdout.close()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from mwaa_metadata_export.commands import export as command
+from export_cli.commands import export as command
 from tests.unit.cli.made import ARN, HOSTILE, LAYOUT, MACHINE
 
 BEGAN = datetime(2026, 12, 11, 14, 30, 22, tzinfo=UTC)

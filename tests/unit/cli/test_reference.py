@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 import pytest
 
-from mwaa_metadata_export import errors
-from mwaa_metadata_export.__main__ import cli
+from export_cli import errors
+from export_cli.__main__ import cli
 
 TEXT = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
 SECTIONS = dict(re.findall(r"^### `([a-z]+)`\n(.*?)(?=^##|\Z)", TEXT, re.M | re.S))

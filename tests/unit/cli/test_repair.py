@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mwaa_metadata_export import drift
+from export_cli import drift
 from tests.unit.cli.environment import client
 from tests.unit.cli.made import BUCKET
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mwaa_metadata_export.verification import Digest, verify_table
+from export_cli.verification import Digest, verify_table
 from tests.unit.cli.made import BUCKET, HOSTILE, composite, csv_bytes, digest
 
 

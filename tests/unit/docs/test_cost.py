@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mwaa_metadata_export.costing import DAYS_IN_A_MONTH, Cost, Lifecycle, month_costs, run_costs
-from mwaa_metadata_export.prices import read_prices
-from mwaa_metadata_export.usage import MINIMUM_SECONDS, GlueRun, Usage
+from export_cli.costing import DAYS_IN_A_MONTH, Cost, Lifecycle, month_costs, run_costs
+from export_cli.prices import read_prices
+from export_cli.usage import MINIMUM_SECONDS, GlueRun, Usage
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "cost.md"
 ROW = re.compile(

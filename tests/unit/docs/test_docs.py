@@ -8,7 +8,7 @@ import click
 import pytest
 import yaml
 
-from mwaa_metadata_export.__main__ import cli as command_line
+from export_cli.__main__ import cli as command_line
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])

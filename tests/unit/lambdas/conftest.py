@@ -26,8 +26,8 @@ os.environ.update(
 
 import pytest  # noqa: E402
 from aws_lambda_powertools import Logger  # noqa: E402
-from export_contracts import clients  # noqa: E402
-from export_contracts.store import ObjectStore  # noqa: E402
+from export_runtime import clients  # noqa: E402
+from export_runtime.store import ObjectStore  # noqa: E402
 from moto import mock_aws  # noqa: E402
 
 BUCKET = "exports-bucket"

@@ -5,8 +5,8 @@ from aggregate_results.report.document import render_report
 from aggregate_results.row_falls import Comparison
 from aggregate_results.summary import build_summary
 from aggregate_results.verification import verify_groups
-from export_contracts.errors import ConfigurationError
 from export_contracts.plan import Export
+from export_runtime.errors import ConfigurationError
 from plan_export.settings import read_settings
 
 from tests.unit.lambdas.aggregate_results import exports

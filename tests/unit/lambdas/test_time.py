@@ -14,8 +14,8 @@ from aggregate_results import handler as aggregate_results
 from aggregate_results.report import publication
 from aggregate_results.verification import _CONCURRENT_LOOKS
 from botocore.client import BaseClient
-from export_contracts.aws import CLIENT_CONFIG
 from export_contracts.coverage import Coverage
+from export_runtime.aws import CLIENT_CONFIG
 from plan_export import handler as plan_export
 from plan_export.selection import table_groups
 from prepare_connection import handler as prepare_connection

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aggregate_results import handler as aggregate_results
 from aws_lambda_powertools import Metrics
-from export_contracts import clients
+from export_runtime import clients
 from report_failure import handler as report_failure
 from report_failure.glue_runs import GlueRuns
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from aggregate_results.event import Event, parse_event
 from export_contracts.layout import table_key
 from export_contracts.plan import Export, TableGroup
-from export_contracts.store import ObjectStore
+from export_runtime.store import ObjectStore
 
 from tests.unit.lambdas.conftest import BUCKET
 from tests.unit.lambdas.plan_export.cases import draft

@@ -2,7 +2,7 @@
 
 import pytest
 from aggregate_results.alert import write_alert
-from export_contracts.notice import MESSAGE_LIMIT
+from export_runtime.notice import MESSAGE_LIMIT
 
 from tests.unit.lambdas.plan_export.cases import ARN
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from aggregate_results import handler as entry
 from aggregate_results.errors import ExportIncompleteError
-from export_contracts.errors import InvalidEventError
+from export_runtime.errors import InvalidEventError
 
 from tests.unit.lambdas.aggregate_results.exports import (
     EXPORT,

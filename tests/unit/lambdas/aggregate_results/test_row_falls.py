@@ -8,9 +8,9 @@ import pytest
 from aggregate_results import handler as entry
 from aggregate_results.row_falls import SUMMARIES_READ, Comparison, RowFall, compare_rows
 from botocore.stub import Stubber
-from export_contracts import clients
-from export_contracts.errors import AwsUnavailableError
-from export_contracts.store import ObjectStore
+from export_runtime import clients
+from export_runtime.errors import AwsUnavailableError
+from export_runtime.store import ObjectStore
 
 from tests.unit.lambdas.aggregate_results.exports import EXPORT, deliver_all, raw_event
 from tests.unit.lambdas.contracts import violations

@@ -7,11 +7,11 @@ import pytest
 from aggregate_results.manifest import parse_manifest
 from aggregate_results.verification import object_problems, verify_groups
 from botocore.stub import Stubber
-from export_contracts import clients
-from export_contracts.errors import AwsCallError
 from export_contracts.layout import table_key
 from export_contracts.plan import PlannedTable
-from export_contracts.store import ObjectFacts, ObjectStore
+from export_runtime import clients
+from export_runtime.errors import AwsCallError
+from export_runtime.store import ObjectFacts, ObjectStore
 
 from tests.unit.lambdas.aggregate_results.exports import (
     EXPORT,

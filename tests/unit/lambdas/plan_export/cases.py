@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from export_contracts.layout import Layout
 from plan_export.execution_input import parse_input
-from plan_export.plan import Request, draft_plan
+from plan_export.planning import Request, draft_plan
 from plan_export.settings import Settings
 
 from tests.unit.lambdas.conftest import BUCKET

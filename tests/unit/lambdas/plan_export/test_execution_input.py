@@ -1,7 +1,7 @@
 """The execution input is validated as a whole, with one message for the person who wrote it."""
 
 import pytest
-from export_contracts.errors import TerminalError
+from export_runtime.errors import TerminalError
 from plan_export.errors import InvalidExportInputError
 from plan_export.execution_input import parse_input
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 from botocore.stub import Stubber
-from export_contracts.errors import AwsCallError
 from export_contracts.past_exports import SUMMARIES_READ
+from export_runtime.errors import AwsCallError
 from plan_export.fresh_export import find_fresh_export
 
 from tests.unit.lambdas.plan_export.cases import LAYOUT, NOW, SETTINGS, draft

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from export_contracts import clients
-from export_contracts.executions import Executions
+from export_runtime import clients
+from export_runtime.executions import Executions
 from plan_export import handler as entry
 from plan_export.errors import InvalidExportInputError
 

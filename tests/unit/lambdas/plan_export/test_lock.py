@@ -6,8 +6,8 @@ from itertools import count
 
 import pytest
 from export_contracts.coverage import Coverage
-from export_contracts.errors import TransientError
-from export_contracts.store import StoredObject
+from export_runtime.errors import TransientError
+from export_runtime.store import StoredObject
 from plan_export.errors import LockContentionError
 from plan_export.lock import Holder, release_lock, take_lock
 

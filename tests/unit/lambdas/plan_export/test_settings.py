@@ -1,7 +1,7 @@
 """Defaults of the stack."""
 
 import pytest
-from export_contracts.errors import ConfigurationError
+from export_runtime.errors import ConfigurationError
 from plan_export.settings import read_settings
 
 VARIABLES = {"ENVIRONMENT_NAME": "prod", "EXPORT_BUCKET": "bucket", "BASE_PREFIX": "exports"}

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 from botocore.stub import Stubber
-from export_contracts import clients
-from export_contracts.errors import AwsCallError
-from export_contracts.text import one_line
+from export_runtime import clients
+from export_runtime.errors import AwsCallError
+from export_runtime.text import one_line
 from prepare_connection.database_secret import parse_secret, read_secret
 
 NOW = datetime(2026, 12, 11, 14, 30, 22, tzinfo=UTC)

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 from botocore.stub import Stubber
-from export_contracts import clients
 from export_contracts.connection_mark import MARK
-from export_contracts.errors import AwsCallError, TransientError
+from export_runtime import clients
+from export_runtime.errors import AwsCallError, TransientError
 from prepare_connection.database_secret import DatabaseAddress
 from prepare_connection.errors import ConnectionContentionError, ForeignConnectionError
 from prepare_connection.glue_connection import (

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from botocore.stub import Stubber
-from export_contracts import clients
+from export_runtime import clients
 from prepare_connection import handler as entry
 from prepare_connection.errors import ConnectionImpossibleError
 

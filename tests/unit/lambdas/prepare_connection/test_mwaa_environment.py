@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 from botocore.stub import Stubber
-from export_contracts import clients
-from export_contracts.errors import AwsCallError
+from export_runtime import clients
+from export_runtime.errors import AwsCallError
 from prepare_connection.mwaa_environment import environment_problems, read_environment
 
 from tests.unit.lambdas.prepare_connection.networks import ENVIRONMENT

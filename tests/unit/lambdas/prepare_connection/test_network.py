@@ -3,8 +3,8 @@
 from ipaddress import IPv4Network
 
 import pytest
-from export_contracts import clients
-from export_contracts.errors import AwsCallError
+from export_runtime import clients
+from export_runtime.errors import AwsCallError
 from prepare_connection.network import _fault, _route_table, _subnet, read_network
 
 SELF = "itself"

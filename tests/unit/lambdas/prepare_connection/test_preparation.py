@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from export_contracts.errors import ConfigurationError, TerminalError
+from export_runtime.errors import ConfigurationError, TerminalError
 from prepare_connection.errors import ConnectionImpossibleError
 from prepare_connection.preparation import Findings, find_target, read_settings
 

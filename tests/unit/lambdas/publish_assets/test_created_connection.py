@@ -4,9 +4,9 @@ import json
 
 import pytest
 from botocore.stub import Stubber
-from export_contracts import clients
 from export_contracts.connection_mark import MARK
-from export_contracts.errors import AwsCallError
+from export_runtime import clients
+from export_runtime.errors import AwsCallError
 from publish_assets import handler as entry
 from publish_assets.cloudformation import Answer
 from publish_assets.created_connection import RESOURCE_TYPE, apply_to_connection, connection_id_of

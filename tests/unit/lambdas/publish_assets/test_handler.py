@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from export_contracts.errors import AwsCallError
+from export_runtime.errors import AwsCallError
 from publish_assets import handler as entry
 from publish_assets.cloudformation import Answer
 

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from export_contracts.errors import AwsCallError
+from export_runtime.errors import AwsCallError
 from publish_assets.errors import ForeignObjectError, MissingAssetError
 from publish_assets.properties import parse_properties
 from publish_assets.resource import NOTHING_PUBLISHED, apply, resource_id_of

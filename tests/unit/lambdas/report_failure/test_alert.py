@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from export_contracts.coverage import Coverage
-from export_contracts.notice import MESSAGE_LIMIT
+from export_runtime.notice import MESSAGE_LIMIT
 from report_failure.alert import write_alert
 from report_failure.glue_runs import Stopped
 from report_failure.objects import Remains

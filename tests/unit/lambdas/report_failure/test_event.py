@@ -1,7 +1,7 @@
 """What EventBridge passes."""
 
 import pytest
-from export_contracts.errors import InvalidEventError
+from export_runtime.errors import InvalidEventError
 from report_failure.event import parse_event
 
 from tests.unit.lambdas.plan_export.cases import draft

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 from botocore.stub import Stubber
-from export_contracts import clients
-from export_contracts.errors import AwsCallError
+from export_runtime import clients
+from export_runtime.errors import AwsCallError
 from report_failure.glue_runs import GlueRuns, Stopped
 
 from tests.unit.lambdas.report_failure.cases import ARN, EXPORT_ID, execution

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from export_contracts import clients
-from export_contracts.errors import AwsCallError, ConfigurationError, InvalidEventError
+from export_runtime import clients
+from export_runtime.errors import AwsCallError, ConfigurationError, InvalidEventError
 from report_failure import handler as entry
 from report_failure.glue_runs import GlueRuns
 

@@ -5,8 +5,8 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from export_contracts import clients
-from export_contracts.errors import AwsCallError
+from export_runtime import clients
+from export_runtime.errors import AwsCallError
 from report_failure.objects import ExportObjects
 
 from tests.unit.lambdas.conftest import BUCKET

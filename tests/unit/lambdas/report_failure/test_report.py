@@ -1,7 +1,7 @@
 """Tidying up: in this order, and nothing keeps the alert back."""
 
 import pytest
-from export_contracts.errors import AwsCallError
+from export_runtime.errors import AwsCallError
 from report_failure.glue_runs import Stopped
 from report_failure.objects import Remains
 from report_failure.report import Report, tidy_up

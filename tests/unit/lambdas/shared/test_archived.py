@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from aggregate_results.summary import move_latest
 from aggregate_results.verification import verify_groups
-from export_contracts.errors import ArchivedObjectError
 from export_contracts.layout import started_at
-from export_contracts.store import ObjectStore, ObjectVersion
+from export_runtime.errors import ArchivedObjectError
+from export_runtime.store import ObjectStore, ObjectVersion
 from plan_export.lock import take_lock
 
 from tests.unit.lambdas.aggregate_results.exports import EXPORT, deliver_all, event, group_of, succeeded

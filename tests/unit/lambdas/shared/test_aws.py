@@ -2,9 +2,9 @@
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ParamValidationError
-from export_contracts import clients
-from export_contracts.aws import CLIENT_CONFIG, aws_call
-from export_contracts.errors import AwsCallError, AwsUnavailableError, TerminalError, TransientError
+from export_runtime import clients
+from export_runtime.aws import CLIENT_CONFIG, aws_call
+from export_runtime.errors import AwsCallError, AwsUnavailableError, TerminalError, TransientError
 
 
 def client_error(code: str, status: int = 400, message: str = "said so") -> ClientError:

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from export_contracts.cause import read_cause
-from export_contracts.console import execution_url, log_url
+from export_runtime.cause import read_cause
+from export_runtime.console import execution_url, log_url
 
 from tests.unit.lambdas.plan_export.cases import ARN
 

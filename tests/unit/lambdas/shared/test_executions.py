@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 from botocore.stub import Stubber
-from export_contracts import clients
-from export_contracts.errors import AwsCallError
-from export_contracts.executions import Executions
+from export_runtime import clients
+from export_runtime.errors import AwsCallError
+from export_runtime.executions import Executions
 
 from tests.unit.lambdas.plan_export.cases import OTHER_ARN
 

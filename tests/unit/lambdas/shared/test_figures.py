@@ -1,7 +1,7 @@
 """Numbers as people read them."""
 
 import pytest
-from export_contracts.figures import count, counted, duration, short_count, size
+from export_runtime.figures import count, counted, duration, short_count, size
 
 
 @pytest.mark.parametrize(

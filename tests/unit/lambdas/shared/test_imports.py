@@ -41,7 +41,7 @@ def test_given_the_layer_then_it_imports_no_function():
 def test_given_logic_then_it_imports_no_handler_and_makes_no_client(function):
     for path in (ROOT / function).glob("*.py"):
         if path.name != "handler.py":
-            assert imports(path) & {f"{function}.handler", "boto3", "export_contracts.clients"} == set(), path
+            assert imports(path) & {f"{function}.handler", "boto3", "export_runtime.clients"} == set(), path
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))

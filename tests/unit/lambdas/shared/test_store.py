@@ -2,9 +2,9 @@
 
 import pytest
 from botocore.stub import Stubber
-from export_contracts import clients
-from export_contracts.errors import AwsCallError
-from export_contracts.store import ObjectStore
+from export_runtime import clients
+from export_runtime.errors import AwsCallError
+from export_runtime.store import ObjectStore
 
 
 def test_given_no_object_then_reading_says_so(store):

@@ -1,7 +1,7 @@
 """Foreign text in logs, messages and mails."""
 
 import pytest
-from export_contracts.text import ascii_line, one_line, shown
+from export_runtime.text import ascii_line, one_line, shown
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.bench import calm, turns
+from local.bench import idle_machine, turns
 from local.bench.contestants import Command, Contestant, Outcome
 from local.bench.dataset import of_size
 from local.bench.usage import Usage
@@ -38,7 +38,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, log: list[str]) -> list[tuple[floa
         return Usage(wall, {"python": 1.0}, {"python": 1, "java": 0, "other": 0}, others)
 
     monkeypatch.setattr(turns, "measure", measure)
-    monkeypatch.setattr(calm, "wait", lambda seconds: True)
+    monkeypatch.setattr(idle_machine, "wait", lambda seconds: True)
     return figures
 
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 from aggregate_results.report.history import DAYS_BACK, LENGTH, past_export, read_history
-from export_contracts.errors import AwsCallError
 from export_contracts.layout import export_id, started_at, summary_prefix
+from export_runtime.errors import AwsCallError
 
 from tests import report_cases as cases
 

@@ -4,9 +4,9 @@ import pytest
 from aggregate_results import handler as entry
 from aggregate_results.errors import ExportIncompleteError
 from aggregate_results.row_falls import DAYS_BACK
-from export_contracts.errors import AwsCallError
 from export_contracts.layout import report_key
-from export_contracts.store import ObjectStore
+from export_runtime.errors import AwsCallError
+from export_runtime.store import ObjectStore
 
 from tests.unit.lambdas.aggregate_results.exports import EXPORT, deliver, deliver_all, group_of, raw_event, succeeded
 

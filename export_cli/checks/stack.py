@@ -1,0 +1,43 @@
+"""Is the stack deployed, and its last change successful?"""
+
+from export_cli.checks.finding import Finding, Patient, failed, passed, unknown
+from export_cli.target import Stack
+
+DEPLOY = "sam build && sam deploy"
+_WHY = "Its events in the CloudFormation console say why: correct that, then"
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
+_SOUND = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
+_AS_BEFORE = ("UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE")
+_HALF_WAY = {"UPDATE_ROLLBACK_FAILED": "continue-update-rollback", "UPDATE_FAILED": "rollback-stack"}
+
+
+def deployed(patient: Patient) -> Finding:
+    """Is the stack deployed, and its last change successful?"""
+    found = patient.target.stack
+    if found is None:
+        environment = patient.target.environment
+        return failed(
+            f"no stack exports the environment {environment} in region {patient.aws.region}",
+            f"Check --region, name it with --stack, or deploy it: {DEPLOY} --guided",
+        )
+    if found.status in _SOUND:
+        return passed(f"{found.name} is {found.status}")
+    if found.status == "REVIEW_IN_PROGRESS":  # made by a change set that nobody executed: nothing is under way
+        return failed(f"{found.name} has not been deployed yet", f"Deploy it: {DEPLOY}")
+    if found.status.endswith("_IN_PROGRESS"):
+        return unknown(f"{found.name} is {found.status}", "Wait until its change has ended.")
+    return failed(f"{found.name} is {found.status}", f"{_WHY}: {_way_out(patient, found)}")
+
+
+def _way_out(patient: Patient, found: Stack) -> str:
+    if found.status in _AS_BEFORE:
+        return DEPLOY
+    name = f"--stack-name {found.name}"
+    if found.status in _HALF_WAY:
+        return patient.aws_cli(f"cloudformation {_HALF_WAY[found.status]} {name}")
+    # It was never there as a whole, or is half deleted: CloudFormation lets it only be deleted.
+    delete, wait = (patient.aws_cli(f"cloudformation {verb} {name}") for verb in ("delete-stack", _DELETED))
+    return f"{delete} && {wait} && {DEPLOY}"
+
+
+_DELETED = "wait stack-delete-complete"

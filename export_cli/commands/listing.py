@@ -1,0 +1,94 @@
+"""`list`: the exports of an environment."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from export_contracts.coverage import FULL, PARTIAL
+from export_runtime.errors import ExportError
+from export_runtime.figures import count, duration, size
+
+from export_cli.errors import NotFoundError
+from export_cli.exports import Export, Exports
+from export_cli.options import Session, with_session
+from export_cli.screen import age
+
+
+@click.command("list")
+@click.option("--limit", "-n", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many at most.")
+@with_session
+def list_exports(session: Session, limit: int) -> None:
+    """List the exports, newest first, with age, verdict, scope and size.
+
+    An export is full when it was asked for all that the stack's parameters ask for; of a partial one its tables and age
+    are named. Latest is the newest that is COMPLETE and full.
+    """
+    target = session.target()
+    exports = session.exports(target)
+    found = exports.newest(limit)
+    latest = _latest(exports)
+    now = datetime.now(UTC)
+    if session.screen.as_json:
+        session.screen.document([_document(export, exports, latest, now) for export in found])
+        return
+    if not found:
+        session.screen.line(f"No export yet below s3://{target.where().bucket}/{target.where().root}/.")
+        return
+    columns = [" export", "age ", "verdict", "tables ", "rows ", "size ", "took ", " by", "scope"]
+    session.screen.table(columns, [_row(export, exports, now) for export in found])
+    session.screen.blank()
+    session.screen.line(f"latest: {latest}", style="dim")
+
+
+def _latest(exports: Exports) -> str:
+    """Return the id of the latest export, or why there is none."""
+    try:
+        return exports.latest().export_id
+    except NotFoundError as error:
+        return f"none. {error}"
+    except ExportError as error:
+        return str(error)
+
+
+def _row(export: Export, exports: Exports, now: datetime) -> list[str]:
+    when = " ".join(age(export.started, now).split()[:2])  # the larger unit says enough
+    if export.summary is None:
+        return [export.export_id, when, "unknown", "", "", "", "", "", export.problem or ""]
+    facts = _facts(export.summary)
+    return [
+        export.export_id,
+        when,
+        facts["status"],
+        count(facts["tables"]),
+        count(facts["rows"]),
+        size(facts["object_bytes"]),
+        duration(facts["duration_seconds"]),
+        facts["trigger"],
+        exports.scope(export),
+    ]
+
+
+def _document(export: Export, exports: Exports, latest: str, now: datetime) -> dict[str, Any]:
+    about = {
+        "export_id": export.export_id,
+        "age_seconds": round((now - export.started).total_seconds()),
+        "latest": export.export_id == latest,
+        "summary_key": export.key,
+        "problem": export.problem,
+    }
+    if export.summary is None:
+        return about | {"status": "unknown"}
+    asked = {name: export.summary.get(name) for name in ("selection", "max_age_days")}
+    return about | _facts(export.summary) | {"scope": FULL if exports.is_full(export) else PARTIAL, **asked}
+
+
+def _facts(summary: Any) -> dict[str, Any]:
+    return {
+        "status": summary["status"],
+        "trigger": summary["trigger"],
+        "tables": summary["total_tables"],
+        "rows": summary["total_rows"],
+        "csv_bytes": sum(table["csv_bytes"] for table in summary["details"].values()),
+        "object_bytes": sum(table["object_bytes"] for table in summary["details"].values()),
+        "duration_seconds": summary["duration_seconds"],
+    }

@@ -1,0 +1,147 @@
+"""Executions of the state machine: started, and followed through their history."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from export_cli.aws import call, missing
+from export_cli.errors import NotFoundError
+
+_PLAN = "Plan Export"
+_ADVICE = "Check that your credentials allow states:StartExecution, DescribeExecution and GetExecutionHistory on it."
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that happened: a state or a group of it began, ended or failed."""
+
+    moment: datetime
+    state: str
+    group: str | None
+    what: str
+    detail: str = ""
+
+
+@dataclass
+class Follower:
+    """Turns an execution's history, read bit by bit, into steps.
+
+    An event names the event before it, and only the first of a task names its state and group: they are handed on.
+    """
+
+    client: Any
+    execution_arn: str
+    _seen: int = 0
+    _states: dict[int, str] = field(default_factory=dict)
+    _groups: dict[int, str] = field(default_factory=dict)
+    _waits: bool = False
+
+    def status(self) -> dict[str, Any]:
+        """Return what DescribeExecution says.
+
+        Raises:
+            NotFoundError: there is no such execution.
+            AwsCallError, AwsUnavailableError: see ``aws_call``.
+        """
+        with call(f"look at execution {self.execution_arn}", _ADVICE):
+            try:
+                return dict(self.client.describe_execution(executionArn=self.execution_arn))
+            except ClientError as error:
+                if missing(error):
+                    raise NotFoundError(f"There is no execution {self.execution_arn}.") from error
+                raise
+
+    def steps(self) -> Iterator[Step]:
+        """Yield what has happened since the last call.
+
+        Raises:
+            AwsCallError, AwsUnavailableError: see ``aws_call``.
+        """
+        for event in self._new_events():
+            before = event.get("previousEventId", 0)
+            self._states[event["id"]] = _entered(event) or self._states.get(before, "")
+            group = _group(event) or self._groups.get(before)
+            if group:
+                self._groups[event["id"]] = group
+            step = self._waiting(event) or _what(event)
+            state = self._states[event["id"]]
+            # While it waits, Plan Export looks again every minute: that is no news.
+            if step and not (self._waits and state == _PLAN and step[0] != "failed"):
+                yield Step(event["timestamp"].astimezone(UTC), state, group, *step)
+
+    def _waiting(self, event: Mapping[str, Any]) -> tuple[str, str] | None:
+        if event["type"] != "WaitStateEntered" or self._waits:
+            return None
+        self._waits = True
+        try:
+            reason = json.loads(event["stateEnteredEventDetails"].get("input", ""))["reason"]
+        except (ValueError, KeyError, TypeError):
+            reason = ""
+        return "waiting", str(reason)
+
+    def _new_events(self) -> list[dict[str, Any]]:
+        with call(f"read the history of execution {self.execution_arn}", _ADVICE):
+            pages = self.client.get_paginator("get_execution_history").paginate(executionArn=self.execution_arn)
+            events = [event for page in pages for event in page["events"] if event["id"] > self._seen]
+        self._seen = max((event["id"] for event in events), default=self._seen)
+        return events
+
+
+def start(client: Any, machine_arn: str, name: str, execution_input: Mapping[str, Any]) -> str:
+    """Start an execution and return its ARN.
+
+    Raises:
+        NotFoundError: there is no such state machine.
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
+    """
+    with call(f"start state machine {machine_arn}", _ADVICE):
+        try:
+            started = client.start_execution(stateMachineArn=machine_arn, name=name, input=json.dumps(execution_input))
+        except ClientError as error:
+            if missing(error):
+                raise NotFoundError(f"There is no state machine {machine_arn}. Deploy the stack again.") from error
+            raise
+    return str(started["executionArn"])
+
+
+def _entered(event: Mapping[str, Any]) -> str | None:
+    name = event.get("stateEnteredEventDetails", {}).get("name")
+    return name if name is None else str(name)
+
+
+def _group(event: Mapping[str, Any]) -> str | None:
+    """Return the table group whose Glue run a task starts."""
+    scheduled = event.get("taskScheduledEventDetails", {})
+    if scheduled.get("resourceType") != "glue":
+        return None
+    try:
+        group = json.loads(scheduled.get("parameters", "{}"))["Arguments"]["--EXPORT_GROUP"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return str(group)
+
+
+def _what(event: Mapping[str, Any]) -> tuple[str, str] | None:
+    kind = event["type"]
+    if kind == "TaskScheduled":
+        return "started", ""
+    if kind == "TaskSucceeded":
+        return "succeeded", ""
+    if kind in ("TaskFailed", "TaskTimedOut", "TaskSubmitFailed", "TaskStartFailed"):
+        details = next((value for key, value in event.items() if key.endswith("EventDetails")), None)
+        return "failed", _reason(details or {})
+    return None
+
+
+def _reason(details: Mapping[str, Any]) -> str:
+    cause = str(details.get("cause") or "")
+    try:
+        read = json.loads(cause)
+        cause = str(read.get("ErrorMessage") or read.get("errorMessage") or cause)
+    except (ValueError, AttributeError):
+        pass
+    return f"{details.get('error', '')}: {cause}".strip(": ")

@@ -1,0 +1,71 @@
+"""The options that every command has, and what a command gets from them."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import update_wrapper
+from typing import Any
+
+import click
+from export_runtime.store import ObjectStore
+
+from export_cli.aws import Aws
+from export_cli.exports import Exports
+from export_cli.screen import Screen
+from export_cli.target import Choice, Target, find_target, store
+
+_OPTIONS = (
+    click.option(
+        "--environment", "-e", envvar="MWAA_EXPORT_ENVIRONMENT", metavar="NAME",
+        help="MWAA environment; not needed when the region has one stack. Variable: MWAA_EXPORT_ENVIRONMENT.",
+    ),
+    click.option("--region", metavar="REGION", help="AWS region. Variable: AWS_REGION or AWS_DEFAULT_REGION."),
+    click.option("--profile", metavar="NAME", help="AWS profile. Variable: AWS_PROFILE."),
+    click.option("--stack", metavar="NAME", help="CloudFormation stack, when it is not <environment>-metadata-export."),
+    click.option("--bucket", metavar="NAME", help="Bucket of the exports, to do without the stack."),
+    click.option("--base-prefix", metavar="PREFIX", help="First part of every key, with --bucket. Default: exports."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead, for scripts."),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a command works with."""
+
+    aws: Aws
+    choice: Choice
+    screen: Screen
+
+    def target(self) -> Target:
+        """Return the environment that is meant; see ``find_target`` for errors."""
+        return find_target(self.aws, self.choice)
+
+    def exports(self, target: Target) -> Exports:
+        """Return the exports of an environment."""
+        return Exports(self.store(target), target.where(), target.coverage)
+
+    def store(self, target: Target) -> ObjectStore:
+        """Return the bucket with the exports of an environment."""
+        return store(self.aws, target)
+
+
+def with_session(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the common options, and a ``Session`` made of them as its first argument."""
+
+    def run(
+        environment: str | None, region: str | None, profile: str | None, stack: str | None, bucket: str | None,
+        base_prefix: str | None, as_json: bool, **options: Any,
+    ) -> Any:  # fmt: skip
+        choice = Choice(environment, stack, bucket, base_prefix.strip("/") if base_prefix else None)
+        # A region that is given empty is none: scripts write REGION="$REGION".
+        return command(Session(Aws(profile or None, region or _region()), choice, Screen(as_json)), **options)
+
+    wrapped = update_wrapper(run, command)
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def _region() -> str | None:
+    # boto3 reads AWS_DEFAULT_REGION only, the AWS CLI and the other SDKs AWS_REGION first.
+    return os.environ.get("AWS_REGION") or None

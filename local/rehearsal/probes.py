@@ -1,0 +1,131 @@
+"""What a step looks at in the account: one short question to a service each."""
+
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local.rehearsal.stack import RehearsedStack
+
+Probe = Callable[[RehearsedStack], Any]
+
+
+def variable(function: str, name: str) -> Probe:
+    """An environment variable of a function."""
+
+    def probe(stack: RehearsedStack) -> Any:
+        found = stack.client("lambda").get_function_configuration(FunctionName=stack.resource(function))
+        return found["Environment"]["Variables"].get(name)
+
+    return probe
+
+
+def job(*path: str) -> Probe:
+    """A property of the Glue job."""
+
+    def probe(stack: RehearsedStack) -> Any:
+        found = stack.client("glue").get_job(JobName=stack.resource("ExportJob"))["Job"]
+        for name in path:
+            found = found[name]
+        return found
+
+    return probe
+
+
+def schedule(name: str) -> Probe:
+    """A property of the fallback schedule."""
+    return lambda stack: stack.client("scheduler").get_schedule(Name=stack.resource("FallbackSchedule"))[name]
+
+
+def alarm(name: str) -> Probe:
+    """A property of the alarm on missing exports."""
+
+    def probe(stack: RehearsedStack) -> Any:
+        names = [stack.resource("NoCompleteExportAlarm")]
+        return stack.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"][0][name]
+
+    return probe
+
+
+def subscribers(stack: RehearsedStack) -> list[str]:
+    """The addresses that get the alerts."""
+    topic = stack.resource("AlertTopic")
+    found = stack.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    return [subscription["Endpoint"] for subscription in found]
+
+
+def lifecycle(stack: RehearsedStack) -> Any:
+    """Prefix, days to Standard-IA, Glacier and expiry of the export bucket's rule."""
+    rules = stack.client("s3").get_bucket_lifecycle_configuration(Bucket=stack.resource("ExportBucket"))["Rules"]
+    [rule] = [rule for rule in rules if rule["ID"] == "Exports"]
+    days = {transition["StorageClass"]: transition["Days"] for transition in rule["Transitions"]}
+    return rule["Filter"]["Prefix"], days["STANDARD_IA"], days["GLACIER"], rule["Expiration"]["Days"]
+
+
+def locations(stack: RehearsedStack) -> dict[str, Any]:
+    """The bucket of each part that writes or reads exports, and of the job's script."""
+    script = job("Command", "ScriptLocation")(stack)
+    return {
+        "output": stack.outputs()["ExportBucketName"],
+        "plan": variable("PlanExportFunction", "EXPORT_BUCKET")(stack),
+        "script": script.split("/")[2],
+        "script is there": exists(stack, *script.removeprefix("s3://").split("/", 1)),
+    }
+
+
+def keys(stack: RehearsedStack) -> dict[str, str]:
+    """The KMS key of each part that has one of ours."""
+    secret = stack.client("secretsmanager").describe_secret(SecretId=stack.resource("DatabaseSecret"))
+    topic = stack.client("sns").get_topic_attributes(TopicArn=stack.resource("AlertTopic"))["Attributes"]
+    [rule] = stack.client("s3").get_bucket_encryption(Bucket=stack.resource("ExportBucket"))[
+        "ServerSideEncryptionConfiguration"
+    ]["Rules"]
+    return {
+        "secret": secret["KmsKeyId"],
+        "topic": topic["KmsMasterKeyId"],
+        "bucket": rule["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"],
+        "schedule": schedule("KmsKeyArn")(stack),
+        "output": stack.outputs()["KeyArn"],
+    }
+
+
+def boundaries(stack: RehearsedStack) -> set[str | None]:
+    """The permissions boundaries of the stack's roles."""
+    iam = stack.client("iam")
+    found = [iam.get_role(RoleName=role)["Role"] for role in stack.resources("AWS::IAM::Role").values()]
+    return {role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") for role in found}
+
+
+def endpoints(stack: RehearsedStack) -> set[str]:
+    """The services to which the stack made endpoints."""
+    ids = list(stack.resources("AWS::EC2::VPCEndpoint").values())
+    if not ids:
+        return set()
+    found = stack.client("ec2").describe_vpc_endpoints(VpcEndpointIds=ids)["VpcEndpoints"]
+    return {endpoint["ServiceName"].rsplit(".", 1)[1] for endpoint in found}
+
+
+def dags(stack: RehearsedStack) -> list[str]:
+    """Where the DAG lies, in all buckets of the account."""
+    s3 = stack.client("s3")
+    found = []
+    for bucket in s3.list_buckets()["Buckets"]:
+        listed = s3.list_objects_v2(Bucket=bucket["Name"]).get("Contents", [])
+        found += [f"{bucket['Name']}/{each['Key']}" for each in listed if each["Key"].endswith("metadata_export.py")]
+    return sorted(place for place in found if "/assets/" not in place)
+
+
+def names(stack: RehearsedStack) -> dict[str, str]:
+    """The names that Airflow finds."""
+    secret = stack.client("secretsmanager").describe_secret(SecretId=stack.resource("DatabaseSecret"))["Name"]
+    machine = stack.resource("ExportStateMachine").rsplit(":", 1)[1]
+    return {"machine": machine, "job": stack.resource("ExportJob"), "secret": secret}
+
+
+def exists(stack: RehearsedStack, bucket: str, key: str) -> bool:
+    """Say whether an object is there."""
+    try:
+        stack.client("s3").head_object(Bucket=bucket, Key=key)
+    except ClientError:
+        return False
+    return True
