@@ -13,7 +13,7 @@ VERSION = re.compile(r"\[(\d+\.\d+\.\d+)")
 # What takes longest starts first, in this order; the rest follows as it is found, the many small groups last.
 LONGEST = (
     *("engine", "end to end test_demo.py", "state_machine", "faults", "airflow 3.3.1", "end to end 3.3.1"),
-    *("end to end 2.10.3", "airflow 2.10.3", "completeness", "bench", "deployment", "end to end test_explore.py"),
+    *("airflow 2.10.3", "completeness", "bench", "deployment", "end to end test_explore.py"),
     *("aws", "pgbouncer"),
 )
 

@@ -17,7 +17,7 @@ from local.airflow.population import Population
 from local.console import Progress
 from local.paths import stack_paths
 
-VERSIONS = os.environ.get("AIRFLOW_VERSIONS", "2.10.3,3.3.1").split(",")  # the demo takes another one
+VERSIONS = os.environ.get("AIRFLOW_VERSIONS", "3.3.1").split(",")  # the demo takes Airflow 2
 
 
 @dataclass(frozen=True)
