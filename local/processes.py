@@ -1,4 +1,4 @@
-"""Short-lived commands of the local stack: their output goes to a log, and none survives its starter."""
+"""Short-lived commands: their output goes to a log or into the error, and none survives its starter."""
 
 import contextlib
 import os
@@ -8,20 +8,35 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from local import paths
+
+SHOWN_LINES = 15  # of a command that failed
+
 _running: set[subprocess.Popen[bytes]] = set()
 
 
 class CommandError(Exception):
-    """A command of the local stack failed."""
+    """A command failed."""
 
 
-def run(command: Sequence[str], *, log: Path, env: Mapping[str, str], cwd: Path, typed: str = "") -> None:
-    """Run a command to its end, its output appended to `log`, `typed` its input.
+def run(
+    command: Sequence[str], *, env: Mapping[str, str], log: Path | None = None, cwd: Path = paths.ROOT, typed: str = ""
+) -> None:
+    """Run a command to its end.
+
+    Args:
+        command: errors show its beginning: credentials belong in `env`.
+        env: its whole environment.
+        log: its output is appended to this file; without one it is kept for the error alone.
+        cwd: where it runs.
+        typed: its input.
 
     Raises:
-        CommandError: with the end of the log.
+        CommandError: with the end of its output.
     """
-    with log.open("ab") as output, tempfile.TemporaryFile() as keyboard:
+    with log.open("a+b") if log else tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as keyboard:
+        output.seek(0, os.SEEK_END)
+        begin = output.tell()
         keyboard.write(typed.encode())
         keyboard.seek(0)
         process = subprocess.Popen(
@@ -36,18 +51,24 @@ def run(command: Sequence[str], *, log: Path, env: Mapping[str, str], cwd: Path,
         _running.add(process)
         try:
             code = process.wait()
+        except BaseException:
+            _kill(process)
+            raise
         finally:
             _running.discard(process)
+        output.seek(begin)
+        lines = output.read().decode(errors="replace").splitlines()[-SHOWN_LINES:]
     if code != 0:
-        raise CommandError(f"`{' '.join(command[:3])} ...` ended with {code}; the end of {log}:\n{_tail(log)}")
+        where = f"the end of {log}" if log else "the end of its output"
+        raise CommandError(f"`{' '.join(command[:3])} ...` ended with {code}; {where}:\n" + "\n".join(lines))
 
 
 def stop_all() -> None:
     """Kill every command that still runs, with what it started."""
     for process in list(_running):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _kill(process)
 
 
-def _tail(log: Path, lines: int = 15) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
+import psycopg
+
 from local import ports
-from local.airflow import configuration, metadata, processes, versions
+from local.airflow import configuration, dumps, processes, versions
 from local.airflow.environment import AirflowEnvironment, Progress
 from local.airflow.errors import LocalAirflowError, NoAnswerError
 from local.airflow.processes import Component
@@ -17,6 +19,7 @@ from local.airflow.rest import AirflowApi
 from local.airflow.versions import AirflowVersion
 
 STATE_FILE = "airflow.json"
+ADMIN = "admin"  # name and password of the first user; the server listens on 127.0.0.1 only
 EXAMPLE_DAGS = Path(__file__).with_name("example_dags")
 EXPORT_DAG_FILE = Path(__file__).resolve().parents[2] / "dags" / "mwaa_metadata_export.py"
 
@@ -89,7 +92,7 @@ def start(
         progress: called with a line per step.
 
     Raises:
-        LocalAirflowError: the database could not be made.
+        CommandError: the database could not be migrated.
     """
     stop(home)
     for folder in (home, logs):
@@ -105,7 +108,8 @@ def start(
         environment_name=environment_name,
         aws_env=aws_env,
     )
-    metadata.prepare(environment, database_url, variables, log=logs / "airflow-migrate.log", progress=progress)
+    if not _is_migrated(database_url):
+        dumps.fill(database_url, environment.version.number, admin=ADMIN, progress=progress)
     pids = processes.start(
         COMPONENTS[environment.version.major],
         airflow=environment.airflow,
@@ -114,7 +118,7 @@ def start(
         variables=variables,
     )
     url = f"http://{configuration.HOST}:{chosen}"
-    airflow = LocalAirflow(environment.version.number, home, logs, url, metadata.ADMIN, metadata.ADMIN, pids)
+    airflow = LocalAirflow(environment.version.number, home, logs, url, ADMIN, ADMIN, pids)
     _write_state(airflow)
     return airflow
 
@@ -203,3 +207,9 @@ def _fill_dags(folder: Path, files: Iterable[Path]) -> None:
 
 def _write_state(airflow: LocalAirflow) -> None:
     (airflow.home / STATE_FILE).write_text(json.dumps(asdict(airflow), default=str))
+
+
+def _is_migrated(database_url: str) -> bool:
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("SELECT to_regclass('public.alembic_version')").fetchone()
+    return row is not None and row[0] is not None

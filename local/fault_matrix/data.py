@@ -5,8 +5,8 @@ import random
 
 import psycopg
 
+from local.airflow import dumps
 from local.postgres import PostgresServer
-from local.schemas import dumps
 
 TEMPLATE = "AirflowMetadata-untouched"
 BIG_TABLE = "log"

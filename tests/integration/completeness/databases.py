@@ -7,10 +7,10 @@ import psycopg
 from plan_export.table_registry import TABLES
 from psycopg import sql
 
+from local.airflow.dumps import restore
+from local.airflow.migrations import migrate
 from local.airflow.versions import NEWEST
 from local.postgres import PostgresServer
-from local.schemas.airflow import migrate
-from local.schemas.dumps import restore
 from tests.integration.completeness.aged_data import UNTOUCHED, AgedData, fill
 from tests.integration.completeness.live_catalog import read_live_catalog
 from tests.integration.completeness.values import PICKLED

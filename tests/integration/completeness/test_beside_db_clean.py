@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from local.airflow.migrations import airflow_command
 from local.airflow.versions import NEWEST
-from local.schemas.airflow import airflow_command
 from tests.integration.completeness.conftest import ALL_CHOSEN, CHOSEN
 from tests.integration.completeness.databases import Databases
 from tests.integration.completeness.engine import Aws, Engine, group_arguments

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from local import processes
 from local.airflow.environment import ensure
 from local.airflow.versions import FAB_AUTH_MANAGER
-from local.schemas.commands import run
 
 KEPT = ("PATH", "LANG", "TZ")  # of this process: an AIRFLOW__... of the developer must not decide what is tested
 FERNET_KEY = "c2NoZW1hcy1vZi10aGUtdGVzdHMtb25seS0zMi1ieXQ="
@@ -23,12 +23,20 @@ def migrate(version: str, url: str) -> None:
         url: libpq URL of the database; its owner's.
 
     Raises:
-        SchemaError: `airflow db migrate` failed.
+        CommandError: `airflow db migrate` failed.
         LocalAirflowError: Airflow cannot be installed.
     """
-    environment = ensure(version, progress=lambda line: None)
-    with tempfile.TemporaryDirectory(prefix="airflow-") as home:
-        run([environment.airflow, "db", "migrate"], env=_settings(environment.version.major, url, Path(home)))
+    _run(version, url, ["db", "migrate"])
+
+
+def create_admin(version: str, url: str, name: str) -> None:
+    """Create a user with the role Admin whose password is its name: the server listens on 127.0.0.1 only.
+
+    Raises:
+        CommandError: `airflow users create` failed.
+    """
+    person = ["--firstname", "Local", "--lastname", "Admin", "--email", "admin@example.com"]
+    _run(version, url, ["users", "create", "--role", "Admin", "--username", name, *person, "--password", name])
 
 
 @contextmanager
@@ -56,6 +64,13 @@ def airflow_command(version: str, url: str, arguments: Sequence[str]) -> Iterato
             yield process
         finally:
             process.kill()
+
+
+def _run(version: str, url: str, arguments: Sequence[str]) -> None:
+    environment = ensure(version, progress=lambda line: None)
+    with tempfile.TemporaryDirectory(prefix="airflow-") as home:
+        settings = _settings(environment.version.major, url, Path(home))
+        processes.run([str(environment.airflow), *arguments], env=settings, cwd=Path(home))
 
 
 def _settings(major: int, url: str, home: Path) -> dict[str, str]:
