@@ -1,4 +1,4 @@
-"""Unpacks a program of a Debian package, and the libraries it misses, without root and without installing anything."""
+"""Unpacks Debian packages, and the libraries that a program of one misses: without root, nothing is installed."""
 
 import contextlib
 import os
@@ -52,6 +52,23 @@ def ensure(package: str, program: str, folder: Path, beside: Sequence[str] = ())
             _unpack([package, *beside], program, folder, root)
             marker.write_text(package)
         return _program(root, program)
+
+
+def ensure_file(package: str, file: str, folder: Path) -> Path:
+    """Return a file of a package that needs nothing else, unpacked below `folder` unless it is there already.
+
+    Arguments and errors as in `ensure`.
+    """
+    folder = folder.resolve()
+    found, archives = folder / "root" / file, folder / "archives"
+    with exclusive(folder / ".lock"):
+        if not found.is_file():
+            shutil.rmtree(archives, ignore_errors=True)
+            archives.mkdir(parents=True)
+            _unpack_once([package], folder, archives, folder / "root")
+    if not found.is_file():
+        raise DebianPackageError(f"the package {package} has no {file}")
+    return found
 
 
 def _program(root: Path, program: str) -> DebianProgram:

@@ -6,16 +6,16 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 import psycopg
+from export_contracts.layout import SUMMARY_NAME, Layout, export_id
 
 from local import observe
 from local.compare import Difference, compare_export
 from local.pipeline import ENVIRONMENT, STACK, Pipeline
 
-PREFIX = f"exports/{ENVIRONMENT}-backups/"
 ACTIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 LEFTOVER_SECONDS = 60.0  # what is cleaned up after the end of an execution is cleaned up within this time
 OPEN_TRANSACTIONS = """
@@ -81,12 +81,18 @@ class Outcome:
     @property
     def export_id(self) -> str:
         """Return the id of the export, which is the start time of the execution."""
-        return f"{self.execution['startDate'].astimezone(UTC):%Y%m%dT%H%M%SZ}"
+        return export_id(self.started)
 
     @property
     def summary_key(self) -> str:
         """Return the key of its summary; later exports have greater ones."""
-        return f"{PREFIX}{self.execution['startDate'].astimezone(UTC):%Y/%m/%d/export_summary_%H%M%S}.json.gz"
+        return layout("any").summary_key(self.started)
+
+    @property
+    def started(self) -> datetime:
+        """Return when the execution started, UTC."""
+        moment: datetime = self.execution["startDate"]
+        return moment.astimezone(UTC)
 
 
 class Alerts:
@@ -112,12 +118,17 @@ class Alerts:
             time.sleep(0.3)
 
 
+def layout(bucket: str) -> Layout:
+    """Return the keys of the pipeline's exports in a bucket."""
+    return Layout(bucket, "exports", ENVIRONMENT)
+
+
 def latest(pipeline: Pipeline) -> str | None:
     """Return the key of the summary that latest.json names, None when there is none."""
-    s3 = pipeline.client("s3")
-    if f"{PREFIX}latest.json" not in _keys(s3, pipeline.bucket, f"{PREFIX}latest.json"):
+    s3, key = pipeline.client("s3"), layout(pipeline.bucket).latest_key
+    if key not in _keys(s3, pipeline.bucket, key):
         return None
-    pointer = json.load(s3.get_object(Bucket=pipeline.bucket, Key=f"{PREFIX}latest.json")["Body"])
+    pointer = json.load(s3.get_object(Bucket=pipeline.bucket, Key=key)["Body"])
     return str(pointer["summary_key"])
 
 
@@ -159,7 +170,8 @@ def _differences(pipeline: Pipeline, summary: Mapping[str, Any] | None) -> list[
 
 def _summary_of(pipeline: Pipeline, arn: str) -> dict[str, Any] | None:
     s3 = pipeline.client("s3")
-    keys = [key for key in _keys(s3, pipeline.bucket, PREFIX) if "/export_summary_" in key]
+    root = layout(pipeline.bucket).root
+    keys = [key for key in _keys(s3, pipeline.bucket, f"{root}/") if f"/{SUMMARY_NAME}" in key]
     for key in sorted(keys, reverse=True):
         body = s3.get_object(Bucket=pipeline.bucket, Key=key)["Body"].read()
         summary: dict[str, Any] = json.loads(gzip.decompress(body))

@@ -193,7 +193,9 @@ class Scenario:
 def _forget_tables(pipeline: Pipeline) -> None:
     """Delete the tables of earlier scenarios, in all versions: objects live in memory."""
     s3 = pipeline.client("s3")
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=pipeline.bucket, Prefix=outcome.PREFIX):
+    for page in s3.get_paginator("list_object_versions").paginate(
+        Bucket=pipeline.bucket, Prefix=f"{outcome.layout(pipeline.bucket).root}/"
+    ):
         versions = [item for item in page.get("Versions", []) if item["Key"].endswith(".csv.gz")]
         for item in versions:
             s3.delete_object(Bucket=pipeline.bucket, Key=item["Key"], VersionId=item["VersionId"])

@@ -12,8 +12,7 @@ from plan_export.table_registry import TABLE_NAMES
 from psycopg import sql
 
 from local import debian, pgbouncer, postgres
-from local.fault_matrix import control
-from local.fault_matrix.outcome import PREFIX
+from local.fault_matrix import control, outcome
 from local.fault_matrix.scenario import Scenario
 
 MIB = 1024 * 1024
@@ -184,7 +183,9 @@ def reader(scenario: Scenario, closed: str) -> Iterator[None]:
 
 def written(scenario: Scenario) -> dict[str, int]:
     """How often the object of each table has been written."""
-    versions = scenario.client("s3").list_object_versions(Bucket=scenario.pipeline.bucket, Prefix=PREFIX)["Versions"]
+    bucket = scenario.pipeline.bucket
+    prefix = f"{outcome.layout(bucket).root}/"
+    versions = scenario.client("s3").list_object_versions(Bucket=bucket, Prefix=prefix)["Versions"]
     names = (item["Key"].rpartition("/")[2] for item in versions)
     return dict(Counter(name.rpartition("_")[0] for name in names if name.endswith(".csv.gz")))
 

@@ -30,7 +30,7 @@ ROWS = 20_000
 def home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     with contextlib.suppress(DriverUnavailableError):  # what `make bench` has downloaded, or now for it too
-        (folder / "jdbc").symlink_to(jdbc.ensure(HOME / "jdbc").parents[3])
+        (folder / "jdbc").symlink_to(jdbc.ensure(HOME / "jdbc").parents[4])
     yield folder
     shutil.rmtree(folder)
 

@@ -21,7 +21,7 @@ def test_given_no_apt_when_asked_for_then_the_error_names_what_is_missing(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(DriverUnavailableError, match="apt-get and dpkg-deb not found"):
+    with pytest.raises(DriverUnavailableError, match="apt-get is not on this machine"):
         jdbc.ensure(tmp_path / "jdbc")
 
 
@@ -31,7 +31,11 @@ def test_given_no_lists_of_packages_when_asked_for_then_own_ones_are_fetched_and
     calls = tmp_path / "calls"
     outcomes = f"*Dir::State*download*) : > {jdbc.PACKAGE}_1_all.deb;; *update*) ;; *) exit 100;;"
     tool(tmp_path / "bin", "apt-get", f'echo "$*" >> {calls}; case "$*" in {outcomes} esac')
-    tool(tmp_path / "bin", "dpkg-deb", "mkdir -p usr/share/java && echo jar > usr/share/java/postgresql.jar")
+    tool(
+        tmp_path / "bin",
+        "dpkg-deb",
+        'case "$1" in -x) mkdir -p $3/usr/share/java && echo jar > $3/usr/share/java/postgresql.jar;; esac',
+    )
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
 
     first, again = jdbc.ensure(tmp_path / "jdbc"), jdbc.ensure(tmp_path / "jdbc")
