@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from urllib.parse import quote
 
 from metadata_export.errors import ArgumentError
+from metadata_export.request import GroupRun, TableRequest
 
 WINDOWS = ("full", "run", "follow", "date", "event")
 REQUIRED = (
@@ -77,9 +78,32 @@ class Arguments:
     execution_arn: str = ""
     """of the state machine's execution; empty outside it"""
 
-    def stands_alone(self, table: str) -> bool:
-        """Return whether a table that inherits from another one has a file of its own, or was excluded by name."""
-        return not self.include_tables or table in self.include_tables | self.exclude_tables
+    @property
+    def group_run(self) -> GroupRun:
+        """Which run this is."""
+        return GroupRun(
+            export_id=self.export_id,
+            group=self.group,
+            job_run_id=self.job_run_id,
+            database_name=self.database_name,
+            max_age_in_days=self.max_age_in_days,
+            cutoff=self.cutoff,
+        )
+
+    @property
+    def table_request(self) -> TableRequest:
+        """The tables that the run has been asked for."""
+        return TableRequest(
+            database_name=self.database_name,
+            group=self.group,
+            tables=self.tables,
+            any_schema=self.any_schema,
+            catalogued_tables=self.catalogued_tables,
+            include_tables=self.include_tables,
+            exclude_tables=self.exclude_tables,
+            windows=self.windows,
+            mask_columns=self.mask_columns,
+        )
 
     def table_key(self, table: str) -> str:
         """Return the object key of a table; what S3 clients trip over in its name is percent-encoded."""

@@ -5,18 +5,21 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from metadata_export.arguments import Arguments
+from metadata_export.delivery import Kept
 from metadata_export.errors import StorageError
 from metadata_export.log import info, warning
-from metadata_export.manifest import Kept, file_of, identity
-from metadata_export.plan import Extract, Plan
+from metadata_export.manifest import file_of, identity
+from metadata_export.plan import Extract, GroupPlan
+from metadata_export.request import GroupRun
 from metadata_export.storage import Store
 
 LOOKS = 8  # at a time, each some 20 ms of waiting
 NUMBERS = ("rows", "csv_bytes", "object_bytes")
 
 
-def keep_whole(arguments: Arguments, store: Store, plan: Plan, alembic_heads: Mapping[str, Sequence[str]]) -> Kept:
+def keep_whole(
+    run: GroupRun, manifest_key: str, store: Store, plan: GroupPlan, alembic_heads: Mapping[str, Sequence[str]]
+) -> Kept:
     """Return what need not be exported again: listed by the earlier manifest, as it would be now, and whole in S3.
 
     Args:
@@ -26,7 +29,7 @@ def keep_whole(arguments: Arguments, store: Store, plan: Plan, alembic_heads: Ma
     Raises:
         StorageError: the manifest cannot be read.
     """
-    manifest = _read(arguments, store, alembic_heads)
+    manifest = _read(run, manifest_key, store, alembic_heads)
     if manifest is None:
         return Kept()
     if manifest.get("unread_evidence") != list(plan.unread_evidence):
@@ -38,18 +41,29 @@ def keep_whole(arguments: Arguments, store: Store, plan: Plan, alembic_heads: Ma
     with ThreadPoolExecutor(LOOKS) as pool:
         whole = pool.map(lambda entry: _is_whole(store, entry), same.values())
         tables = {name: entry for (name, entry), found in zip(same.items(), whole, strict=True) if found}
-    run = str(manifest["job_run_id"])
-    info(f"kept {len(tables)} tables that the attempt {run} has delivered: {len(extracts) - len(tables)} are left")
-    return Kept(tables, run, str(manifest["consistency"]), dict(manifest["snapshot"]))
+    attempt = str(manifest["job_run_id"])
+    info(f"kept {len(tables)} tables that the attempt {attempt} has delivered: {len(extracts) - len(tables)} are left")
+    return Kept(tables, attempt, str(manifest["consistency"]), dict(manifest["snapshot"]))
 
 
-def _read(arguments: Arguments, store: Store, heads: Mapping[str, Sequence[str]]) -> dict[str, Any] | None:
-    found = store.read(arguments.manifest_key)
+def record_whole(store: Store, manifest_key: str, manifest: dict[str, Any]) -> None:
+    """Write the manifest of a run that has ended early, so that a retry repeats the rest only."""
+    if not manifest["tables"] and not manifest["failed_tables"]:
+        return
+    try:
+        store.put_json(manifest_key, manifest)
+        info(f"recorded {len(manifest['tables'])} tables that are whole")
+    except StorageError as error:
+        warning(f"could not record the tables that are whole: {error}")  # what ended the run is what counts
+
+
+def _read(run: GroupRun, manifest_key: str, store: Store, heads: Mapping[str, Sequence[str]]) -> dict[str, Any] | None:
+    found = store.read(manifest_key)
     if found is None:
         return None
     try:
         manifest = json.loads(found[0])
-        fits = identity(arguments).items() <= manifest.items()
+        fits = identity(run).items() <= manifest.items()
         same_schema = manifest["database"]["alembic_heads"] == {table: list(each) for table, each in heads.items()}
         complete = all(isinstance(manifest[name], dict) for name in ("tables", "snapshot"))
         known = isinstance(manifest["job_run_id"], str) and manifest["consistency"] in ("snapshot", "per-group")

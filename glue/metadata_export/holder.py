@@ -5,6 +5,7 @@ from types import TracebackType
 
 import psycopg
 
+from metadata_export.errors import ExportError, describe
 from metadata_export.log import warning
 from metadata_export.source import Connection, release
 
@@ -32,6 +33,12 @@ class SnapshotHolder:
         self._released.set()
         self._thread.join(timeout=60)
         release(self.connection)
+
+    def explained(self, error: ExportError) -> ExportError:
+        """Return what has ended the run, with the loss of the snapshot where that came before."""
+        if self.lost is None:
+            return error
+        return ExportError(f"{describe(error)} - the connection that held the snapshot was lost before: {self.lost}")
 
     def _talk(self) -> None:
         while not self._released.wait(self._seconds):

@@ -11,7 +11,7 @@ from metadata_export import log
 from metadata_export.arguments import Arguments, parse_arguments
 from metadata_export.aws import glue_client, s3_client, secretsmanager_client
 from metadata_export.errors import ExportError, describe
-from metadata_export.export import StartTasks, announcing_failure, export_group
+from metadata_export.export import StartTasks, export_group, shared_snapshot
 from metadata_export.export_lock import hold_lock
 from metadata_export.processes import ProcessRunner, process_runner
 from metadata_export.secret import read_credentials
@@ -32,39 +32,34 @@ def main(argv: Sequence[str]) -> None:
         ExportError: its one line is what Glue shows as the run's ErrorMessage.
     """
     try:
-        _export(argv)
+        _export(parse_arguments(argv))
     except ExportError:
         raise
     except Exception as error:
         raise ExportError(f"unexpected {describe(error)}") from error
 
 
-def _export(argv: Sequence[str]) -> None:
-    arguments = parse_arguments(argv)
+def _export(arguments: Arguments) -> None:
     log.configure({"export_id": arguments.export_id, "group": arguments.group, "job_run_id": arguments.job_run_id})
     log.info(f"exporting the group {arguments.group} of {arguments.database_name}", tables=sorted(arguments.tables))
     name = f"metadata_export {arguments.export_id} {arguments.group}"
-    with ThreadPoolExecutor(1, thread_name_prefix="spark") as thread:
-        _export_beside(thread, name, arguments)
-
-
-def _export_beside(thread: ThreadPoolExecutor, name: str, arguments: Arguments) -> None:
-    # Spark takes seconds to start, most of them in another process: meanwhile this one reads secret and catalog.
-    starting = thread.submit(start_spark, name)
     region = arguments.region
-    store, glue = Store(s3_client(region), arguments.bucket), glue_client(region)
-    with announcing_failure(arguments, store):
-        hold_lock(arguments, store, glue)
-        wait_for_earlier_run(glue, arguments)
-        credentials = read_credentials(glue, secretsmanager_client(region), arguments.connection_name)
-    if credentials.expires_at is None:
-        preparing = thread.submit(_prepared, starting, arguments.parallelism, region)
-        start_tasks: StartTasks = partial(_tasks_in_spark, preparing)
-    else:
-        start_tasks = partial(_tasks_in_processes, starting, arguments.parallelism)
-    source = Source(credentials, arguments.statement_timeout_seconds, name)
-    ended = partial(ended_groups, glue, arguments.job_name, arguments.export_id)
-    export_group(arguments, source, store, ATTEMPTS, start_tasks, ended)
+    with ThreadPoolExecutor(1, thread_name_prefix="spark") as thread:
+        # Spark takes seconds to start, most of them in another process: meanwhile this one reads secret and catalog.
+        starting = thread.submit(start_spark, name)
+        store, glue = Store(s3_client(region), arguments.bucket), glue_client(region)
+        with shared_snapshot(arguments, store).announcing_failure():
+            hold_lock(arguments, store, glue)
+            wait_for_earlier_run(glue, arguments.job_name, arguments.group_run)
+            credentials = read_credentials(glue, secretsmanager_client(region), arguments.connection_name)
+        if credentials.expires_at is None:
+            preparing = thread.submit(_prepared, starting, arguments.parallelism, region)
+            start_tasks: StartTasks = partial(_tasks_in_spark, preparing)
+        else:
+            start_tasks = partial(_tasks_in_processes, starting, arguments.parallelism)
+        source = Source(credentials, arguments.statement_timeout_seconds, name)
+        ended = partial(ended_groups, glue, arguments.job_name, arguments.export_id)
+        export_group(arguments, source, store, ATTEMPTS, start_tasks, ended)
 
 
 def _prepared(starting: "Future[SparkContext]", workers: int, region: str) -> SparkContext:

@@ -1,43 +1,21 @@
 """What a run says it has done: docs/contracts/group_manifest.schema.json."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from metadata_export.arguments import Arguments
-from metadata_export.plan import Extract, Plan
+from metadata_export.delivery import Delivery, Kept
+from metadata_export.plan import Extract, GroupPlan
+from metadata_export.request import GroupRun
 from metadata_export.snapshot import Snapshot
 from metadata_export.work import ExportedTable
 
 FORMAT_VERSION = 2
 
 
-@dataclass(frozen=True)
-class Kept:
-    """Tables that an earlier attempt of this export has delivered, as its manifest has them."""
-
-    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    job_run_id: str = ""
-    consistency: str = ""
-    snapshot: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """What there is of a group at the end of a run."""
-
-    tables: Sequence[ExportedTable]
-    failed: Mapping[str, str] = field(default_factory=dict)
-    """table -> its error, in one line"""
-    gone: Mapping[str, str] = field(default_factory=dict)
-    """table that was dropped meanwhile, and is nobody's loss -> the reason to skip it"""
-    kept: Kept = field(default_factory=Kept)
-
-
 def build_manifest(
-    arguments: Arguments,
-    plan: Plan,
+    run: GroupRun,
+    plan: GroupPlan,
     alembic_heads: Mapping[str, Sequence[str]],
     snapshot: Snapshot,
     delivery: Delivery,
@@ -47,10 +25,10 @@ def build_manifest(
     """Return the group manifest; the tables in alphabetical order."""
     tables = {**delivery.kept.tables, **{each.extract.table: _table(each) for each in delivery.tables}}
     return {
-        **identity(arguments),
-        "job_run_id": arguments.job_run_id,
+        **identity(run),
+        "job_run_id": run.job_run_id,
         "database": {
-            "name": arguments.database_name,
+            "name": run.database_name,
             "server_version": plan.catalog.server_version,
             "alembic_heads": {table: list(heads) for table, heads in alembic_heads.items()},
         },
@@ -68,14 +46,14 @@ def build_manifest(
     }
 
 
-def identity(arguments: Arguments) -> dict[str, Any]:
+def identity(run: GroupRun) -> dict[str, Any]:
     """Return what the manifests of all attempts at this group have in common."""
     return {
         "format_version": FORMAT_VERSION,
-        "export_id": arguments.export_id,
-        "group": arguments.group,
-        "cutoff": _iso(arguments.cutoff) if arguments.cutoff else None,
-        "max_age_in_days": arguments.max_age_in_days,
+        "export_id": run.export_id,
+        "group": run.group,
+        "cutoff": _iso(run.cutoff) if run.cutoff else None,
+        "max_age_in_days": run.max_age_in_days,
     }
 
 

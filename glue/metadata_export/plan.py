@@ -1,15 +1,16 @@
 """What this run exports: the tables that the live catalog has, each with the statements that return its rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from metadata_export.arguments import Arguments
 from metadata_export.catalog import Catalog, Column
 from metadata_export.errors import SourceError
 from metadata_export.log import info, warning
 from metadata_export.mask import check_masks, masked_columns
 from metadata_export.orphans import count_orphans
 from metadata_export.parts import MIB
+from metadata_export.request import TableRequest
 from metadata_export.row_filter import row_filter
 from metadata_export.selection import Selection, select_tables, unknown_tables, window_rules
 from metadata_export.sizes import Size, measure
@@ -41,7 +42,7 @@ class Extract:
 
 
 @dataclass(frozen=True)
-class Plan:
+class GroupPlan:
     """What the live database says is to be done.
 
     Args:
@@ -59,23 +60,34 @@ class Plan:
     unread_evidence: tuple[str, ...] = ()
 
 
-def make_plan(arguments: Arguments, connection: Connection, catalog: Catalog) -> Plan:
-    """Turn the arguments into statements, within the connection's transaction. No table stays locked."""
-    selection = select_tables(arguments, catalog)
-    window, unread = _window(arguments, connection, catalog, selection)
+def make_plan(
+    connection: Connection,
+    catalog: Catalog,
+    request: TableRequest,
+    cutoff: datetime | None,
+    key_of: Callable[[str], str],
+) -> GroupPlan:
+    """Turn the request into statements, within the connection's transaction. No table stays locked.
+
+    Args:
+        cutoff: rows at or after it are in the window; None exports everything.
+        key_of: gives the object key of a table.
+    """
+    selection = select_tables(request, catalog)
+    window, unread = _window(connection, catalog, request, selection, cutoff)
     sizes = measure(connection, [catalog.tables[name] for name in selection.rules])
     failed, orphans, extracts = dict(selection.failed), dict[str, int](), list[Extract]()
     for name in selection.rules:
         try:
-            check_masks(connection, catalog, [name], arguments.mask_columns)
+            check_masks(connection, catalog, [name], request.mask_columns)
             orphans[name] = count_orphans(connection, catalog, catalog.tables[name])
-            extracts.append(_extract(arguments, window, name, sizes))
+            extracts.append(_extract(window, name, key_of(name), sizes, request.mask_columns))
         except SourceError as error:
             if error.transient:
                 raise
             failed[name] = str(error)
     _log(selection, failed, orphans)
-    return Plan(
+    return GroupPlan(
         catalog=catalog,
         selection=selection,
         extracts=tuple(sorted(extracts, key=lambda extract: (-extract.total_bytes, extract.table))),
@@ -105,24 +117,26 @@ def csv_header(names: Sequence[str]) -> bytes:
 
 
 def _window(
-    arguments: Arguments, connection: Connection, catalog: Catalog, selection: Selection
+    connection: Connection, catalog: Catalog, request: TableRequest, selection: Selection, cutoff: datetime | None
 ) -> tuple[Window, tuple[str, ...]]:
-    rules = window_rules(arguments, catalog, selection)
-    unknown = unknown_tables(arguments, catalog, selection)
-    window = Window(catalog, rules, arguments.cutoff, by_key_only=unknown)
+    rules = window_rules(request, catalog, selection)
+    unknown = unknown_tables(request, catalog, selection)
+    window = Window(catalog, rules, cutoff, by_key_only=unknown)
     if not window.depends_on_runs(selection.rules):
         return window, ()
     touched = find_touched_runs(connection, window)
     number = len(touched.ids)
     info(f"{number} older dag runs belong to the window by what happened to them", touched_runs=number)
-    return Window(catalog, rules, arguments.cutoff, touched.ids, unknown), touched.unread
+    return Window(catalog, rules, cutoff, touched.ids, unknown), touched.unread
 
 
-def _extract(arguments: Arguments, window: Window, name: str, sizes: Mapping[int, Size]) -> Extract:
-    table, masked = window.catalog.tables[name], masked_columns(name, arguments.mask_columns)
+def _extract(
+    window: Window, name: str, key: str, sizes: Mapping[int, Size], masks: Mapping[str, tuple[str, ...]]
+) -> Extract:
+    table, masked = window.catalog.tables[name], masked_columns(name, masks)
     return Extract(
         table=name,
-        key=arguments.table_key(name),
+        key=key,
         rule=window.rules[name],
         columns=table.columns,
         statements=copy_statements(table, row_filter(window, table), sizes, window.catalog, masked),

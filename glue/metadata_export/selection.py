@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from metadata_export.arguments import Arguments
 from metadata_export.catalog import Catalog
 from metadata_export.errors import SourceError
 from metadata_export.heaps import PUBLIC
 from metadata_export.references import AIRFLOW_TABLES
+from metadata_export.request import TableRequest
 from metadata_export.window import RUN_TABLE, parent_rules, rules_with_unknown
 
 UNCATALOGUED_GROUP = "uncatalogued"
@@ -33,26 +33,26 @@ class Selection:
     failed: dict[str, str]
 
 
-def select_tables(arguments: Arguments, catalog: Catalog) -> Selection:
+def select_tables(request: TableRequest, catalog: Catalog) -> Selection:
     """Decide by the live catalog which tables are exported, skipped, and unknown to the table registry.
 
     Raises:
         SourceError: this is not Airflow's database, or not now: all tables would be skipped, and nothing be missing.
     """
-    names = {name: tuple(_tables_named(name, arguments, catalog)) for name in arguments.tables}
+    names = {name: tuple(_tables_named(name, request, catalog)) for name in request.tables}
     if RUN_TABLE not in catalog.tables and not any(names.values()):
         raise SourceError(
-            f"the schema public of the database {arguments.database_name!r} has neither {RUN_TABLE} nor any table of "
-            f"the group {arguments.group}: is it Airflow's metadata database (see dbname in the secret), and is it "
+            f"the schema public of the database {request.database_name!r} has neither {RUN_TABLE} nor any table of "
+            f"the group {request.group}: is it Airflow's metadata database (see dbname in the secret), and is it "
             "not being reset? Redrive the execution when it is there"
         )
     absent = [name for name, found in names.items() if not found]
-    unknown = _unknown(arguments, catalog)
-    rules = {table: arguments.tables[name] for name, found in names.items() for table in found}
+    unknown = _unknown(request, catalog)
+    rules = {table: request.tables[name] for name, found in names.items() for table in found}
     return Selection(
         rules=rules | dict.fromkeys(unknown, "full"),
         skipped={name: _absence(name, catalog) for name in absent if name not in catalog.not_tables}
-        | dict(_left_elsewhere(arguments, catalog)),
+        | dict(_left_elsewhere(request, catalog)),
         uncatalogued=unknown,
         failed={
             name: f"{name} is {catalog.not_tables[name]}, not a table: make it one, or leave it out (exclude_tables)"
@@ -62,39 +62,39 @@ def select_tables(arguments: Arguments, catalog: Catalog) -> Selection:
     )
 
 
-def window_rules(arguments: Arguments, catalog: Catalog, selection: Selection) -> dict[str, str]:
+def window_rules(request: TableRequest, catalog: Catalog, selection: Selection) -> dict[str, str]:
     """Return the rule of every table: that of the registry for Airflow's, that of the foreign keys for the others."""
-    return rules_with_unknown(catalog, _known_rules(arguments, catalog, selection))
+    return rules_with_unknown(catalog, _known_rules(request, catalog, selection))
 
 
-def unknown_tables(arguments: Arguments, catalog: Catalog, selection: Selection) -> frozenset[str]:
+def unknown_tables(request: TableRequest, catalog: Catalog, selection: Selection) -> frozenset[str]:
     """Return the tables that are not Airflow's, as far as this run has been told."""
-    return frozenset(catalog.tables) - _known_rules(arguments, catalog, selection).keys() - AIRFLOW_TABLES
+    return frozenset(catalog.tables) - _known_rules(request, catalog, selection).keys() - AIRFLOW_TABLES
 
 
-def _known_rules(arguments: Arguments, catalog: Catalog, selection: Selection) -> dict[str, str]:
+def _known_rules(request: TableRequest, catalog: Catalog, selection: Selection) -> dict[str, str]:
     # An execution that an older version has planned, and that is redriven now, names no windows.
-    told = arguments.windows or {name: rule for name, rule in parent_rules(catalog).items() if name in AIRFLOW_TABLES}
-    own = {} if arguments.group == UNCATALOGUED_GROUP else selection.rules
-    return {name: rule for name, rule in (told | own).items() if name in catalog.tables}
+    told = request.windows or {name: rule for name, rule in parent_rules(catalog).items() if name in AIRFLOW_TABLES}
+    own = {} if request.group == UNCATALOGUED_GROUP else selection.rules
+    return {name: rule for name, rule in {**told, **own}.items() if name in catalog.tables}
 
 
-def _tables_named(name: str, arguments: Arguments, catalog: Catalog) -> Iterator[str]:
+def _tables_named(name: str, request: TableRequest, catalog: Catalog) -> Iterator[str]:
     if name in catalog.tables:
         yield name
-    if name in arguments.any_schema:
+    if name in request.any_schema:
         elsewhere = (table for table in catalog.tables.values() if table.schema != PUBLIC)
         yield from (
             table.name
             for table in elsewhere
-            if table.name == f"{table.schema}.{name}" and table.name not in arguments.exclude_tables
+            if table.name == f"{table.schema}.{name}" and table.name not in request.exclude_tables
         )
 
 
-def _unknown(arguments: Arguments, catalog: Catalog) -> tuple[str, ...]:
-    if not arguments.catalogued_tables:
+def _unknown(request: TableRequest, catalog: Catalog) -> tuple[str, ...]:
+    if not request.catalogued_tables:
         return ()
-    known = arguments.catalogued_tables | arguments.exclude_tables | arguments.tables.keys()
+    known = request.catalogued_tables | request.exclude_tables | request.tables.keys()
     return tuple(sorted(t.name for t in catalog.tables.values() if t.schema == PUBLIC and t.name not in known))
 
 
@@ -107,12 +107,12 @@ def _absence(name: str, catalog: Catalog) -> str:
     return ABSENT
 
 
-def _left_elsewhere(arguments: Arguments, catalog: Catalog) -> Iterator[tuple[str, str]]:
+def _left_elsewhere(request: TableRequest, catalog: Catalog) -> Iterator[tuple[str, str]]:
     """Yield the tables of other schemas with the reason why they are not exported; one group speaks for all."""
-    if not arguments.catalogued_tables:
+    if not request.catalogued_tables:
         return
     for schema, name in catalog.elsewhere[:NAMED_ELSEWHERE]:
-        excluded = arguments.exclude_tables & {name, f"{schema}.{name}"}
+        excluded = request.exclude_tables & {name, f"{schema}.{name}"}
         reason = EXCLUDED if excluded else f"in the schema {schema}: only tables of the schema public are exported"
         yield f"{schema}.{name}", reason
     more = len(catalog.elsewhere) - NAMED_ELSEWHERE

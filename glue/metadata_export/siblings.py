@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from metadata_export.arguments import Arguments
 from metadata_export.errors import OtherExportError
 from metadata_export.log import info, warning
+from metadata_export.request import GroupRun
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -51,7 +51,7 @@ def ended_groups(client: "GlueClient", job_name: str, export_id: str) -> frozens
 
 
 def wait_for_earlier_run(
-    client: "GlueClient", arguments: Arguments, sleep: Callable[[float], None] = time.sleep
+    client: "GlueClient", job_name: str, own: GroupRun, sleep: Callable[[float], None] = time.sleep
 ) -> None:
     """Wait until no run of the same group of this export that was started before this one is active.
 
@@ -59,14 +59,17 @@ def wait_for_earlier_run(
     redrive. It writes into the same keys, perhaps after what this run writes there has been verified. When it has
     ended, what it has delivered is kept. Glue that does not answer is taken for saying that there is none.
 
+    Args:
+        job_name: as Glue passes it; empty outside Glue, where there are no runs to look at.
+
     Raises:
         OtherExportError: it does not end within a quarter of an hour.
     """
     waited = 0.0
-    while earlier := _earlier_runs(client, arguments):
+    while earlier := _earlier_runs(client, job_name, own):
         if waited >= EARLIER_RUN_SECONDS:
             raise OtherExportError(
-                f"an earlier run of the group {arguments.group} of this export, {earlier[0]}, is still active: stop it "
+                f"an earlier run of the group {own.group} of this export, {earlier[0]}, is still active: stop it "
                 "in the Glue console (Job run monitoring), then redrive the execution"
             )
         info(f"waiting for the earlier run {earlier[0]} of this group to end", earlier_run=earlier[0])
@@ -74,22 +77,22 @@ def wait_for_earlier_run(
         waited += POLL_SECONDS
 
 
-def _earlier_runs(client: "GlueClient", arguments: Arguments) -> list[str]:
-    if not arguments.job_name:
+def _earlier_runs(client: "GlueClient", job_name: str, own: GroupRun) -> list[str]:
+    if not job_name:
         return []
     try:
-        runs = client.get_job_runs(JobName=arguments.job_name, MaxResults=LATEST_RUNS)["JobRuns"]
+        runs = client.get_job_runs(JobName=job_name, MaxResults=LATEST_RUNS)["JobRuns"]
     except (ClientError, BotoCoreError) as error:
-        warning(f"cannot look at the runs of {arguments.job_name}, so an earlier one is not waited for: {error}")
+        warning(f"cannot look at the runs of {job_name}, so an earlier one is not waited for: {error}")
         return []
-    ours = next((_order(run) for run in runs if run["Id"] == arguments.job_run_id), None)
-    same = [run for run in runs if _is_of(run, arguments) and run["Id"] != arguments.job_run_id]
+    ours = next((_order(run) for run in runs if run["Id"] == own.job_run_id), None)
+    same = [run for run in runs if _is_of(run, own) and run["Id"] != own.job_run_id]
     return [run["Id"] for run in same if run["JobRunState"] in ACTIVE and (ours is None or _order(run) < ours)]
 
 
-def _is_of(run: "JobRunTypeDef", arguments: Arguments) -> bool:
+def _is_of(run: "JobRunTypeDef", own: GroupRun) -> bool:
     given = run.get("Arguments", {})
-    return (given.get("--EXPORT_ID"), given.get("--EXPORT_GROUP")) == (arguments.export_id, arguments.group)
+    return (given.get("--EXPORT_ID"), given.get("--EXPORT_GROUP")) == (own.export_id, own.group)
 
 
 def _order(run: "JobRunTypeDef") -> tuple[float, str]:

@@ -6,13 +6,14 @@ of its own and says why: nobody guesses, and nobody waits longer than the bound.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from metadata_export.errors import SnapshotError, StorageError
-from metadata_export.log import info
+from metadata_export.errors import ExportError, SnapshotError, StorageError
+from metadata_export.log import info, warning
 from metadata_export.siblings import EndedGroups
 from metadata_export.source import Connection, Source, naming, rollback
 from metadata_export.storage import Store
@@ -80,6 +81,25 @@ class SharedSnapshot:
     def announce(self, role: str) -> None:
         """Tell the holder that this group needs it no longer: it has imported the snapshot, or never will."""
         self.store.put_json(self._marker(self.party.group), {"job_run_id": self.party.job_run_id, "role": role})
+
+    @contextmanager
+    def announcing_failure(self) -> Iterator[None]:
+        """Let the holder of the snapshot go at once when this run fails before it could import it."""
+        try:
+            yield
+        except BaseException:
+            try:
+                self.announce("failed")
+            except ExportError as error:
+                warning(f"could not tell the other groups of the failure: {error}")
+            raise
+
+    def hold(self, deadline: float, ended: EndedGroups) -> None:
+        """Keep the snapshot, whose transaction is open, until nobody needs it any more; see `wait_for_groups`."""
+        waiting = self.wait_for_groups(deadline, ended)
+        if waiting:
+            why = "the bound has passed" if time.monotonic() >= deadline else "their runs have ended"
+            warning(f"released the snapshot though {', '.join(waiting)} have not imported it: {why}")
 
     def wait_for_groups(
         self, deadline: float, ended: EndedGroups = frozenset, sleep: Callable[[float], None] = time.sleep

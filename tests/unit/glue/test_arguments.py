@@ -39,9 +39,9 @@ def test_given_the_contract_s_arguments_and_glue_s_own_then_all_are_understood()
 
 
 def test_given_a_selection_then_it_says_which_children_have_a_file_of_their_own() -> None:
-    arguments = parse_arguments(argv(INCLUDE_TABLES='["mine"]', EXCLUDE_TABLES='["not_mine"]'))
-    assert [arguments.stands_alone(name) for name in ("mine", "not_mine", "another")] == [True, True, False]
-    assert parse_arguments(argv()).stands_alone("another")
+    request = parse_arguments(argv(INCLUDE_TABLES='["mine"]', EXCLUDE_TABLES='["not_mine"]')).table_request
+    assert [request.stands_alone(name) for name in ("mine", "not_mine", "another")] == [True, True, False]
+    assert parse_arguments(argv()).table_request.stands_alone("another")
 
 
 def test_given_null_then_everything_is_exported() -> None:

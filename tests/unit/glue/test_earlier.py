@@ -8,10 +8,11 @@ import pytest
 from botocore.exceptions import ClientError
 from metadata_export.arguments import Arguments, parse_arguments
 from metadata_export.catalog import Catalog, Column
+from metadata_export.delivery import Delivery, Kept
 from metadata_export.earlier import keep_whole
-from metadata_export.manifest import Delivery, Kept, build_manifest
+from metadata_export.manifest import build_manifest
 from metadata_export.object_upload import UploadedObject
-from metadata_export.plan import Extract, Plan
+from metadata_export.plan import Extract, GroupPlan
 from metadata_export.selection import Selection
 from metadata_export.snapshot import Snapshot
 from metadata_export.statements import Statement
@@ -31,9 +32,9 @@ def extract(name: str, columns: tuple[Column, ...] = COLUMNS) -> Extract:
     return Extract(name, ARGUMENTS.table_key(name), "full", columns, (Statement("COPY", ""),), 1)
 
 
-def plan(extracts: Sequence[Extract], *unread_evidence: str) -> Plan:
+def plan(extracts: Sequence[Extract], *unread_evidence: str) -> GroupPlan:
     catalog = Catalog({}, "15.18", 150_018, {}, {}, ())
-    return Plan(catalog, Selection({}, {}, (), {}), tuple(extracts), {}, {}, unread_evidence)
+    return GroupPlan(catalog, Selection({}, {}, (), {}), tuple(extracts), {}, {}, unread_evidence)
 
 
 EXTRACTS = (extract("job"), extract("pool"))
@@ -44,7 +45,7 @@ def earlier(store: Store) -> Manifest:
     """The manifest of an attempt that has delivered two tables."""
     tables = [ExportedTable(each, put(store, each), 0.5) for each in EXTRACTS]
     manifest = build_manifest(
-        ARGUMENTS,
+        ARGUMENTS.group_run,
         plan(EXTRACTS),
         HEADS,
         SNAPSHOT,
@@ -68,7 +69,7 @@ def write(store: Store, manifest: Any) -> Any:
 def kept(
     store: Store, arguments: Arguments = ARGUMENTS, extracts: Sequence[Extract] = EXTRACTS, heads: Any = HEADS
 ) -> Kept:
-    return keep_whole(arguments, store, plan(extracts), heads)
+    return keep_whole(arguments.group_run, arguments.manifest_key, store, plan(extracts), heads)
 
 
 def test_given_no_earlier_attempt_then_nothing_is_kept(store: Store) -> None:
@@ -78,7 +79,7 @@ def test_given_no_earlier_attempt_then_nothing_is_kept(store: Store) -> None:
 def test_given_tables_that_could_not_be_read_for_the_window_then_nothing_of_that_window_is_kept(
     store: Store, earlier: Manifest
 ) -> None:
-    assert keep_whole(ARGUMENTS, store, plan(EXTRACTS, "xcom"), HEADS) == Kept()
+    assert keep_whole(ARGUMENTS.group_run, ARGUMENTS.manifest_key, store, plan(EXTRACTS, "xcom"), HEADS) == Kept()
 
 
 def test_given_everything_is_whole_then_it_is_kept_as_the_manifest_has_it(store: Store, earlier: Manifest) -> None:
@@ -202,7 +203,7 @@ def test_given_tables_were_kept_then_the_manifest_claims_one_moment_only_where_i
     found = kept(store, extracts=[each for each in EXTRACTS if each not in new])
     tables = [ExportedTable(each, put(store, each), 0.5) for each in new]
     manifest = build_manifest(
-        ARGUMENTS, plan(EXTRACTS), HEADS, snapshot, Delivery(tables, kept=found),
+        ARGUMENTS.group_run, plan(EXTRACTS), HEADS, snapshot, Delivery(tables, kept=found),
         STARTED, STARTED,
     )  # fmt: skip
     assert manifest["consistency"] == consistency

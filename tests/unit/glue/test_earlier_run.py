@@ -1,7 +1,6 @@
 """A run that nobody waits for any more, of the same group: the next one lets it end, so that it overwrites nothing."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,7 +43,7 @@ def runs(stub: Stubber, *found: dict[str, Any]) -> None:
 def waits(stub: Stubber) -> int:
     """Return how often it has waited."""
     slept: list[float] = []
-    wait_for_earlier_run(stub.client, ARGUMENTS, slept.append)
+    wait_for_earlier_run(stub.client, ARGUMENTS.job_name, ARGUMENTS.group_run, slept.append)
     return len(slept)
 
 
@@ -94,4 +93,4 @@ def test_given_glue_does_not_answer_then_the_run_goes_on_and_says_so(
 
 
 def test_outside_glue_there_is_nothing_to_wait_for(glue: Stubber) -> None:
-    wait_for_earlier_run(glue.client, replace(ARGUMENTS, job_name=""))
+    wait_for_earlier_run(glue.client, "", ARGUMENTS.group_run)

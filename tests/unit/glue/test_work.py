@@ -15,10 +15,11 @@ from metadata_export.arguments import parse_arguments
 from metadata_export.catalog import Catalog, Column
 from metadata_export.chunk import ChunkResult, ChunkTask
 from metadata_export.compress import compressed
+from metadata_export.delivery import Delivery
 from metadata_export.errors import ExportError, StorageError, TableError, TransientSourceError, describe
-from metadata_export.manifest import Delivery, build_manifest
+from metadata_export.manifest import build_manifest
 from metadata_export.parts import MIB
-from metadata_export.plan import Extract, Plan
+from metadata_export.plan import Extract, GroupPlan
 from metadata_export.progress import Progress
 from metadata_export.selection import Selection
 from metadata_export.snapshot import Snapshot
@@ -166,9 +167,9 @@ def test_given_results_then_the_manifest_is_as_the_contract_says(store: Store) -
     tables = run([extract("log", 2, 500 * MIB), extract("pool")], Runner(store))
     skipped = {"sla_miss": "not in this Airflow version's schema"}
     selection = Selection({"log": "full", "pool": "full"}, skipped, ("pool",), {})
-    plan = Plan(Catalog({}, "15.18", 150_018, {}, {}, ()), selection, (), {}, {"pool": 3})
+    plan = GroupPlan(Catalog({}, "15.18", 150_018, {}, {}, ()), selection, (), {}, {"pool": 3})
     manifest: dict[str, Any] = build_manifest(
-        parse_arguments(argv()),
+        parse_arguments(argv()).group_run,
         plan,
         {"alembic_version": ["d2f4e1b3c5a7"]},
         Snapshot("0001", "own", "jr_1", "the holder has ended"),
