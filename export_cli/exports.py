@@ -119,7 +119,7 @@ class Exports:
             AwsCallError, AwsUnavailableError: see ``aws_call``.
         """
         pointed = self._existing(self._pointed_id())
-        # Of one that cannot be read nothing is known, and an older one would pass for the latest without a word.
+        # Of one that cannot be read nothing is known, and an older one would silently pass for the latest.
         if pointed.summary is None or self.is_backup(pointed):
             return pointed
         newest = map(self._read, islice(self._keys(), _SEARCHED))

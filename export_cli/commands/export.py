@@ -73,7 +73,7 @@ def _input(fields: Mapping[str, Any]) -> dict[str, Any]:
         InvalidOptionError: naming everything that is wrong with them.
     """
     if fields["everything"] and fields["max_age_in_days"] is not None:
-        raise InvalidOptionError("--everything and --max-age-in-days exclude each other; leave one away.")
+        raise InvalidOptionError("--everything and --max-age-in-days exclude each other: give only one of them.")
     made: dict[str, Any] = {"trigger": "manual", "force": fields["force"]}
     if fields["everything"] or fields["max_age_in_days"] is not None:
         made["max_age_in_days"] = fields["max_age_in_days"]

@@ -1,4 +1,4 @@
-"""What people and schedules do with executions, and how those must end that nobody reads of in an alert."""
+"""What people and schedules do with executions, and how an execution that raises no alert must end."""
 
 import contextlib
 import json

@@ -74,7 +74,7 @@ class Scenario:
         """Start an execution, as a person does in the console.
 
         Args:
-            given: fields of the execution input; include_tables is TABLES without a word.
+            given: fields of the execution input; include_tables defaults to TABLES.
         """
         given = {"include_tables": list(TABLES), "max_age_in_days": None} | given
         self.tables = given["include_tables"] or ()

@@ -142,7 +142,7 @@ def _is_complete(outcome: Outcome, tables: Sequence[str]) -> list[str]:
 
 def _missing(summary: Mapping[str, Any], tables: Sequence[str]) -> list[str]:
     missing = sorted(set(tables) - summary["tables"].keys() - summary["skipped_tables"].keys())
-    problems = [f"missing without a word: {', '.join(missing)}"] if missing else []
+    problems = [f"silently missing: {', '.join(missing)}"] if missing else []
     return problems if summary["total_rows"] else [*problems, "no row was exported, so nothing was proven"]
 
 
