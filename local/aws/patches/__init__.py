@@ -7,10 +7,10 @@ from local.aws.patches import (
     drift,
     ec2,
     encryption,
-    faults,
     glue,
     glue_connections,
     iam,
+    injection,
     inventory,
     jsonata,
     lambda_functions,
@@ -41,7 +41,7 @@ PATCHES = (
     encryption,
     alarms,
     inventory,
-    faults,  # last: around everything else
+    injection,  # last: around everything else
 )
 
 
