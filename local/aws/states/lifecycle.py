@@ -15,9 +15,10 @@ from ministack.services import stepfunctions as sfn
 
 from local.aws.settings import Settings
 from local.aws.states import observed, status_event
-from local.aws.states.engine import Run, walk
+from local.aws.states.engine import walk
 from local.aws.states.frame import Frame
 from local.aws.states.history import History
+from local.aws.states.run import Run
 from local.aws.states.scope import Cancelled, Scope
 
 logger = logging.getLogger("states.lifecycle")
