@@ -13,6 +13,7 @@ from local.aws.states.frame import Frame
 from local.aws.states.run import Following, Run
 from local.aws.states.scope import Cancelled, Scope
 
+# AWS documented: 40 iterations of an inline Map at the same time. https://docs.aws.amazon.com/step-functions/latest/dg/state-map-inline.html
 MAX_INLINE_CONCURRENCY = 40
 Walk = Callable[[Run, Frame, Scope], Any]
 

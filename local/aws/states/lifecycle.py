@@ -1,6 +1,9 @@
 """An execution from start to end: run, time out, stop, redrive, and a status event at every change.
 
+AWS documented: a redrive runs again what had not succeeded, of a Map only those iterations.
 https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+
+AWS seen: an execution that has timed out has neither error nor cause. https://github.com/floci-io/floci/issues/2733
 """
 
 import json
