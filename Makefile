@@ -4,13 +4,14 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 CHECKOV := .local/checkov
+CODE := dags lambdas glue export_cli local
 AIRFLOW ?=
 FAIL ?=
 VERSIONS ?= 2.9.2,2.10.3,2.11.0,3.0.6,3.2.1,3.3.1
 
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up down test unit lint lint-code lint-template lint-security faults deploy-local iam test-versions bench lock clean
+.PHONY: help demo up down test unit lint lint-code lint-template lint-security sizes evidence faults deploy-local iam test-versions bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +40,14 @@ lint-code:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@PYTHONPATH=lambdas:lambdas/shared:glue $(BIN)/lint-imports --no-logo --no-cache
+
+sizes: .venv/ready ## show the longest modules and functions (more than 25 lines of code): to look at, no number is a rule
+	@git ls-files '*.py' | xargs wc -l | sort -rn | sed -n 2,21p
+	@$(BIN)/lizard --languages python --warnings_only --ignore_warnings -1 --Threshold nloc=25 --sort nloc $(CODE)
+
+evidence: .venv/ready ## print what is relied on of AWS and how it is known, and renew what the README says is assumed
+	@$(BIN)/python -m local.evidence
 
 lint-template: # `sam validate --lint` runs the very same cfn-lint and nothing else
 	$(BIN)/cfn-lint template.yaml

@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 Environ = Mapping[str, str]
 Secret = dict[str, Any]
 
+# AWS seen: the variables and modules in which an MWAA worker has the database's address, login and IAM token.
+# https://github.com/aws/amazon-mwaa-docker-images
 STACK_NAME = "{{ var.value.get('metadata_export_name', '') }}"
 MWAA = "MWAA__DB__POSTGRES_"  # prefix of the images' own variables
 IAM_PROVIDER_MODULES = ("mwaa.config.rds_iam_credentials", "mwaa.utils.get_rds_iam_credentials")  # Airflow 3, 2
@@ -56,6 +58,8 @@ SSLMODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 MAX_EXECUTIONS_PER_RUN = 20
 LONGEST_REASON = 1000  # characters; the cause of a failed execution may have 32,768
 DEPLOY = "deploy the stack for this environment and attach its managed policy to the environment's execution role."
+# AWS assumed: no retry cures an error whose code begins with AccessDenied, Invalid, ResourceNotFound,
+# StateMachineDoesNotExist or Validation, any other may pass.
 TERMINAL = ("AccessDenied", "Invalid", "ResourceNotFound", "StateMachineDoesNotExist", "Validation")  # error codes
 
 
@@ -191,7 +195,11 @@ def _one_line(text: str) -> str:
 
 
 def execution_name(run_id: str, attempt: int = 1) -> str:
-    """Return a Step Functions name (at most 80 of `A-Za-z0-9-_`), always the same for a run id and attempt."""
+    """Return the name of an execution, always the same for a run id and attempt.
+
+    AWS documented: names of executions have at most 80 characters, `A-Za-z0-9-_` for CloudWatch Logs; to start the same
+    name and input again answers with the execution that runs. https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+    """
     readable = re.sub(r"[^A-Za-z0-9_-]+", "-", run_id)[:60]
     digest = hashlib.sha256(run_id.encode()).hexdigest()[:8]
     return f"{readable}-{digest}" + (f"-{attempt}" if attempt > 1 else "")

@@ -9,7 +9,7 @@ from export_cli.usage import Usage
 
 DAYS_IN_A_MONTH = 365 / 12
 _GB = 1024**3  # S3 bills binary gigabytes
-# S3 moves no smaller object to Standard-IA or Glacier unless it is told to.
+# AWS documented: S3 moves no object below 128 KiB unless the rule says a size.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html
 _SMALLEST_MOVED = 128 * 1024
 NOT_INCLUDED = (

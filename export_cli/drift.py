@@ -1,9 +1,11 @@
 """What of a stack somebody deleted or changed, and how CloudFormation makes it what the template says.
 
-An ordinary deployment compares templates, so it does nothing about drift. A drift-aware change set compares with what
-is there, and makes again what is gone (scenario 3 of the second page):
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
+An ordinary deployment compares templates, so it does nothing about drift.
+
+AWS documented: a drift-aware change set compares with what is there, and makes again what is gone (scenario 3 of the
+second page). https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
 https://aws.amazon.com/blogs/devops/safely-handle-configuration-drift-with-cloudformation-drift-aware-change-sets/
+
 Types without drift detection, custom resources among them, it leaves alone.
 """
 

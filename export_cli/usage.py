@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from export_cli.aws import Aws, call, missing
 
-# https://docs.aws.amazon.com/glue/latest/dg/worker-types.html
+# AWS documented: the DPUs of each worker type. https://docs.aws.amazon.com/glue/latest/dg/worker-types.html
 DPUS = {
     "Standard": 1.0,
     "G.025X": 0.25,

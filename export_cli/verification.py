@@ -39,6 +39,7 @@ class Keep(Protocol):
 class Digest:
     """SHA-256 of an object as S3 computes it: plain, or of the parts' digests for a multipart upload.
 
+    AWS documented: a composite checksum is that of the parts' digests, followed by their number.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
     """
 

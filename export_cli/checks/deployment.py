@@ -89,6 +89,7 @@ def subscription(patient: Patient) -> Finding:
     confirmed = [each["Endpoint"] for each in found if each["SubscriptionArn"].startswith("arn:")]
     mail = "the mail 'AWS Notification - Subscription Confirmation'"
     if waiting:
+        # AWS documented: a subscription that nobody confirms is deleted after 48 hours.
         # https://aws.amazon.com/about-aws/whats-new/2023/05/amazon-sns-automatic-deletion-unconfirmed-subscriptions/
         return failed(
             f"{', '.join(waiting)} has not confirmed the subscription: no alert arrives there",

@@ -1,5 +1,6 @@
 """What a bucket's lifecycle rules do to objects that must be there and be readable.
 
+AWS documented: which objects a lifecycle rule is about, and what it does to them.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html
 """
 
@@ -10,7 +11,8 @@ from typing import Any
 from export_cli.checks.archive import ARCHIVE_CLASSES
 
 Rule = Mapping[str, Any]
-# Unless the rule says a size itself. https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html
+# AWS documented: S3 moves no object below 128 KiB unless the rule says a size.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html
 SMALLEST_MOVED = 128 * 1024
 
 

@@ -14,7 +14,7 @@ from export_cli.target import ASSETS_PREFIX
 
 # A package may have no more: tests/integration/deployment/test_deployed_stack.py.
 LARGEST_ASSET = 5_000_000
-# So long an execution may be redriven: https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+# AWS documented: an execution can be redriven for 14 days. https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 REDRIVE_DAYS = 14
 
 

@@ -81,6 +81,7 @@ def _another_bucket(patient: Patient) -> str:
 def _usable_again(patient: Patient, arn: str, state: str) -> str:
     """Return the fix for a key that cannot be used.
 
+    AWS documented: what a KMS key can do in each state, and how it gets out of it.
     https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
     """
     identifier = arn.rpartition("/")[2]

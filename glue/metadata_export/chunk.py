@@ -45,8 +45,11 @@ class ChunkParts:
     """Takes the rows of one chunk and makes parts of them, each of them one gzip member of whole rows.
 
     A part is uploaded when there are rows for the next one: a chunk that overflows its only part uploads nothing. An
-    attempt that repeats another overwrites its parts; those that it does not come to are in no list of parts, and the
-    object holds what is listed (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
+    attempt that repeats another overwrites its parts; those that it does not come to are in no list of parts.
+
+    AWS documented: a part is overwritten by a later one of its number, and the object holds the parts that are listed.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
 
     Args:
         read_on: take the rows after an overflow too, to no end but to keep the connection; else an overflow raises.

@@ -1,4 +1,10 @@
-"""Keeps the transaction that holds a snapshot alive, and talking: RDS Proxy drops clients that are silent."""
+"""Keeps the transaction that holds a snapshot alive, and talking.
+
+AWS documented: RDS Proxy closes a client's connection that is idle for 30 minutes, or as long as somebody has set.
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/rds-proxy-connections.html
+
+AWS assumed: PgBouncer and RDS Proxy of MWAA leave a transaction alone that sends a statement every few seconds.
+"""
 
 import threading
 from types import TracebackType

@@ -1,6 +1,6 @@
 """The one connection of a process, where credentials open connections for minutes only while open ones stay open.
 
-An IAM token is valid for 15 minutes and "doesn't affect the session after it is established":
+AWS documented: an IAM token is valid for 15 minutes and "doesn't affect the session after it is established".
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.html
 """
 

@@ -1,9 +1,10 @@
 """The arithmetic of S3 multipart uploads with checksums.
 
-Parts are 5 MiB to 5 GiB, the last may be smaller, and numbered 1 to 10,000; an object has 48.8 TiB at most, which is
-10,000 of the largest parts (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html). With a checksum on
-each part the numbers must start at 1 and have no gap
-(https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompletedPart.html); emulators let gaps pass.
+AWS documented: parts are 5 MiB to 5 GiB, the last may be smaller, and numbered 1 to 10,000; an object has 48.8 TiB at
+most, which is 10,000 of the largest parts. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+
+AWS documented: with a checksum on each part the numbers must start at 1 and have no gap (emulators let gaps pass).
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompletedPart.html
 """
 
 import base64
@@ -84,7 +85,7 @@ def sha256_base64(body: bytes) -> str:
 def composite_checksum(parts: Sequence[Part]) -> str:
     """Return the checksum S3 gives an object of these parts: that of the parts' digests, and their number.
 
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html (composite checksums)
+    AWS documented: how S3 makes composite checksums. https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
     """
     digests = b"".join(base64.b64decode(part.sha256) for part in parts)
     return f"{sha256_base64(digests)}-{len(parts)}"

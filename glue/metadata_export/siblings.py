@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_glue.type_defs import JobRunTypeDef
 
-# https://docs.aws.amazon.com/glue/latest/dg/job-run-statuses.html
+# AWS documented: the states of a Glue run. https://docs.aws.amazon.com/glue/latest/dg/job-run-statuses.html
 ACTIVE = frozenset({"STARTING", "RUNNING", "STOPPING", "WAITING"})
 ENDED_WITHOUT_SUCCESS = frozenset({"ERROR", "EXPIRED", "FAILED", "STOPPED", "TIMEOUT"})
 LATEST_RUNS = 100

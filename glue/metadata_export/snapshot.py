@@ -3,6 +3,9 @@
 The first run that writes the claim `_snapshot.json` (conditional put) shares the snapshot it has exported; the
 others import it. A claim becomes visible only after its snapshot is exported. Whoever cannot import uses a snapshot
 of its own and says why: nobody guesses, and nobody waits longer than the bound.
+
+AWS assumed: what stands between a Glue run and the database of MWAA gives a transaction one connection to one server,
+as PgBouncer's transaction mode does, so that all runs can import a snapshot.
 """
 
 import time

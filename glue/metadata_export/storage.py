@@ -51,6 +51,7 @@ class Store:
     def put_json_if_absent(self, key: str, document: object) -> bool:
         """Write a JSON document unless the key is taken; return whether it was written.
 
+        AWS documented: of several conditional writes to a key at the same time one succeeds.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
         return self._put_json_if(key, document, "If-None-Match", "*")
@@ -132,9 +133,10 @@ class Store:
     def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
         """Make the object of its parts, which are in the order of their numbers.
 
-        A request whose answer was lost is repeated, and S3 then knows the upload no more: "the multipart upload might
-        have been aborted or completed" (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
-        Which of the two, the object tells.
+        A request whose answer was lost is repeated. Whether it has been carried out, the object tells.
+
+        AWS documented: S3 knows an upload no more that "might have been aborted or completed".
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
         """
         listed: list[CompletedPartTypeDef] = [
             {"PartNumber": part.number, "ETag": part.etag, "ChecksumSHA256": part.sha256} for part in parts

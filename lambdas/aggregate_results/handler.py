@@ -71,7 +71,7 @@ def _observe(found: Aggregate) -> None:
         "LargestRowFallPercent": found.comparison.largest_percent,
     }
     seconds = found.group_seconds
-    # Glue bills each run by the second, and at least a minute: https://aws.amazon.com/glue/pricing/
+    # AWS documented: Glue bills each run by the second, and at least a minute. https://aws.amazon.com/glue/pricing/
     values["BilledSeconds"] = sum(max(60.0, run) for run in seconds.values())
     publish(metrics, summary["environment"], values)
     for group, run in seconds.items():

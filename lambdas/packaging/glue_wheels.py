@@ -3,7 +3,8 @@
 It holds the folder ``wheels`` with the wheel files and a ``requirements.txt`` that names them. The same inputs give
 the same bytes, so that an unchanged zip keeps its name in S3 and does not touch the job.
 
-https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html (Appendix A)
+AWS documented: the form and the name of a zip of wheels (Appendix A).
+https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html
 """
 
 import argparse

@@ -21,7 +21,8 @@ from export_runtime.store import ObjectStore, ObjectVersion, StoredObject
 from plan_export.errors import LockContentionError
 
 _ATTEMPTS = 5
-# An execution can be redriven for 14 days, and takes ten hours at most (state_machine/export.asl.yaml).
+# An execution takes ten hours at most (state_machine/export.asl.yaml).
+# AWS documented: an execution can be redriven for 14 days.
 # https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 _SURELY_ENDED = timedelta(days=15)
 

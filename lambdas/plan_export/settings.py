@@ -109,8 +109,8 @@ def _days(text: str) -> int | None:
 def _names(parameter: str, text: str) -> list[Any]:
     """Return the names of a list: separated by commas, or a JSON list for names with commas, quotes or outside ASCII.
 
-    CloudFormation answers question marks for what is not ASCII in a parameter, so such names are written in JSON's
-    escapes: https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/814
+    AWS seen: CloudFormation answers question marks for what is not ASCII in a parameter, so such names are written in
+    JSON's escapes. https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/814
     """
     if not text.lstrip().startswith("["):
         return [name.strip() for name in text.split(",")] if text.strip() else []

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_glue.type_defs import ConnectionInputTypeDef
 
-# Length limits of https://docs.aws.amazon.com/glue/latest/webapi/API_ConnectionInput.html, in characters.
+# AWS documented: the longest property of a connection, in characters, and the most security groups.
+# https://docs.aws.amazon.com/glue/latest/webapi/API_ConnectionInput.html
 PROPERTY_LIMIT = 1024
 SECURITY_GROUP_LIMIT = 50
 _ADVICE = "Check that the function's role allows glue:GetConnection, CreateConnection and UpdateConnection on it."

@@ -9,8 +9,10 @@ from export_runtime.aws import aws_call, error_code
 if TYPE_CHECKING:
     from mypy_boto3_mwaa import MWAAClient
 
-# AVAILABLE, or UPDATE_FAILED: "restored to its previous state successfully and is ready to use". In every other status
-# the database may be upgraded, restored or gone. https://docs.aws.amazon.com/mwaa/latest/API/API_Environment.html
+# In every other status the database may be upgraded, restored or gone.
+# AWS documented: an environment is usable when AVAILABLE or UPDATE_FAILED: "restored to its previous state successfully
+# and is ready to use".
+# https://docs.aws.amazon.com/mwaa/latest/API/API_Environment.html
 USABLE_STATUSES = ("AVAILABLE", "UPDATE_FAILED")
 
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import FilterTypeDef
 
 _ADVICE = "Check that the subnets and security groups exist and that the function's role allows the describe calls."
-# Next hops that lead out of the VPC from an interface without a public address, which is all that Glue makes. An
-# internet gateway does not. https://docs.aws.amazon.com/glue/latest/dg/start-connecting.html
+# Next hops that lead out of the VPC from an interface without a public address. An internet gateway does not.
+# AWS documented: Glue makes interfaces with private addresses only. https://docs.aws.amazon.com/glue/latest/dg/start-connecting.html
 _NEXT_HOPS = ("NatGatewayId", "NetworkInterfaceId", "InstanceId", "TransitGatewayId", "CoreNetworkArn")
 
 

@@ -1,9 +1,13 @@
 """Can Glue work in this network? Rules without AWS calls; every problem comes with its fix.
 
 A rule refuses what certainly cannot work: where EC2 does not tell (what a prefix list holds, what lies behind another
-network), the run may try. Services that a run does not call itself (KMS, STS, CloudWatch Logs) are not demanded.
+network), the run may try.
 
-Sources: https://docs.aws.amazon.com/glue/latest/dg/setup-vpc-for-glue-access.html,
+AWS assumed: a Glue run in a private network needs no way to the services that it does not call itself (KMS, STS,
+CloudWatch Logs), so none is demanded.
+
+AWS documented: Glue needs a security group that lets itself in, DNS support, a way to S3 and enough free addresses.
+https://docs.aws.amazon.com/glue/latest/dg/setup-vpc-for-glue-access.html
 https://repost.aws/knowledge-center/glue-test-connection-failed
 """
 

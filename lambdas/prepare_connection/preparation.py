@@ -52,7 +52,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         environment=required(variables, "ENVIRONMENT_NAME"),
         connection_name=required(variables, "CONNECTION_NAME"),
         secret_arn=required(variables, "SECRET_ARN"),
-        # Each worker of each concurrent run has a network interface of its own, and Glue wants more than those.
+        # AWS documented: each worker of each concurrent run has a network interface of its own, and Glue wants more.
         # https://repost.aws/knowledge-center/glue-test-connection-failed
         needed_addresses=workers * whole_number(variables, "GLUE_CONCURRENT_RUNS", 5) + 1,
     )

@@ -1,5 +1,6 @@
 """What security groups let through on TCP. Pure: the rules of EC2, reduced to ports and who is on the other side.
 
+AWS documented: what a rule of a security group allows, and to whom.
 https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html
 """
 

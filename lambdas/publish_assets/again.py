@@ -1,7 +1,9 @@
 """Asked without CloudFormation: puts again what the stack's resources put, under the same names and marks.
 
-CloudFormation calls a custom resource only when one of its properties changes, so that a deployment brings nothing back
-that somebody, or a lifecycle rule, took away. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
+A deployment brings nothing back that somebody, or a lifecycle rule, took away:
+
+AWS documented: CloudFormation calls a custom resource only when one of its properties changes.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,6 @@
 """CloudFormation's side: one answer to every request, whatever happens.
 
+AWS documented: what a custom resource is asked, and must answer.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
 """
 

@@ -1,5 +1,6 @@
 """What EventBridge passes when an execution has ended without success.
 
+AWS documented: the fields of a status change event, and that input and output may be left out of it.
 https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
 """
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_glue.type_defs import JobRunTypeDef
 
-# https://docs.aws.amazon.com/glue/latest/dg/job-run-statuses.html
+# AWS documented: the states of a Glue run. https://docs.aws.amazon.com/glue/latest/dg/job-run-statuses.html
 _TO_STOP = frozenset({"STARTING", "RUNNING", "WAITING"})
 _ACTIVE = _TO_STOP | {"STOPPING"}
 # Some months of daily exports; Glue keeps runs for 90 days.
@@ -22,7 +22,7 @@ _NEWEST_RUNS = 1000
 _PAGE = 200
 _ADVICE = "Stop its runs in the Glue console."
 _POLL_SECONDS = 5
-# BatchStopJobRun takes so many: https://docs.aws.amazon.com/glue/latest/webapi/API_BatchStopJobRun.html
+# AWS documented: BatchStopJobRun takes 25 runs. https://docs.aws.amazon.com/glue/latest/webapi/API_BatchStopJobRun.html
 _BATCH = 25
 
 Sleep = Callable[[float], None]

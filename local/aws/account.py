@@ -1,7 +1,9 @@
 """What is in an AWS account before this project's stack is deployed: a private network and an MWAA environment in it.
 
-The network is the one of Amazon's MWAA quick start (private subnets, one self-referencing security group), with VPC
-endpoints for what a Glue run calls. https://docs.aws.amazon.com/mwaa/latest/userguide/vpc-create.html
+AWS documented: the network of the MWAA quick start has private subnets, one self-referencing security group.
+https://docs.aws.amazon.com/mwaa/latest/userguide/vpc-create.html
+
+With VPC endpoints for what a Glue run calls.
 """
 
 import json

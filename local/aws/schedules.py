@@ -1,7 +1,7 @@
 """When a schedule of EventBridge Scheduler is due: its expression is evaluated in its own time zone.
 
-"When the time shifts forward in spring, your schedule invocation is skipped if the cron expression falls on a date and
-time that do not exist; when it shifts back in autumn, your schedule runs only once": after
+AWS documented: "When the time shifts forward in spring, your schedule invocation is skipped if the cron expression
+falls on a date and time that do not exist; when it shifts back in autumn, your schedule runs only once".
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 """
 

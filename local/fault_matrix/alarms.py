@@ -1,6 +1,8 @@
 """CloudWatch's part in an alarm, which the emulator does not play: datapoints, their verdict, the change of state.
 
 Time can be let pass, so that nobody waits for hours.
+
+AWS documented: how many datapoints decide about an alarm, and what stands for a missing one.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
 """
 
@@ -78,7 +80,7 @@ def datapoints(client: Callable[[str], Any], alarm: Mapping[str, Any], now: date
 def embedded(line: str, namespace: str, metric: str, dimensions: Mapping[str, str]) -> Iterator[Point]:
     """Yield the values of one metric with exactly these dimensions from a line of a log, in the embedded metric format.
 
-    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+    AWS documented: the embedded metric format. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     """
     document = json.loads(line) if line.startswith("{") and '"_aws"' in line else {}
     for declared in document.get("_aws", {}).get("CloudWatchMetrics", ()):

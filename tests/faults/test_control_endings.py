@@ -1,8 +1,10 @@
 """Functions that end badly in ways of Lambda's own, executions stopped in each phase, and what cannot be delivered.
 
-https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html
-https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
-https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
+AWS documented: how Lambda ends a function. https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html
+
+AWS documented: an aborted execution can be redriven. https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+
+AWS documented: where goes what Scheduler cannot deliver. https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
 """
 
 import json

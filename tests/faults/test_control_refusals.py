@@ -1,8 +1,10 @@
 """What the services around the export document that they refuse: Secrets Manager, EC2, MWAA, Step Functions.
 
-https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
-https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
-https://docs.aws.amazon.com/mwaa/latest/API/API_GetEnvironment.html
+AWS documented: the errors of GetSecretValue. https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
+
+AWS documented: the errors of EC2. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+
+AWS documented: the errors of GetEnvironment. https://docs.aws.amazon.com/mwaa/latest/API/API_GetEnvironment.html
 """
 
 import pytest

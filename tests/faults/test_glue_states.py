@@ -1,7 +1,8 @@
 """How Glue documents that a run can end, and what its API refuses.
 
-https://docs.aws.amazon.com/glue/latest/dg/job-run-statuses.html
-https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-exceptions.html
+AWS documented: the states of a Glue run. https://docs.aws.amazon.com/glue/latest/dg/job-run-statuses.html
+
+AWS documented: the errors of Glue. https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-exceptions.html
 """
 
 import contextlib

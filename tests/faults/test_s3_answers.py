@@ -1,7 +1,8 @@
 """What S3 documents that it answers: errors inside a 200, refused and lost writes, archived and foreign objects.
 
-https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+AWS documented: the errors of S3. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+
+AWS documented: CompleteMultipartUpload may fail after a 200. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
 """
 
 import json

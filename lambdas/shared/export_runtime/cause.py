@@ -1,4 +1,8 @@
-"""Why a Glue run or a function failed, from what Step Functions says of it. Nothing in it is trusted."""
+"""Why a Glue run or a function failed, from what Step Functions says of it. Nothing in it is trusted.
+
+AWS assumed: the cause of a failed Glue run is the run as JSON, that of a refused call is plain text. Both are read,
+and whatever else it may be is shown as it is.
+"""
 
 import json
 import re

@@ -6,8 +6,8 @@ from urllib.parse import quote
 def log_url(execution_arn: str, log_group: str, job_run_id: str | None) -> str | None:
     """Return the address of a Glue run's log streams in the CloudWatch console.
 
-    Whether a stream is named after the run alone or has more behind it (its driver, an executor) depends on the version
-    of Glue: the console is asked for the streams that begin so.
+    AWS documented: the name of a stream begins with the run's id; what follows it (driver, executor) depends on the
+    version of Glue, so the console is asked for the streams that begin so.
     https://docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging.html
 
     Args:

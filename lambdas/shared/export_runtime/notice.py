@@ -1,7 +1,10 @@
 """What is published to the alert topic, within the limits of SNS.
 
-A subject of ASCII below 100 characters, a message below 256 KiB
-(https://docs.aws.amazon.com/sns/latest/api/API_Publish.html). A state of Step Functions has 256 KiB in all.
+AWS documented: SNS: a subject has less than 100 characters, a message at most 256 KiB.
+https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+
+AWS documented: the input or output of a state of Step Functions has at most 256 KiB.
+https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 """
 
 from collections.abc import Iterable

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 _MISSING = ("404", "NoSuchKey", "NotFound")
-# 409 is what S3 answers when another conditional write to the key is under way.
+# AWS documented: S3 answers 409 when another conditional write to the key is under way.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 _LOST = ("409", "412", "ConditionalRequestConflict", "PreconditionFailed", *_MISSING)
 _ADVICE = "Check that the function's role allows it on this bucket and its KMS key."

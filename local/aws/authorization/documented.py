@@ -1,6 +1,6 @@
 """What AWS's documentation demands of a role, where nothing outside AWS shows when, or whether, it is used.
 
-The emulator demands the whole of it at the moment that is named here. Whether AWS would fail there is not known.
+AWS assumed: of what is documented for a role all is needed, at the moment that is named here.
 """
 
 from dataclasses import dataclass
@@ -11,20 +11,18 @@ class Demand:
     """Actions that a service needs of a role, all on `*` unless the caller names a resource."""
 
     actions: tuple[str, ...]
-    source: str
 
 
 # When a function with active tracing has run.
-FUNCTION_TRACES = Demand(
-    ("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
-    "https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html",
-)
+# AWS documented: what a function's role needs to trace. https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
+FUNCTION_TRACES = Demand(("xray:PutTraceSegments", "xray:PutTelemetryRecords"))
 # When an execution of a machine with tracing has ended.
+# AWS documented: what a machine's role needs to trace. https://docs.aws.amazon.com/step-functions/latest/dg/xray-iam.html
 MACHINE_TRACES = Demand(
-    ("xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
-    "https://docs.aws.amazon.com/step-functions/latest/dg/xray-iam.html",
+    ("xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets")
 )
 # When a machine with logging is made or changed.
+# AWS documented: what a machine's role needs to deliver logs. https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
 MACHINE_LOGS = Demand(
     (
         "logs:CreateLogDelivery",
@@ -35,14 +33,11 @@ MACHINE_LOGS = Demand(
         "logs:PutResourcePolicy",
         "logs:DescribeResourcePolicies",
         "logs:DescribeLogGroups",
-    ),
-    "https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html",
+    )
 )
 # When `.sync` starts a run; which of GetJobRun and GetJobRuns it then polls is not said.
-SYNC_JOB_RUNS = Demand(
-    ("glue:GetJobRuns",), "https://docs.aws.amazon.com/step-functions/latest/dg/connect-glue.html#glue-iam"
-)
+# AWS documented: glue:startJobRun.sync needs both. https://docs.aws.amazon.com/step-functions/latest/dg/connect-glue.html#glue-iam
+SYNC_JOB_RUNS = Demand(("glue:GetJobRuns",))
 # When a schedule whose payload is encrypted with a key of one's own fires.
-SCHEDULE_PAYLOAD = Demand(
-    ("kms:Decrypt",), "https://docs.aws.amazon.com/scheduler/latest/UserGuide/encryption-rest.html"
-)
+# AWS documented: a schedule's role decrypts the payload. https://docs.aws.amazon.com/scheduler/latest/UserGuide/encryption-rest.html
+SCHEDULE_PAYLOAD = Demand(("kms:Decrypt",))

@@ -11,7 +11,8 @@ from local.aws.authorization import record
 from local.aws.authorization.documented import Demand
 from local.aws.authorization.request import ROLE_TRUST, Request, decide
 
-# Who names the account (and the resource) that it assumes a role for. Lambda does not; of Glue it is not documented.
+# AWS assumed: Lambda and Glue do not name the account that they assume a role for.
+# AWS documented: Step Functions and Scheduler do, and name the resource.
 # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
 NAMES_ITS_ACCOUNT = ("states.amazonaws.com", "scheduler.amazonaws.com")

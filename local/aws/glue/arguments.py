@@ -1,5 +1,6 @@
 """How Glue passes a job's arguments to its script.
 
+AWS documented: a job's default arguments are overridden by those of the run; JOB_NAME and JOB_RUN_ID are there too.
 https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
 """
 

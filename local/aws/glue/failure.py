@@ -1,6 +1,8 @@
 """Why a job run failed, in Glue's words.
 
-https://docs.aws.amazon.com/glue/latest/dg/error-classification.html
+AWS documented: the categories of a run's error. https://docs.aws.amazon.com/glue/latest/dg/error-classification.html
+
+AWS assumed: the words of a run's error behind its category, where no page shows them.
 """
 
 import re

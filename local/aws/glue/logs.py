@@ -1,7 +1,7 @@
 """Delivers what a job wrote to CloudWatch Logs, with the job role's permissions, as Glue does.
 
-What the script prints (stdout and stderr) goes to the group of the output, what Spark's daemons log to that of errors;
-the job may choose the beginning of both groups' names, and that of the streams' names.
+AWS documented: what a Glue script prints (stdout and stderr) goes to the group of the output, what Spark's daemons log
+to that of errors; the job may choose the beginning of both groups' names, and that of the streams' names.
 https://docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging.html
 """
 
@@ -26,7 +26,9 @@ logger = logging.getLogger("glue.logs")
 
 
 def deliver(client: Any, arguments: Mapping[str, str], run_id: str, output: Path, error: Path) -> None:
-    """Write a run's output to its log streams. A role that may not leaves the run as it is, without logs, as on AWS.
+    """Write a run's output to its log streams.
+
+    AWS assumed: a job's role that may not write logs leaves the run as it is, without them.
 
     Args:
         client: of CloudWatch Logs.

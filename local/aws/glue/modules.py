@@ -1,6 +1,6 @@
 """Installs the Python modules that a job asks for, as Glue 5 does.
 
-A `.gluewheels.zip` holds a folder `wheels` with `requirements.txt` and the wheels it names.
+AWS documented: a `.gluewheels.zip` holds a folder `wheels` with `requirements.txt` and the wheels it names.
 https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html
 """
 

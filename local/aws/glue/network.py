@@ -1,6 +1,9 @@
 """The network of a job run: for each connection with a subnet, what Glue looks up, demands and makes there.
 
+AWS documented: what Glue demands of a network: a security group that lets itself in, DNS support, a way to S3.
 https://docs.aws.amazon.com/glue/latest/dg/setup-vpc-for-glue-access.html
+
+AWS assumed: which calls Glue makes for its network interface, in which order, and the words of its refusals.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -92,7 +95,7 @@ def _create_interface(ec2: Any, place: Mapping[str, Any]) -> str:
     interface = str(ec2.create_network_interface(**request)["NetworkInterface"]["NetworkInterfaceId"])
     try:
         ec2.create_tags(Resources=[interface], Tags=[TAG])
-        ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])  # on AWS, until it is attached
+        ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])  # until it is attached
     except ClientError:
         ec2.delete_network_interface(NetworkInterfaceId=interface)
         raise

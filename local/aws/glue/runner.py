@@ -64,9 +64,11 @@ def run(task: Task) -> None:
 
 
 def _send_metrics(task: Task) -> None:
-    """Metrics themselves are not emulated. A role that may not send them leaves the run as it is, as on AWS.
+    """Metrics themselves are not emulated.
 
-    https://docs.aws.amazon.com/glue/latest/dg/monitoring-awsglue-with-cloudwatch-metrics.html
+    AWS assumed: a job's role that may not send metrics leaves the run as it is.
+
+    AWS documented: metrics are sent in the job's role. https://docs.aws.amazon.com/glue/latest/dg/monitoring-awsglue-with-cloudwatch-metrics.html
     """
     asked = "--enable-metrics" in arguments.effective(task.job, task.record)
     namespace = {"cloudwatch:namespace": "Glue"}
@@ -129,9 +131,9 @@ def _inherited() -> dict[str, str]:
 
 
 def _without_region(environment: Mapping[str, str]) -> dict[str, str]:
-    """Glue documents no variable that names the region: a script that needs one is told, by an argument.
+    """A script that needs its region is told, by an argument.
 
-    https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
+    AWS assumed: no environment variable of a Glue run names the region; none is documented. https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
     """
     return {name: value for name, value in environment.items() if name not in ("AWS_REGION", "AWS_DEFAULT_REGION")}
 

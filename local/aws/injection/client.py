@@ -113,7 +113,7 @@ class Faults:
         """Let a Glue run end without running its script; `arguments` is searched in the run's.
 
         Args:
-            state: in which it ends, https://docs.aws.amazon.com/glue/latest/dg/job-run-statuses.html
+            state: in which it ends.
             message: Glue's ErrorMessage; none when empty.
         """
         given = {"state": state, "message": message}
@@ -126,6 +126,7 @@ class Faults:
 
     def time_out(self, function: str, **more: Any) -> Fault:
         """Let a Lambda function run into its time-out."""
+        # as local/aws/patches/lambda_functions.py has it
         given = {"error_type": "Sandbox.Timedout", "message": "Task timed out after 60.00 seconds"}
         return self._add("lambda", "Execute", Effect("time_out", given), {"resource": function, **more})
 

@@ -1,5 +1,6 @@
 """CloudWatch: an alarm reaches a topic only if the topic's policy, and that of its key, let CloudWatch publish.
 
+AWS documented: an alarm needs the topic's policy, and for an encrypted topic the key's, to let CloudWatch publish.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
 """
 

@@ -1,6 +1,9 @@
 """CloudFormation: definitions in YAML, `Ref` of a secret is its ARN, saved queries and role policies are resources.
 
+AWS documented: a state machine's definition on S3 may be YAML.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-stepfunctions-statemachine.html
+
+AWS documented: AWS::IAM::RolePolicy is embedded in the role; another name or role is another resource.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-iam-rolepolicy.html
 """
 
@@ -52,7 +55,10 @@ def _as_json(original: Callable[..., str]) -> Callable[..., str]:
 
 
 def _with_numbers(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """A parameter reaches a job as text. AWS converts it to the number that the Glue API has."""
+    """A parameter reaches a job as text.
+
+    AWS assumed: CloudFormation converts text to the number that the Glue API has.
+    """
 
     def fields(properties: dict[str, Any]) -> dict[str, Any]:
         job = original(properties)
@@ -64,7 +70,11 @@ def _with_numbers(original: Callable[..., dict[str, Any]]) -> Callable[..., dict
 
 
 def _secret_by_arn(handlers: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
-    """`Ref` of a secret is its ARN on AWS; ministack gives the name, which no role's policy would match."""
+    """Give the ARN; ministack gives the name, which no role's policy would match.
+
+    AWS documented: `Ref` of a secret is its ARN.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-secretsmanager-secret.html
+    """
 
     def create(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
         _, attributes = handlers["create"](logical_id, properties, stack)

@@ -1,7 +1,13 @@
 """EventBridge and Scheduler reach a target only if policies allow it; what is not delivered is a dead letter.
 
-https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+AWS documented: EventBridge acts on a topic, queue or function by the resource's policy, and puts what it cannot deliver
+into the target's dead-letter queue. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+
+AWS documented: a function that has failed for good sends its event to the failure destination in its own role.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+
+AWS documented: Scheduler acts in the schedule's role, also on its dead-letter queue.
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
 """
 
 import json
@@ -106,7 +112,10 @@ def _schedule_dead_letter(settings: Settings, target: dict[str, Any], text: str,
 
 
 def _to_topic(arn: str, payload: str) -> None:
-    """Publish as events.amazonaws.com, without a subject; stock ministack asks no policy and invents a subject."""
+    """Publish as events.amazonaws.com; stock ministack asks no policy and invents a subject.
+
+    AWS assumed: EventBridge publishes without a subject.
+    """
     target, rule = _current.get()
     problem = _publish(arn, payload, rule.get("Arn", ""))
     if problem:
@@ -144,7 +153,11 @@ def _to_function(settings: Settings, arn: str, payload: str) -> None:
 
 
 def _is_throttled(arn: str, target: dict[str, Any]) -> bool:
-    """Whether every try of EventBridge fails; there are so many as the target says, here without waiting between."""
+    """Whether every try fails, here without waiting between.
+
+    AWS documented: EventBridge tries as often as the target says, 185 times unless it does.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
+    """
     retries = (target.get("RetryPolicy") or {}).get("MaximumRetryAttempts", 185)
     return all(rules.current.take("lambda", "Invoke", arn) for _ in range(1 + int(retries)))
 

@@ -1,5 +1,6 @@
 """CloudFormation: a change set with DeploymentMode REVERT_DRIFT makes again what is gone, and undoes what was changed.
 
+AWS documented: what a drift-aware change set does with a resource that is gone, and with one that was changed.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
 https://aws.amazon.com/blogs/devops/safely-handle-configuration-drift-with-cloudformation-drift-aware-change-sets/
 """
@@ -42,7 +43,7 @@ def _schedule(name: str, _: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _by_arn(entry: tuple[Callable[..., Any], frozenset[str]]) -> tuple[Callable[..., Any], frozenset[str]]:
-    """A secret's physical id is its ARN here, as on AWS; ministack looks for its name."""
+    """Look for a secret by its physical id, which is its ARN; ministack looks for its name."""
     read, known = entry
     return lambda arn, properties: read(secret_name(arn), properties), known
 

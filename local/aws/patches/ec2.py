@@ -1,4 +1,17 @@
-"""EC2: VPC endpoints keep what describes them, and are found by filter; network interfaces keep their tags."""
+"""EC2: VPC endpoints keep what describes them, and are found by filter; network interfaces keep their tags.
+
+AWS documented: the filters of DescribeVpcEndpoints, and what it tells of an endpoint.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcEndpoints.html
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VpcEndpoint.html
+
+AWS documented: a subnet that does not exist is InvalidSubnetID.NotFound.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+
+AWS documented: a network interface is made with the tags that the request has for it.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkInterface.html
+
+AWS assumed: an interface endpoint whose request says nothing of private DNS has it.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any

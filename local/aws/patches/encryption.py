@@ -1,8 +1,15 @@
 """Encryption with a KMS key: a stack's bucket keeps its configuration, and who reads or writes needs the key as well.
 
+AWS documented: which uses of the key S3 needs of the caller.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+
+AWS documented: which uses of the key Secrets Manager needs of the caller.
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+
+AWS documented: who publishes to an encrypted topic needs GenerateDataKey and Decrypt.
 https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+
+AWS assumed: a refusal names the use of the key that is missing, and the key.
 """
 
 import re
@@ -90,7 +97,11 @@ def _name_the_key(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _complete_needs_decrypt(original: Callable[..., Any]) -> Callable[..., Any]:
-    """S3 reads the parts' keys to put them together; this is not known yet when the action s3:PutObject is checked."""
+    """Ask for it where the upload is completed: it is not known yet when the action s3:PutObject is checked.
+
+    AWS documented: S3 must decrypt the parts to put them together.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
+    """
 
     def complete(bucket: str, key: str, body: bytes, query: dict[str, Any], headers: Any = None) -> Any:
         kms_key = _key_of_bucket(bucket)
@@ -123,6 +134,7 @@ def key_of(action: str, resource_arn: str) -> str | None:
 def _context(service: str, region: str, resource_arn: str) -> dict[str, str]:
     """Condition keys of a call that a service makes to KMS; the encryption context only for S3.
 
+    AWS documented: S3's encryption context is the ARN of the object, with a bucket key that of the bucket.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html#encryption-context
     """
     via = {"kms:ViaService": f"{service}.{region}.amazonaws.com"}

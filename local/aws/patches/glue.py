@@ -1,4 +1,11 @@
-"""Glue: jobs run their scripts, and keep their ExecutionProperty."""
+"""Glue: jobs run their scripts, and keep their ExecutionProperty.
+
+AWS documented: a job has one run at a time unless MaxConcurrentRuns says more; another is an error.
+https://docs.aws.amazon.com/glue/latest/webapi/API_ExecutionProperty.html
+
+AWS documented: a job is of the standard execution class unless it says otherwise.
+https://docs.aws.amazon.com/glue/latest/webapi/API_CreateJob.html
+"""
 
 from collections.abc import Callable
 from typing import Any

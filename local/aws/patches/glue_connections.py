@@ -1,6 +1,13 @@
 """Glue connections: create refuses a second one, update exists, each call needs the catalog and the connection.
 
+AWS documented: a call about a connection is allowed on the catalog and on the connection.
 https://docs.aws.amazon.com/glue/latest/dg/api-permissions-reference.html
+
+AWS documented: the errors of a connection that is there already, or is not.
+https://docs.aws.amazon.com/glue/latest/webapi/API_CreateConnection.html
+https://docs.aws.amazon.com/glue/latest/webapi/API_UpdateConnection.html
+
+AWS assumed: UpdateConnection does not rename.
 """
 
 import json

@@ -42,7 +42,10 @@ def _notice_forwarded(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _loopback_is_secure(original: Callable[..., None]) -> Callable[..., None]:
-    """aws:SecureTransport asks whether others could read the request on its way. Loopback never leaves the machine.
+    """Loopback never leaves the machine.
+
+    AWS documented: aws:SecureTransport says whether a request came over TLS.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 
     A request that says how it came (x-forwarded-proto) is believed: so a test sends one over plain http.
     """
@@ -56,6 +59,7 @@ def _loopback_is_secure(original: Callable[..., None]) -> Callable[..., None]:
 def _named_resources(original: Callable[..., str]) -> Callable[..., str]:
     """Environments of MWAA have ARNs of their own; those of Glue connections are in `patches/glue_connections`.
 
+    AWS documented: airflow:GetEnvironment is allowed on an environment.
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonmanagedworkflowsforapacheairflow.html
     """
 
@@ -85,6 +89,7 @@ def _all_resources(original: Callable[..., list[str]]) -> Callable[..., list[str
 def _interface_resources(query: Any, region: str, account: str) -> list[str]:
     """What a request on network interfaces is about.
 
+    AWS documented: the resources that actions on network interfaces are allowed on.
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
     """
 
@@ -102,7 +107,11 @@ def _interface_resources(query: Any, region: str, account: str) -> list[str]:
 
 
 def _with_region(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """The condition key ec2:Region, which AWS fills for every request to EC2."""
+    """Add the condition key ec2:Region.
+
+    AWS documented: every request to EC2 has the condition key ec2:Region.
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+    """
 
     def context(service: str, action: str, body: bytes, params: Any) -> dict[str, Any]:
         region = {"ec2:region": services.get_region()} if service == "ec2" else {}

@@ -1,4 +1,7 @@
-"""Faults that a test injects: requests at the front door, and runs of Lambda functions (`local/aws/injection`)."""
+"""Faults that a test injects: requests at the front door, and runs of Lambda functions (`local/aws/injection`).
+
+AWS nothing: how it fails is up to the test, which cites what documents it.
+"""
 
 import json
 from collections.abc import Callable, Mapping

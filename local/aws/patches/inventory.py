@@ -1,6 +1,8 @@
-"""What the account holds, of every service: the keys of every store that ministack would save. It is no API of AWS.
+"""What the account holds, of every service: the keys of every store that ministack would save.
 
 Listing by AWS's own operations would miss whatever nobody thought of, and that is what a leftover is.
+
+AWS nothing: this is no API of AWS.
 """
 
 import json

@@ -1,8 +1,10 @@
 """JSONata as Step Functions has it: without `$eval`, and a Condition that is true or false.
 
-https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html ("$eval is not available")
-https://docs.aws.amazon.com/step-functions/latest/dg/state-choice.html ("evaluates to true/false")
-https://states-language.net/spec.html (States.QueryEvaluationError: "an incorrectly typed result")
+AWS documented: JSONata: "$eval is not available". https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
+
+AWS documented: the Condition of a Choice "evaluates to true/false"; another result is States.QueryEvaluationError,
+"an incorrectly typed result". https://docs.aws.amazon.com/step-functions/latest/dg/state-choice.html
+https://states-language.net/spec.html
 """
 
 from collections.abc import Callable

@@ -1,4 +1,21 @@
-"""Lambda: errors carry the exception's class, functions run with boto3 alone, and log and trace in their role."""
+"""Lambda: errors carry the exception's class, functions run with boto3 alone, and log and trace in their role.
+
+AWS documented: a function's exception reaches the caller as errorType, errorMessage and stackTrace.
+https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
+
+AWS seen: with it comes the request's id, requestId. https://github.com/aws/aws-lambda-python-runtime-interface-client/pull/40
+
+AWS seen: a function's time-out is Sandbox.Timedout. https://github.com/aws/aws-durable-execution-docs/issues/281
+https://github.com/aws/aws-appsync-community/issues/386
+
+AWS seen: a runtime that ends is Runtime.ExitError, "Runtime exited without providing a reason".
+https://github.com/ballerina-platform/module-ballerinax-aws.lambda/issues/229
+https://github.com/brefphp/laravel-bridge/issues/45
+
+AWS documented: a function's logs and traces are written in its role.
+https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
+https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
+"""
 
 import logging
 import threading
@@ -17,7 +34,8 @@ from local.aws.settings import Settings
 
 PRINCIPAL = "lambda.amazonaws.com"
 LOG_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
-# Stock ministack replaces the worker after an exception, and forgets its class. On AWS the environment stays.
+# Stock ministack replaces the worker after an exception, and forgets its class.
+# AWS assumed: an exception of the handler leaves the execution environment of a function as it is.
 _STOCK_FAILURE = '{"status": "error", "error": str(e), "trace": traceback.format_exc()}'
 _FAILURE = (
     '{"status": "ok", "failure": {"status": "error", "error": str(e), "type": type(e).__name__, '
@@ -101,7 +119,10 @@ def _check_trust(original: Callable[..., dict[str, str]]) -> Callable[..., dict[
 
 
 def _log_in_role(original: Callable[..., None]) -> Callable[..., None]:
-    """A role that may not write logs or traces leaves the function as it is, without them, as on AWS."""
+    """Log and trace in the function's role.
+
+    AWS assumed: a function's role that may not write them leaves the function as it is, without them.
+    """
 
     def emit(func: dict[str, Any], *arguments: Any, **keywords: Any) -> None:
         config = func.get("config") or func

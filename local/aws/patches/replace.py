@@ -1,4 +1,7 @@
-"""The one way in which this package changes ministack."""
+"""The one way in which this package changes ministack.
+
+AWS nothing: it holds for any change.
+"""
 
 from collections.abc import Callable
 from importlib.metadata import version

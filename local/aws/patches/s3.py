@@ -1,7 +1,9 @@
 """S3: CompleteMultipartUpload refuses what S3 refuses; who may not list a bucket is not told what is missing there.
 
+AWS documented: the errors of CompleteMultipartUpload, that of an upload "aborted or completed" among them.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+
+AWS documented: without s3:ListBucket a missing key is 403, not 404. https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 """
 
 import itertools
@@ -34,7 +36,7 @@ def apply(settings: Settings) -> None:
 
 def _complete(original: Callable[..., Any]) -> Callable[..., Any]:
     def complete(bucket: str, key: str, body: bytes, query: dict[str, Any], headers: Any = None) -> Any:
-        # Stock ministack answers for a completed upload again; S3: it "might have been aborted or completed".
+        # Stock ministack answers for a completed upload again.
         s3._completed_multipart_uploads.pop(s3._qp(query, "uploadId"), None)
         upload = s3._multipart_uploads.get(s3._qp(query, "uploadId"))
         refusal = _refusal(body, upload) if upload else None
@@ -46,7 +48,10 @@ def _complete(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _hide_missing(original: Callable[..., Any]) -> Callable[..., Any]:
-    """403 instead of 404 without s3:ListBucket. Whether S3 then knows an s3:prefix is not documented: here, not."""
+    """403 instead of 404 without s3:ListBucket.
+
+    AWS assumed: S3 knows no s3:prefix when it asks s3:ListBucket about a missing key.
+    """
 
     def answer(bucket: str, key: str, headers: Any = None, query: Any = None) -> Any:
         response = original(bucket, key, headers, query)
@@ -79,8 +84,9 @@ def _refusal(body: bytes, upload: dict[str, Any]) -> tuple[str, str] | None:
 def _checksum_refusal(body: bytes, numbers: list[int], algorithm: str) -> tuple[str, str] | None:
     """With a checksum on each part, the numbers have no gap and the request repeats every checksum.
 
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompletedPart.html; the second as in
-    https://github.com/aws/aws-sdk-php/issues/2648
+    AWS documented: part numbers are consecutive and begin with 1 when parts have checksums. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompletedPart.html
+
+    AWS seen: "The complete request must include the checksum for each part". https://github.com/aws/aws-sdk-php/issues/2648
     """
     if numbers != list(range(1, len(numbers) + 1)):
         return "InvalidPartOrder", "Part numbers must be consecutive and begin with 1 when parts have checksums."

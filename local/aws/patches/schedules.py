@@ -1,6 +1,6 @@
 """EventBridge Scheduler: a schedule fires in its own time zone; stock ministack takes every expression for UTC.
 
-https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+AWS documented: a schedule is evaluated in its time zone. https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 """
 
 import logging

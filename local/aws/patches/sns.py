@@ -1,5 +1,6 @@
 """SNS: Publish refuses what SNS refuses.
 
+AWS documented: SNS: a subject has less than 100 characters and no line break, a message is not empty.
 https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 """
 
@@ -11,7 +12,7 @@ from ministack.services import sns
 from local.aws.patches.replace import attribute, wrap
 from local.aws.settings import Settings
 
-MAX_SUBJECT_LENGTH = 100
+MAX_SUBJECT_LENGTH = 99
 
 
 def apply(_: Settings) -> None:

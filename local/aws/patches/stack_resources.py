@@ -1,7 +1,14 @@
 """CloudFormation: resources get all that the template says; a service's refusal fails them; conditions are changes.
 
+AWS documented: S3 demands Standard-IA for 30 days at least before Glacier, both before the expiry.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html
-https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+
+AWS documented: the forms of a schedule's expression. https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+
+AWS documented: a resource whose condition is false is not made.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/conditions-section-structure.html
+
+AWS assumed: a schedule with an expression or time zone that does not exist is a ValidationException.
 """
 
 import json

@@ -1,4 +1,17 @@
-"""Step Functions: executions run in `local/aws/states`, in the machine's role; names are idempotent; redrive exists."""
+"""Step Functions: executions run in `local/aws/states`, in the machine's role; names are idempotent; redrive exists.
+
+AWS documented: names of executions, and what StartExecution answers to the same name.
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+
+AWS documented: RedriveExecution, and what DescribeExecution tells of it.
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_RedriveExecution.html
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html
+
+AWS assumed: StopExecution refuses an execution that has succeeded, failed or timed out with a ValidationException.
+
+AWS documented: a definition is validated when its state machine is made, and refused as InvalidDefinition.
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
+"""
 
 import json
 import re
@@ -67,7 +80,10 @@ def apply(settings: Settings) -> None:
 
 
 def _apply_state_assign(state: Any, data: Any, context: Any, result: Any = None, error_output: Any = None) -> None:
-    """Stock ministack lets a variable see those assigned beside it; on AWS each sees the values before the state."""
+    """Stock ministack lets a variable see those assigned beside it.
+
+    AWS documented: an expression in Assign sees the values before the state. https://docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html
+    """
     if context is None or sfn._state_query_language(state, context) != "JSONata" or not state.get("Assign"):
         return
     assigned = sfn._apply_jsonata_template(state["Assign"], data, context, result=result, error_output=error_output)

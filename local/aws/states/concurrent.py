@@ -2,22 +2,34 @@
 
 import copy
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from typing import Any
 
 from ministack.services import stepfunctions as sfn
 
-from local.aws.states.engine import Following, Run, walk
 from local.aws.states.frame import Frame
+from local.aws.states.run import Following, Run
 from local.aws.states.scope import Cancelled, Scope
 
+# AWS documented: 40 iterations of an inline Map at the same time. https://docs.aws.amazon.com/step-functions/latest/dg/state-map-inline.html
 MAX_INLINE_CONCURRENCY = 40
+Walk = Callable[[Run, Frame, Scope], Any]
 
 
-def execute(run: Run, frame: Frame, scope: Scope, state: Mapping[str, Any], context: dict[str, Any]) -> Following:
+def execute(
+    run: Run, frame: Frame, scope: Scope, state: Mapping[str, Any], context: dict[str, Any], walk: Walk
+) -> Following:
     """Execute a Map or Parallel state; after a redrive only what had not succeeded.
+
+    Args:
+        run: the execution.
+        frame: that is in the state.
+        scope: ends it early.
+        state: its definition.
+        context: the context object.
+        walk: the engine's, for the frames inside.
 
     Raises:
         sfn._ExecutionError: of the iteration or branch that failed first.
@@ -28,7 +40,7 @@ def execute(run: Run, frame: Frame, scope: Scope, state: Mapping[str, Any], cont
     details = {"length": len(frame.inner)} if state["Type"] == "Map" else {}
     run.history.add(frame, f"{state['Type']}StateStarted", "mapStateStarted" if details else "", details)
     try:
-        _walk_all(run, frame, frame.inner, scope, _concurrency(frame, state, context))
+        _walk_all(frame, frame.inner, scope, _concurrency(frame, state, context), run, walk)
     except sfn._ExecutionError:
         run.history.add(frame, f"{state['Type']}StateFailed")
         raise
@@ -83,7 +95,7 @@ def _concurrency(frame: Frame, state: Mapping[str, Any], context: dict[str, Any]
     return min(int(limit) or MAX_INLINE_CONCURRENCY, MAX_INLINE_CONCURRENCY)
 
 
-def _walk_all(run: Run, outer: Frame, frames: list[Frame], scope: Scope, concurrency: int) -> None:
+def _walk_all(outer: Frame, frames: list[Frame], scope: Scope, concurrency: int, run: Run, walk: Walk) -> None:
     group = Scope(scope)
     failures: list[Exception] = []
     recording = threading.Lock()

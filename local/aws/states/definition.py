@@ -1,4 +1,7 @@
-"""What Step Functions refuses when a machine is created, and ministack notices on the way, or never."""
+"""What Step Functions refuses when a machine is created, and ministack notices on the way, or never.
+
+AWS assumed: the wording of what is wrong with a definition.
+"""
 
 import json
 from collections.abc import Iterator, Mapping

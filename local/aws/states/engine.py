@@ -3,53 +3,17 @@
 import copy
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from ministack.core.responses import now_iso
 from ministack.services import stepfunctions as sfn
 
-from local.aws.settings import Settings
-from local.aws.states import tasks
+from local.aws.states import concurrent, tasks
 from local.aws.states.frame import Frame
-from local.aws.states.history import History
 from local.aws.states.limits import check_payload
 from local.aws.states.retry import Retries, catch
+from local.aws.states.run import Following, Run
 from local.aws.states.scope import Scope, current
-
-Following = tuple[Any, str | None]
-
-
-@dataclass(frozen=True)
-class Run:
-    """What stays the same throughout an execution: its record, definition and role as of its start, and its history."""
-
-    settings: Settings
-    record: dict[str, Any]
-    definition: Mapping[str, Any]
-    role_arn: str
-    history: History
-
-    def context(self, frame: Frame) -> dict[str, Any]:
-        """The context object, with the variables where ministack's evaluation looks for them."""
-        execution = {
-            "Id": self.record["executionArn"],
-            "Input": copy.deepcopy(self.record["parsedInput"]),
-            "Name": self.record["name"],
-            "RoleArn": self.role_arn,
-            "StartTime": self.record["startDate"],
-        }
-        if self.record.get("redriveCount"):
-            execution |= {"RedriveCount": self.record["redriveCount"], "RedriveTime": self.record["redriveDate"]}
-        machine = self.record["stateMachineArn"]
-        return {
-            "QueryLanguage": self.definition.get("QueryLanguage", "JSONPath"),
-            "Execution": execution,
-            "StateMachine": {"Id": machine, "Name": machine.rsplit(":", 1)[-1]},
-            "State": {"Name": frame.name, "EnteredTime": now_iso(), "RetryCount": 0},
-            "variables": copy.deepcopy(frame.variables),
-            **({"Map": {"Item": frame.item}} if frame.item is not None else {}),
-        }
 
 
 def walk(run: Run, frame: Frame, scope: Scope) -> Any:
@@ -93,15 +57,10 @@ def _execute(run: Run, frame: Frame, scope: Scope, state: Mapping[str, Any], con
     if kind == "Task":
         return _with_retries(run, frame, scope, state, context, lambda: _task(run, frame, scope, state, context))
     if kind in ("Map", "Parallel"):
-        return _with_retries(run, frame, scope, state, context, lambda: _concurrent(run, frame, scope, state, context))
+        inner = partial(concurrent.execute, run, frame, scope, state, context, walk)
+        return _with_retries(run, frame, scope, state, context, inner)
     handler: Callable[..., Following] = getattr(sfn, f"_execute_{kind.lower()}")  # Pass, Choice, Wait
     return handler(state, frame.data, context)
-
-
-def _concurrent(run: Run, frame: Frame, scope: Scope, state: Mapping[str, Any], context: dict[str, Any]) -> Following:
-    from local.aws.states import concurrent  # which walks frames itself
-
-    return concurrent.execute(run, frame, scope, state, context)
 
 
 def _with_retries(

@@ -1,5 +1,6 @@
 """The execution history, in the shapes of GetExecutionHistory.
 
+AWS documented: the kinds of events of an execution's history, and their details.
 https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html
 """
 

@@ -1,6 +1,9 @@
 """An execution from start to end: run, time out, stop, redrive, and a status event at every change.
 
+AWS documented: a redrive runs again what had not succeeded, of a Map only those iterations.
 https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+
+AWS seen: an execution that has timed out has neither error nor cause. https://github.com/floci-io/floci/issues/2733
 """
 
 import json
@@ -15,9 +18,10 @@ from ministack.services import stepfunctions as sfn
 
 from local.aws.settings import Settings
 from local.aws.states import observed, status_event
-from local.aws.states.engine import Run, walk
+from local.aws.states.engine import walk
 from local.aws.states.frame import Frame
 from local.aws.states.history import History
+from local.aws.states.run import Run
 from local.aws.states.scope import Cancelled, Scope
 
 logger = logging.getLogger("states.lifecycle")

@@ -1,6 +1,6 @@
 """Quotas of Step Functions.
 
-https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+AWS documented: Step Functions: the largest payload, the longest name. https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 """
 
 import json
@@ -10,7 +10,8 @@ from ministack.services import stepfunctions as sfn
 
 MAX_PAYLOAD_BYTES = 256 * 1024
 MAX_NAME_LENGTH = 80
-# "States.ALL" catches neither: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+# AWS documented: States.ALL catches neither States.DataLimitExceeded nor States.Runtime.
+# https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
 TERMINAL_ERRORS = ("States.DataLimitExceeded", "States.Runtime")
 
 

@@ -9,6 +9,8 @@ from ministack.services import stepfunctions as sfn
 from local.aws.authorization import documented
 from local.aws.authorization.services import fulfils
 
+# AWS seen: a state machine is refused in these words when its role may not deliver logs.
+# https://github.com/aws/aws-cdk/issues/26432 https://github.com/aws/copilot-cli/issues/4338
 NO_LOGS = "The state machine IAM Role is not authorized to access the Log Destination"
 
 logger = logging.getLogger("states.observed")
@@ -27,7 +29,10 @@ def why_no_logs(role_arn: str, configuration: Mapping[str, Any]) -> str | None:
 
 
 def trace(record: Mapping[str, Any]) -> None:
-    """Send the trace of an execution that has ended. A role that may not leaves it without one."""
+    """Send the trace of an execution that has ended.
+
+    AWS assumed: a state machine's role that may not write traces leaves the execution without one.
+    """
     machine = sfn._state_machines.get(record["stateMachineArn"]) or {}
     tracing = machine.get("tracingConfiguration") or {}
     if tracing.get("enabled") or tracing.get("Enabled"):

@@ -1,5 +1,6 @@
 """Retry and Catch of a state.
 
+AWS documented: intervals, backoff, jitter and attempts of Retry, and what Catch hands on.
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
 """
 
@@ -60,7 +61,7 @@ def catch(state: Mapping[str, Any], data: Any, context: dict[str, Any], error: A
     """
     for catcher in state.get("Catch", []):
         if matches(catcher["ErrorEquals"], error.error):
-            # Whether AWS leaves out a cause that is empty is not documented; what survives that survives both.
+            # AWS assumed: Catch leaves out a Cause that is empty; what survives that survives both.
             error_output = {"Error": error.error} | ({"Cause": error.cause} if error.cause else {})
             language = sfn._state_query_language(state, context)
             return sfn._apply_catcher(catcher, data, context, language, error_output), catcher["Next"]

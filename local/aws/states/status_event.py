@@ -1,5 +1,6 @@
 """The event "Step Functions Execution Status Change" on the default bus.
 
+AWS documented: the fields of a status change event, what is left out when it is long; delivery is best effort.
 https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
 """
 
@@ -19,7 +20,7 @@ logger = logging.getLogger("states.events")
 
 
 def emit(record: dict[str, Any]) -> None:
-    """Publish the status of an execution. Delivery is best effort, as on AWS: a failure is logged."""
+    """Publish the status of an execution. A failure is logged."""
     entry = {
         "Source": "aws.states",
         "DetailType": "Step Functions Execution Status Change",

@@ -1,6 +1,9 @@
 """The service integrations, called through the front door with the credentials of the machine's role.
 
+AWS documented: what lambda:invoke, sns:publish and glue:startJobRun.sync take and give.
 https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html
+
+AWS assumed: the names and causes of the errors of calls that a service refuses, such as Glue.AWSGlueException.
 """
 
 import json
@@ -143,7 +146,11 @@ def _job_arn(call: Call) -> str:
 
 
 def _stop_job_run(call: Call, run_id: str) -> None:
-    """Best effort, as Step Functions does: what it may not stop goes on."""
+    """Stop a run that nobody waits for; what the role may not stop goes on.
+
+    AWS documented: Step Functions stops a run that nobody waits for as well as it can.
+    https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html
+    """
     try:
         call.client("glue").batch_stop_job_run(JobName=call.arguments["JobName"], JobRunIds=[run_id])
     except (ClientError, BotoCoreError) as error:

@@ -1,8 +1,9 @@
 """The zips of wheels that `sam build` made, installed as Glue installs them, and the job started from the installation.
 
-Glue 5.1 and 6.0 are Amazon Linux 2023 on x86_64: glibc 2.34, Python 3.11 and 3.13, with boto3 and pyspark. The whole
-job runs from the zip in the end-to-end tests: the emulated Glue gives its process nothing else.
-https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html
+The whole job runs from the zip in the end-to-end tests: the emulated Glue gives its process nothing else.
+
+AWS documented: Glue 5.1 and 6.0 are Amazon Linux 2023 on x86_64: glibc 2.34, Python 3.11 and 3.13, with boto3 and
+pyspark. https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html
 """
 
 import re

@@ -31,14 +31,17 @@ from tests.unit.lambdas.report_failure.cases import event
 from tests.unit.lambdas.report_failure.test_handler import inbox  # noqa: F401
 from tests.unit.template.definitions import resources, state_machine, template
 
-START_SECONDS = 30  # until Lambda has a sandbox, and the code in it: at most 10 s of that, says Lambda
-LONGEST_SECONDS = 900  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+# AWS documented: to start takes a function's code at most 10 s. https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+START_SECONDS = 30  # until Lambda has a sandbox, and the code in it
+# AWS documented: a function runs for 15 minutes at most. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+LONGEST_SECONDS = 900
 
 
 def slowest_call() -> float:
     """Seconds of a call whose every attempt is as slow as it may, with the pauses between them.
 
-    https://docs.aws.amazon.com/boto3/latest/guide/retries.html: in standard mode 2**n seconds at most, never over 20.
+    AWS documented: in standard mode boto3 waits 2**n seconds at most, never over 20.
+    https://docs.aws.amazon.com/boto3/latest/guide/retries.html
     """
     attempts = CLIENT_CONFIG.retries["total_max_attempts"]
     pauses = sum(min(2**number, 20) for number in range(attempts - 1))

@@ -9,7 +9,7 @@ from .definitions import as_list, identity_statements, resource_statements, reso
 
 # By action, the condition keys that it knows.
 WITHOUT_RESOURCE = tomllib.loads((Path(__file__).parent / "actions_without_resource.toml").read_text())
-# What of AWS is known to say for whom it assumes a role. Lambda does not, and of Glue it is not documented: it may.
+# AWS documented: Step Functions and Scheduler say for whom they assume a role, Lambda does not; of Glue it is not said.
 # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html

@@ -8,8 +8,9 @@ from cfnlint.api import lint_all
 
 from .definitions import ASL_FILE, ROOT, resources, scopes, state_machine
 
-# What Lambda reports that may pass, a function's own time-out and its end for want of memory included:
+# AWS documented: what Lambda reports that may pass, a function's own time-out and its end for want of memory included.
 # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
+#
 # The runtime gives the time-out a type (Sandbox.Timedout), which Step Functions reports; States.Timeout is its own.
 TRANSIENT_LAMBDA_ERRORS = {
     "Lambda.ServiceException",

@@ -137,7 +137,7 @@ def test_the_job_gets_exactly_the_arguments_of_the_contracts():
 
 
 def test_a_run_writes_into_the_stack_s_log_groups_and_alerts_lead_to_what_it_printed():
-    # https://docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging.html: <prefix>/output is stdout and stderr
+    # AWS documented: what a Glue script prints is in <prefix>/output. https://docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging.html
     [job] = resources("AWS::Glue::Job").values()
     prefix = job["Properties"]["DefaultArguments"]["--custom-logGroup-prefix"]["Fn::Sub"]
     groups = {name: group["Properties"]["LogGroupName"] for name, group in resources("AWS::Logs::LogGroup").items()}
