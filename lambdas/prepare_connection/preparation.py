@@ -95,7 +95,7 @@ def prepare(connections: GlueConnections, target: ConnectionTarget, airflow_vers
         What the contract says: ``connection_name, database_name, airflow_version, action``.
 
     Raises:
-        ForeignConnectionError, ConnectionContentionError, AwsCallError, AwsUnavailableError: see ``GlueConnections``.
+        ForeignConnectionError, ContentionError, AwsCallError, AwsUnavailableError: see ``GlueConnections``.
     """
     return {
         "connection_name": target.name,

@@ -1,5 +1,6 @@
 """The template and the flow as tests read them: parsed from the files that are deployed, never retyped."""
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -35,6 +36,13 @@ def scopes(machine: dict[str, Any]) -> list[dict[str, Any]]:
         if "ItemProcessor" in state:
             found += scopes(state["ItemProcessor"])
     return found
+
+
+def flow_arguments() -> set[str]:
+    """The job arguments that the flow gives: those of every run, and those of the run's group."""
+    assigned = state_machine()["States"]["Prepare Connection"]["Assign"]
+    of_group = re.findall(r"'(--[A-Z_]+)':", assigned["group_arguments"])
+    return {*assigned["job_arguments"], *of_group}
 
 
 def as_list(value: Any) -> list[Any]:
