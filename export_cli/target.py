@@ -9,7 +9,7 @@ from export_contracts.coverage import Coverage
 from export_contracts.layout import Layout
 from export_runtime.aws import error_code
 from export_runtime.store import ObjectStore
-from plan_export.settings import DEFAULT_MAX_AGE, read_coverage
+from plan_export.settings import read_coverage
 
 from export_cli.aws import Aws, call
 from export_cli.errors import InvalidOptionError, NotFoundError
@@ -81,12 +81,16 @@ class Target:
 
         Raises:
             ConfigurationError: a parameter is not what the template allows.
+            NotFoundError: the stack does not have it.
         """
         if self.stack is None:
             return None
-        names = ("MaxAgeInDays", "IncludeTables", "ExcludeTables")
-        days, include, exclude = (self.parameters.get(name, "") for name in names)
-        return read_coverage(days or DEFAULT_MAX_AGE, include, exclude)
+        return read_coverage(*map(self._parameter, ("MaxAgeInDays", "IncludeTables", "ExcludeTables")))
+
+    def _parameter(self, name: str) -> str:
+        if name not in self.parameters:
+            raise NotFoundError(f"The stack of {self.environment} has no parameter {name}: deploy it again.")
+        return self.parameters[name]
 
     def where(self) -> Layout:
         """Return where the exports are.

@@ -66,7 +66,7 @@ def aggregate(event: Event, store: ObjectStore, now: datetime, log_group: str, f
         fall_percent: how far the rows of a table may fall without being named.
 
     Raises:
-        AwsCallError, AwsUnavailableError, PointerContentionError: S3 refused or did not answer.
+        AwsCallError, AwsUnavailableError, ContentionError: S3 refused or did not answer.
     """
     outcomes = verify_groups(event, store)
     summary = build_summary(event, outcomes, now, log_group)

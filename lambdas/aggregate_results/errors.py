@@ -1,6 +1,6 @@
 """Errors of Aggregate Results."""
 
-from export_runtime.errors import TerminalError, TransientError
+from export_runtime.errors import TerminalError
 
 
 class ManifestError(TerminalError):
@@ -9,7 +9,3 @@ class ManifestError(TerminalError):
 
 class ExportIncompleteError(TerminalError):
     """The export is still incomplete after the retry. The summary is written; the execution fails."""
-
-
-class PointerContentionError(TransientError):
-    """Others kept changing latest.json while it was to be moved."""

@@ -7,7 +7,6 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from export_runtime import clients
-from export_runtime.environment import required, whole_number
 from export_runtime.observability import observed, publish
 from export_runtime.store import ObjectStore
 from export_runtime.text import one_line
@@ -15,6 +14,7 @@ from export_runtime.text import one_line
 from aggregate_results.aggregation import Aggregate, aggregate, refuse_incomplete_retry
 from aggregate_results.event import Event, parse_event
 from aggregate_results.report.publication import publish_report
+from aggregate_results.settings import read_settings
 
 logger = Logger()
 tracer = Tracer(patch_modules=["botocore"])
@@ -31,9 +31,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     attempt = parse_event(event)
     export = attempt.export
     store = ObjectStore(clients.s3(), export.bucket)
-    log_group = required(os.environ, "GLUE_LOG_GROUP")
-    fall_percent = whole_number(os.environ, "ROW_FALL_PERCENT", 50)
-    found = aggregate(attempt, store, datetime.now(UTC), log_group, fall_percent)
+    settings = read_settings(os.environ)
+    found = aggregate(attempt, store, datetime.now(UTC), settings.log_group, settings.fall_percent)
     _observe(found)
     report = _write_report(found, attempt, store, context)
     refuse_incomplete_retry(found, attempt)

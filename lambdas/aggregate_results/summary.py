@@ -4,24 +4,24 @@ import gzip
 import json
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from export_contracts.coverage import COMPLETE
 from export_contracts.formats import FORMAT_VERSION
 from export_contracts.layout import export_id, started_at
 from export_contracts.plan import Export
+from export_runtime.compare_and_set import Seen, compare_and_set
 from export_runtime.console import log_url
 from export_runtime.errors import ArchivedObjectError
-from export_runtime.store import ObjectStore, ObjectVersion, StoredObject
+from export_runtime.store import ObjectStore, ObjectVersion
 from export_runtime.text import one_line
 
-from aggregate_results.errors import PointerContentionError
 from aggregate_results.event import Event
 from aggregate_results.manifest import Manifest
 from aggregate_results.verification import GroupOutcome
 
 INCOMPLETE = "INCOMPLETE"
-_ATTEMPTS = 5
 
 
 def build_summary(event: Event, outcomes: tuple[GroupOutcome, ...], now: datetime, log_group: str) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def move_latest(store: ObjectStore, export: Export, now: datetime) -> bool:
         Whether it names this export now.
 
     Raises:
-        PointerContentionError: others kept changing it.
+        ContentionError: others kept changing it.
         AwsCallError, AwsUnavailableError: see ``aws_call``.
     """
     pointer = {
@@ -81,14 +81,14 @@ def move_latest(store: ObjectStore, export: Export, now: datetime) -> bool:
         "summary_key": export.summary_key,
         "finished_at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
     }
-    for _ in range(_ATTEMPTS):
-        seen = _look(store, export)
+
+    def newer(seen: Seen) -> str | None:
         # Export ids are start times: they sort as text.
-        if _pointed_to(seen) > export.export_id:
-            return False
-        if store.write_if_unchanged(export.latest_key, json.dumps(pointer).encode(), seen):
-            return True
-    raise PointerContentionError(f"{store.uri(export.latest_key)} was changed {_ATTEMPTS} times by others. Try again.")
+        pointed = _pointed_to(seen)
+        return pointed if pointed > export.export_id else None
+
+    body, look = json.dumps(pointer).encode(), partial(_look, store, export)
+    return compare_and_set(store, export.latest_key, body, look, newer) is None
 
 
 def _identity(event: Event) -> dict[str, Any]:
@@ -144,14 +144,14 @@ def _failed_group(outcome: GroupOutcome, export: Export, log_group: str) -> dict
     }
 
 
-def _look(store: ObjectStore, export: Export) -> StoredObject | ObjectVersion | None:
+def _look(store: ObjectStore, export: Export) -> Seen:
     try:
         return store.read(export.latest_key)
     except ArchivedObjectError:  # by a lifecycle of somebody's own bucket
         return store.version(export.latest_key)
 
 
-def _pointed_to(seen: StoredObject | ObjectVersion | None) -> str:
+def _pointed_to(seen: Seen) -> str:
     if isinstance(seen, ObjectVersion):
         # It cannot be read. Whoever wrote it had started before: since this export started, that may be a newer one.
         return export_id(seen.written)

@@ -1,14 +1,10 @@
 """Errors of Plan Export."""
 
-from export_runtime.errors import TerminalError, TransientError
+from export_runtime.errors import TerminalError
 
 
 class InvalidExportInputError(TerminalError):
     """The execution input is not what the contract allows."""
-
-
-class LockContentionError(TransientError):
-    """Other executions kept changing the lock while this one tried to take it."""
 
 
 class OtherExportError(TerminalError):

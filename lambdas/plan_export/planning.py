@@ -6,6 +6,7 @@ from typing import Any
 
 from export_contracts.coverage import FULL, PARTIAL
 from export_contracts.layout import export_id, started_at
+from export_contracts.lock import ExportLock
 from export_contracts.plan import Export, TableGroup
 from export_runtime.errors import InvalidEventError
 from export_runtime.executions import Executions
@@ -15,7 +16,7 @@ from export_runtime.text import shown
 from plan_export.errors import OtherExportError
 from plan_export.execution_input import ExecutionInput, parse_input
 from plan_export.fresh_export import find_fresh_export
-from plan_export.lock import Holder, release_lock, take_lock
+from plan_export.lock import release_lock, take_lock
 from plan_export.selection import excluded_tables, select, table_groups
 from plan_export.settings import Settings
 from plan_export.table_registry import WINDOWS
@@ -128,7 +129,7 @@ def decide(
 
     Raises:
         OtherExportError: it has waited long enough.
-        LockContentionError: others kept changing the lock.
+        ContentionError: others kept changing the lock.
         AwsCallError, AwsUnavailableError: see ``aws_call``.
     """
     yields = request.trigger == "schedule" and not request.force
@@ -145,7 +146,7 @@ def decide(
     return Decision(True, _why_due(request, settings.fresh_hours))
 
 
-def _beside(holder: Holder, export: Export, now: datetime) -> Decision:
+def _beside(holder: ExportLock, export: Export, now: datetime) -> Decision:
     """Decide what to do beside an export at work."""
     arn, theirs = holder.execution_arn, holder.coverage
     if theirs is not None and theirs.covers(export.coverage):

@@ -8,14 +8,12 @@ from typing import Any
 
 from export_contracts.coverage import Coverage
 from export_contracts.layout import Layout
-from export_runtime.environment import required, whole_number
+from export_runtime.environment import may_be_empty, required, whole_number
 from export_runtime.errors import ConfigurationError
 from export_runtime.text import shown
 
 from plan_export.execution_input import field_problems
 from plan_export.table_registry import TABLE_NAMES
-
-DEFAULT_MAX_AGE = "30"  # as MaxAgeInDays of the template
 
 
 @dataclass(frozen=True)
@@ -42,11 +40,11 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         ConfigurationError: a variable is missing, or holds what an input would not be allowed to hold.
     """
     asked = read_coverage(
-        variables.get("MAX_AGE_IN_DAYS", DEFAULT_MAX_AGE),
-        variables.get("INCLUDE_TABLES", ""),
-        variables.get("EXCLUDE_TABLES", ""),
+        required(variables, "MAX_AGE_IN_DAYS"),
+        may_be_empty(variables, "INCLUDE_TABLES"),
+        may_be_empty(variables, "EXCLUDE_TABLES"),
     )
-    masks = [name.strip() for name in variables.get("MASK_COLUMNS", "").split(",") if name.strip()]
+    masks = [name.strip() for name in may_be_empty(variables, "MASK_COLUMNS").split(",") if name.strip()]
     if problems := mask_problems(masks):
         raise _invalid(problems)
     return Settings(
@@ -58,7 +56,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         max_age_in_days=asked.max_age_in_days,
         include_tables=asked.include_tables,
         exclude_tables=asked.exclude_tables,
-        fresh_hours=whole_number(variables, "FRESH_HOURS", 20),
+        fresh_hours=whole_number(variables, "FRESH_HOURS"),
         mask_columns=tuple(sorted(masks)),
     )
 

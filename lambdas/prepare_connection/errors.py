@@ -1,6 +1,6 @@
 """Errors of Prepare Connection."""
 
-from export_runtime.errors import TerminalError, TransientError
+from export_runtime.errors import TerminalError
 
 
 class ConnectionImpossibleError(TerminalError):
@@ -9,7 +9,3 @@ class ConnectionImpossibleError(TerminalError):
 
 class ForeignConnectionError(TerminalError):
     """A Glue connection of this name exists that this project did not create."""
-
-
-class ConnectionContentionError(TransientError):
-    """The Glue connection appeared and disappeared while it was being prepared."""

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 from export_contracts.connection_mark import MARK, is_ours
 from export_runtime.aws import aws_call, error_code
+from export_runtime.errors import ContentionError
 
 from prepare_connection.database_secret import DatabaseAddress
-from prepare_connection.errors import ConnectionContentionError, ForeignConnectionError
+from prepare_connection.errors import ForeignConnectionError
 from prepare_connection.network import Subnet
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class GlueConnections:
 
         Raises:
             ForeignConnectionError: one of this name exists without our mark; it is left alone.
-            ConnectionContentionError: it kept appearing and disappearing.
+            ContentionError: it kept appearing and disappearing.
             AwsCallError, AwsUnavailableError: see ``aws_call``.
         """
         name = wanted["Name"]
@@ -119,7 +120,7 @@ class GlueConnections:
                 return "unchanged"
             elif self._update(wanted):
                 return "updated"
-        raise ConnectionContentionError(f"Glue connection {name} was changed by others meanwhile. Try again.")
+        raise ContentionError(f"Glue connection {name} was changed by others meanwhile. Try again.")
 
     def _create(self, wanted: "ConnectionInputTypeDef") -> bool:
         with aws_call(f"create Glue connection {wanted['Name']}", _ADVICE):

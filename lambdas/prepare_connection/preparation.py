@@ -19,6 +19,8 @@ from prepare_connection.mwaa_environment import MwaaEnvironment, environment_pro
 from prepare_connection.network import Network, Subnet
 from prepare_connection.network_rules import NetworkVerdict, judge
 
+CONCURRENT_RUNS = 5
+"""Glue runs of an export at the same time: one for each group that a plan can have (plan_export/table_registry.py)"""
 _NOTHING_TO_JUDGE = NetworkVerdict((), (), {})
 
 
@@ -47,14 +49,13 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
     Raises:
         ConfigurationError: a variable is missing or malformed.
     """
-    workers = whole_number(variables, "GLUE_NUMBER_OF_WORKERS", 2)
     return Settings(
         environment=required(variables, "ENVIRONMENT_NAME"),
         connection_name=required(variables, "CONNECTION_NAME"),
         secret_arn=required(variables, "SECRET_ARN"),
         # AWS documented: each worker of each concurrent run has a network interface of its own, and Glue wants more.
         # https://repost.aws/knowledge-center/glue-test-connection-failed
-        needed_addresses=workers * whole_number(variables, "GLUE_CONCURRENT_RUNS", 5) + 1,
+        needed_addresses=whole_number(variables, "GLUE_NUMBER_OF_WORKERS") * CONCURRENT_RUNS + 1,
     )
 
 
@@ -95,7 +96,7 @@ def prepare(connections: GlueConnections, target: ConnectionTarget, airflow_vers
         What the contract says: ``connection_name, database_name, airflow_version, action``.
 
     Raises:
-        ForeignConnectionError, ConnectionContentionError, AwsCallError, AwsUnavailableError: see ``GlueConnections``.
+        ForeignConnectionError, ContentionError, AwsCallError, AwsUnavailableError: see ``GlueConnections``.
     """
     return {
         "connection_name": target.name,

@@ -8,7 +8,6 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from export_runtime import clients
-from export_runtime.environment import required
 from export_runtime.errors import ExportError
 from export_runtime.observability import observed, publish
 from export_runtime.text import one_line
@@ -17,6 +16,7 @@ from publish_assets.again import PUBLISH, publish_again
 from publish_assets.cloudformation import FAILED, SUCCESS, Answer, watchdog
 from publish_assets.created_connection import RESOURCE_TYPE, apply_to_connection, connection_id_of
 from publish_assets.resource import apply, resource_id_of
+from publish_assets.settings import read_settings
 
 _ASSETS = Path(__file__).parent / "assets"
 # Seconds kept back for the answer: three attempts of five seconds and the pauses between them.
@@ -60,13 +60,13 @@ def _publish(event: dict[str, Any], resource_id: str) -> dict[str, str]:
 
 
 def _publish_again() -> dict[str, str]:
-    data = _counted(publish_again(os.environ, clients.s3(), [_ASSETS, *_wheels()]))
+    data = _counted(publish_again(read_settings(os.environ), clients.s3(), [_ASSETS, *_wheels()]))
     logger.info("done", request=PUBLISH, attributes=data)
     return data
 
 
 def _counted(data: dict[str, str]) -> dict[str, str]:
-    publish(metrics, required(os.environ, "ENVIRONMENT_NAME"), {"AssetsPublished": sum(map(bool, data.values()))})
+    publish(metrics, read_settings(os.environ).environment, {"AssetsPublished": sum(map(bool, data.values()))})
     return data
 
 

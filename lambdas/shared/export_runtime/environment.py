@@ -1,4 +1,7 @@
-"""Environment variables of a function: present and well-formed, or one clear error."""
+"""Environment variables of a function: present and well-formed, or one clear error. Nothing has a default here.
+
+The template has the defaults, and sets every variable; one that is missing comes of another template than this code's.
+"""
 
 from collections.abc import Mapping
 
@@ -12,19 +15,34 @@ def required(variables: Mapping[str, str], name: str) -> str:
     Raises:
         ConfigurationError: it is missing or empty.
     """
-    value = variables.get(name, "")
-    if not value:
-        raise ConfigurationError(f"Environment variable {name} is not set. The template sets it: deploy it again.")
-    return value
+    return _set(variables, name, bool(variables.get(name)))
 
 
-def whole_number(variables: Mapping[str, str], name: str, default: int) -> int:
-    """Return a variable as a number of 1 or more, or the default when it is not set.
+def may_be_empty(variables: Mapping[str, str], name: str) -> str:
+    """Return a variable that the template sets to nothing where a parameter is empty.
+
+    Lambda hands an empty variable on: its runtime drops none (``mergeCustomerEnvironmentVariables`` and ``asEnviron``
+    of https://github.com/aws/aws-lambda-runtime-interface-emulator, which AWS derives from the service's own code).
 
     Raises:
-        ConfigurationError: it is something else.
+        ConfigurationError: it is missing.
     """
-    value = variables.get(name, str(default))
+    return _set(variables, name, name in variables)
+
+
+def whole_number(variables: Mapping[str, str], name: str) -> int:
+    """Return a variable as a number of 1 or more.
+
+    Raises:
+        ConfigurationError: it is missing or something else.
+    """
+    value = required(variables, name)
     if not (value.isascii() and value.isdigit() and int(value) > 0):
         raise ConfigurationError(f"Environment variable {name} is {shown(value)}; allowed is a number of 1 or more.")
     return int(value)
+
+
+def _set(variables: Mapping[str, str], name: str, is_set: bool) -> str:
+    if not is_set:
+        raise ConfigurationError(f"Environment variable {name} is not set. The template sets it: deploy it again.")
+    return variables[name]

@@ -29,5 +29,9 @@ class ArchivedObjectError(AwsCallError):
     """An object is in an archive class of S3: it must be restored there before it can be read."""
 
 
+class ContentionError(TransientError):
+    """Others kept changing what was to be changed, every time it was tried."""
+
+
 class AwsUnavailableError(TransientError):
     """AWS did not answer a call, or asked to slow down, after all retries of the SDK."""

@@ -75,8 +75,12 @@ def _deploy(account: Account) -> None:
         "AlertTopicArn": {"Value": {"Ref": "Topic"}},
         "MwaaExecutionPolicyArn": {"Value": "arn:aws:iam::000000000000:policy/missing"},
     }
+    selection = {"MaxAgeInDays": "30", "IncludeTables": "", "ExcludeTables": ""}
     template = {
-        "Parameters": {"MwaaEnvironmentName": {"Type": "String"}},
+        "Parameters": {
+            "MwaaEnvironmentName": {"Type": "String"},
+            **{name: {"Type": "String", "Default": value} for name, value in selection.items()},
+        },
         "Resources": {"Topic": topic},
         "Outputs": outputs,
     }

@@ -22,6 +22,7 @@ from tests.unit.cli import environment  # noqa: E402
 from tests.unit.cli.made import BUCKET, Made  # noqa: E402
 
 STACK_PARAMETERS = {"MwaaEnvironmentName": "prod", "BasePrefix": "exports", "AlertEmail": "ops@example.com"}
+STACK_PARAMETERS |= {"MaxAgeInDays": "30", "IncludeTables": "", "ExcludeTables": ""}
 # Kept between tests: to make one takes longer than most tests.
 _CLIENTS: dict[tuple[str, str], Any] = {}
 

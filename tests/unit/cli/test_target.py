@@ -2,12 +2,14 @@
 
 import pytest
 
+from tests.unit.cli.conftest import STACK_PARAMETERS
+
 
 @pytest.fixture
 def two(made, fakes):
     """Give a second environment, whose stack has a name of its own."""
     fakes["cloudformation"].add(
-        "team-b", {"MwaaEnvironmentName": "test"}, {**made.outputs(), "ExportBucketName": "other"}
+        "team-b", STACK_PARAMETERS | {"MwaaEnvironmentName": "test"}, {**made.outputs(), "ExportBucketName": "other"}
     )
     fakes["cloudformation"].add("unrelated", {"Name": "x"}, {"ExportLocation": "s3://x"})
 
@@ -98,3 +100,12 @@ def test_given_an_unknown_profile_then_it_says_so(run):
     result = run("list", "--profile", "nobody")
     assert result.code == 3
     assert "nobody" in result.err
+
+
+def test_given_a_stack_without_a_parameter_then_nothing_is_assumed(made, fakes, run):
+    made.export()
+    stack = fakes["cloudformation"].stacks["prod-metadata-export"]
+    stack["Parameters"] = [each for each in stack["Parameters"] if each["ParameterKey"] != "MaxAgeInDays"]
+    result = run("list")
+    assert result.code == 4
+    assert "The stack of prod has no parameter MaxAgeInDays: deploy it again." in result.err

@@ -22,6 +22,7 @@ os.environ.update(
     POWERTOOLS_SERVICE_NAME="unit-test",
     POWERTOOLS_METRICS_NAMESPACE="MwaaMetadataExport",
     GLUE_LOG_GROUP="/aws-glue/jobs/prod-metadata-export/output",
+    ROW_FALL_PERCENT="50",
 )
 
 import pytest  # noqa: E402

@@ -13,8 +13,9 @@ from tests.unit.lambdas.aggregate_results import exports
 from tests.unit.lambdas.aggregate_results.test_summary import NOW
 from tests.unit.lambdas.contracts import violations
 from tests.unit.lambdas.plan_export.cases import draft
+from tests.unit.template.definitions import variables
 
-VARIABLES = {"EXPORT_BUCKET": "b", "BASE_PREFIX": "exports", "ENVIRONMENT_NAME": "prod", "FRESH_HOURS": "20"}
+VARIABLES = variables("PlanExportFunction")
 
 
 def test_given_the_parameter_then_settings_and_plan_have_the_columns():

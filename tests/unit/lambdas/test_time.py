@@ -25,7 +25,7 @@ from report_failure.report import PATIENCE_SECONDS
 
 from tests.unit.lambdas.aggregate_results.exports import GROUPS, deliver_all, raw_event
 from tests.unit.lambdas.plan_export.cases import ARN, LAYOUT, OTHER_ARN, STARTED
-from tests.unit.lambdas.plan_export.test_handler import variables  # noqa: F401
+from tests.unit.lambdas.plan_export.test_handler import environment  # noqa: F401
 from tests.unit.lambdas.prepare_connection.test_handler import EVENT, open_to_itself, world  # noqa: F401
 from tests.unit.lambdas.report_failure.cases import event
 from tests.unit.lambdas.report_failure.test_handler import inbox  # noqa: F401
@@ -69,7 +69,7 @@ def counted(monkeypatch):
         yield calls
 
 
-@pytest.mark.usefixtures("variables")
+@pytest.mark.usefixtures("environment")
 def test_plan_export_has_time_for_its_calls(store, context, monkeypatch):
     # GIVEN a lock of an execution that has ended, and a complete export that is a week too old
     store.write_if_unchanged(LAYOUT.lock_key, json.dumps({"execution_arn": OTHER_ARN}).encode(), None)

@@ -1,5 +1,6 @@
 """The template and the flow as tests read them: parsed from the files that are deployed, never retyped."""
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -35,6 +36,41 @@ def scopes(machine: dict[str, Any]) -> list[dict[str, Any]]:
         if "ItemProcessor" in state:
             found += scopes(state["ItemProcessor"])
     return found
+
+
+def variables(function: str, **parameters: str) -> dict[str, str]:
+    """The environment variables of a function, for an environment `prod` whose stack has these parameters.
+
+    Args:
+        function: logical id.
+        parameters: those that differ from the template's defaults.
+    """
+    defaults = {name: str(body.get("Default", name)) for name, body in template()["Parameters"].items()}
+    values = defaults | {"MwaaEnvironmentName": "prod"} | parameters
+    set_by = [template()["Globals"]["Function"], template()["Resources"][function]["Properties"]]
+    given: dict[str, Any] = {}
+    for place in set_by:
+        given |= place["Environment"]["Variables"]
+    return {name: _resolved(value, values) for name, value in given.items()}
+
+
+def _resolved(value: Any, parameters: dict[str, str]) -> str:
+    """A value as CloudFormation would make it; for what only AWS knows, some text."""
+    if isinstance(value, dict):
+        [(function, of)] = value.items()
+        if function == "Ref":
+            return parameters.get(of, of)
+        if function == "Fn::Sub":
+            return re.sub(r"\$\{(\w+)\}", lambda match: parameters.get(match[1], match[1]), of)
+        return {"Fn::FindInMap": "3.11"}.get(function, function)
+    return str(value)
+
+
+def flow_arguments() -> set[str]:
+    """The job arguments that the flow gives: those of every run, and those of the run's group."""
+    assigned = state_machine()["States"]["Prepare Connection"]["Assign"]
+    of_group = re.findall(r"'(--[A-Z_]+)':", assigned["group_arguments"])
+    return {*assigned["job_arguments"], *of_group}
 
 
 def as_list(value: Any) -> list[Any]:

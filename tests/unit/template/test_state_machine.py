@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+import yaml
 from cfnlint.api import lint_all
 
 from .definitions import ASL_FILE, ROOT, resources, scopes, state_machine
@@ -100,6 +101,23 @@ class TestEveryTask:
             assert all(error.startswith("Glue.") for error in errors)
         else:
             assert state["Resource"].endswith("sns:publish")
+
+
+@pytest.mark.parametrize("service", ["lambda", "glue", "sns"])
+def test_tasks_that_call_one_service_retry_alike(service):
+    """They are written once each: an alias of YAML does not get through to Step Functions (docs/decisions/0015)."""
+    retries = [state["Retry"] for state in TASKS.values() if f":::{service}:" in state["Resource"]]
+
+    assert len(retries) > 1
+    assert retries == retries[:1] * len(retries)
+
+
+def test_the_definition_is_plain_yaml():
+    """SAM puts the file into S3 as it is, and Step Functions refuses an alias there."""
+    events = list(yaml.parse(ASL_FILE.read_text()))
+
+    assert len(events) > 100
+    assert [event for event in events if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None)] == []
 
 
 def test_the_retry_of_failed_groups_is_not_caught_so_that_a_redrive_reruns_them():

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from .definitions import ROOT, identity_statements, resources, state_machine, template
+from .definitions import ROOT, flow_arguments, identity_statements, resources, template
 
 FUNCTIONS = resources("AWS::Serverless::Function")
 LOG_GROUPS = resources("AWS::Logs::LogGroup")
@@ -130,8 +130,7 @@ def test_names_are_those_of_the_contracts():
 def test_the_job_gets_exactly_the_arguments_of_the_contracts():
     documented = set(re.findall(r"^\| `(--[A-Z_0-9]+)`", (ROOT / "docs/contracts/README.md").read_text(), re.MULTILINE))
     [job] = resources("AWS::Glue::Job").values()
-    group = state_machine()["States"]["Export Table Groups"]["ItemProcessor"]["States"]["Export Group"]
-    given = {*job["Properties"]["DefaultArguments"], *group["Arguments"]["Arguments"]}
+    given = {*job["Properties"]["DefaultArguments"], *flow_arguments()}
 
     assert {name for name in given if name.isupper()} == documented
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from itertools import count
 
 import pytest
-from aggregate_results.errors import PointerContentionError
 from aggregate_results.row_falls import Comparison
 from aggregate_results.summary import build_summary, move_latest, write_summary
 from aggregate_results.verification import verify_groups
+from export_runtime.errors import ContentionError
 
 from tests.unit.lambdas.aggregate_results.exports import (
     EXPORT,
@@ -199,5 +199,5 @@ def test_given_the_pointer_never_stands_still_then_trying_ends(store, monkeypatc
         return seen
 
     monkeypatch.setattr(store, "read", read_and_be_overtaken)
-    with pytest.raises(PointerContentionError, match=r"latest\.json"):
+    with pytest.raises(ContentionError, match=r"latest\.json"):
         move_latest(store, EXPORT, NOW)

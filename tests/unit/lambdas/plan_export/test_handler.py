@@ -8,18 +8,19 @@ from export_runtime.executions import Executions
 from plan_export import handler as entry
 from plan_export.errors import InvalidExportInputError
 
+from tests.unit.lambdas.conftest import BUCKET
 from tests.unit.lambdas.contracts import violations
 from tests.unit.lambdas.plan_export.cases import ARN, LAYOUT, NOW, OTHER_ARN
+from tests.unit.template.definitions import variables
 
 EXECUTION = {"id": ARN, "name": "mine", "start_time": "2026-12-11T14:30:22.987Z"}
 
 
 @pytest.fixture(autouse=True)
-def variables(monkeypatch):
+def environment(monkeypatch):
     """Set what the template sets."""
-    monkeypatch.setenv("ENVIRONMENT_NAME", "prod")
-    monkeypatch.setenv("EXPORT_BUCKET", "exports-bucket")
-    monkeypatch.setenv("BASE_PREFIX", "exports")
+    for name, value in {**variables("PlanExportFunction"), "EXPORT_BUCKET": BUCKET}.items():
+        monkeypatch.setenv(name, value)
 
 
 def test_given_a_valid_input_then_the_answer_is_a_plan(s3, context):

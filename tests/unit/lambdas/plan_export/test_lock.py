@@ -6,10 +6,10 @@ from itertools import count
 
 import pytest
 from export_contracts.coverage import Coverage
-from export_runtime.errors import TransientError
+from export_contracts.lock import ExportLock
+from export_runtime.errors import ContentionError, TransientError
 from export_runtime.store import StoredObject
-from plan_export.errors import LockContentionError
-from plan_export.lock import Holder, release_lock, take_lock
+from plan_export.lock import release_lock, take_lock
 
 from tests.unit.lambdas.plan_export.cases import ARN, LAYOUT, OTHER_ARN, draft
 
@@ -44,20 +44,21 @@ def test_given_no_lock_then_it_is_taken(store):
 
 def test_given_a_running_holder_then_it_is_named_and_keeps_the_lock(store):
     hold(store, json.dumps({"execution_arn": OTHER_ARN}).encode())
-    assert take_lock(store, KEY, EXPORT, everybody_runs) == Holder(OTHER_ARN, None)
+    assert take_lock(store, KEY, EXPORT, everybody_runs) == ExportLock(OTHER_ARN)
     assert holder(store) == OTHER_ARN
 
 
 def test_given_the_lock_then_it_says_what_its_export_was_asked_for(store):
     take_lock(store, KEY, draft({"include_tables": ["ün"], "max_age_in_days": None})[0], everybody_runs)
     other = replace(EXPORT, execution_arn=OTHER_ARN)
-    assert take_lock(store, KEY, other, everybody_runs) == Holder(ARN, Coverage(("ün",), (), None))
+    asked = Coverage(("ün",), (), None)
+    assert take_lock(store, KEY, other, everybody_runs) == ExportLock(ARN, EXPORT.export_id, asked)
 
 
 @pytest.mark.parametrize("more", [{"selection": 7, "max_age_days": 30}, {"selection": {}}], ids=repr)
 def test_given_a_lock_that_says_it_in_another_way_then_it_is_not_known(store, more):
     hold(store, json.dumps({"execution_arn": OTHER_ARN, **more}).encode())
-    assert take_lock(store, KEY, EXPORT, everybody_runs) == Holder(OTHER_ARN, None)
+    assert take_lock(store, KEY, EXPORT, everybody_runs) == ExportLock(OTHER_ARN)
 
 
 def test_given_a_holder_that_has_ended_then_the_lock_is_stale(store):
@@ -87,7 +88,7 @@ def test_given_somebody_is_faster_then_that_execution_wins(store):
             return False
         return True
 
-    assert take_lock(store, KEY, EXPORT, ended_but_another_comes) == Holder(OTHER_ARN, None)
+    assert take_lock(store, KEY, EXPORT, ended_but_another_comes) == ExportLock(OTHER_ARN)
 
 
 def test_given_the_lock_never_stands_still_then_trying_ends(store):
@@ -98,7 +99,7 @@ def test_given_the_lock_never_stands_still_then_trying_ends(store):
         return False
 
     hold(store, json.dumps({"execution_arn": OTHER_ARN}).encode())
-    with pytest.raises(LockContentionError) as caught:
+    with pytest.raises(ContentionError) as caught:
         take_lock(store, KEY, EXPORT, changes_hands)
     assert isinstance(caught.value, TransientError)
 

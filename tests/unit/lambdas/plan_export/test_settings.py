@@ -4,10 +4,12 @@ import pytest
 from export_runtime.errors import ConfigurationError
 from plan_export.settings import read_settings
 
-VARIABLES = {"ENVIRONMENT_NAME": "prod", "EXPORT_BUCKET": "bucket", "BASE_PREFIX": "exports"}
+from tests.unit.template.definitions import variables
+
+VARIABLES = variables("PlanExportFunction")
 
 
-def test_given_only_the_names_then_the_defaults_are_thirty_days_and_all_tables():
+def test_given_the_templates_defaults_then_they_are_thirty_days_and_all_tables():
     settings = read_settings(VARIABLES)
     assert (settings.max_age_in_days, settings.include_tables, settings.exclude_tables) == (30, (), ())
     assert settings.fresh_hours == 20
@@ -58,6 +60,9 @@ def test_given_all_variables_then_they_are_read():
         ("INCLUDE_TABLES", "log,,job"),
         ("INCLUDE_TABLES", "session"),
         ("FRESH_HOURS", "-1"),
+        ("FRESH_HOURS", "0"),
+        ("FRESH_HOURS", ""),
+        ("FRESH_HOURS", "\u0662"),
         ("EXPORT_BUCKET", ""),
         ("ENVIRONMENT_NAME", ""),
     ],

@@ -6,9 +6,9 @@ import pytest
 from botocore.stub import Stubber
 from export_contracts.connection_mark import MARK
 from export_runtime import clients
-from export_runtime.errors import AwsCallError, TransientError
+from export_runtime.errors import AwsCallError, ContentionError, TransientError
 from prepare_connection.database_secret import DatabaseAddress
-from prepare_connection.errors import ConnectionContentionError, ForeignConnectionError
+from prepare_connection.errors import ForeignConnectionError
 from prepare_connection.glue_connection import (
     PROPERTY_LIMIT,
     ConnectionTarget,
@@ -152,7 +152,7 @@ def test_given_it_comes_and_goes_then_trying_ends(stub):
     for _ in range(3):
         missing(stub)
         stub.add_client_error("create_connection", "AlreadyExistsException")
-    with pytest.raises(ConnectionContentionError) as caught:
+    with pytest.raises(ContentionError) as caught:
         GlueConnections(stub.client).ensure(WANTED)
     assert isinstance(caught.value, TransientError)
 

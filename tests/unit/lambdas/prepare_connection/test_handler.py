@@ -11,6 +11,7 @@ from prepare_connection.errors import ConnectionImpossibleError
 from tests.unit.lambdas.plan_export.cases import draft
 from tests.unit.lambdas.prepare_connection.test_database_secret import SECRET
 from tests.unit.lambdas.prepare_connection.test_network import SELF, nat_gateway, rule
+from tests.unit.template.definitions import variables
 
 EVENT = {"export": json.loads(json.dumps(draft()[0].to_json()))}
 
@@ -18,9 +19,9 @@ EVENT = {"export": json.loads(json.dumps(draft()[0].to_json()))}
 @pytest.fixture
 def world(aws, monkeypatch):
     """Build a secret and a network that work; return the security group's id."""
-    monkeypatch.setenv("ENVIRONMENT_NAME", "prod")
-    monkeypatch.setenv("CONNECTION_NAME", "prod-metadata-export")
-    monkeypatch.setenv("SECRET_ARN", "prod-metadata-export/database")
+    own = {"SECRET_ARN": "prod-metadata-export/database"}
+    for name, value in {**variables("PrepareConnectionFunction"), **own}.items():
+        monkeypatch.setenv(name, value)
     clients.secrets_manager().create_secret(Name="prod-metadata-export/database", SecretString=json.dumps(SECRET))
     ec2 = clients.ec2()
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]

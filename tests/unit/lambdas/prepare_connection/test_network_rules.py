@@ -24,6 +24,7 @@ from tests.unit.lambdas.prepare_connection.networks import (
     subnet,
     without_egress,
 )
+from tests.unit.template.definitions import variables
 
 CLOSED = group("sg-1", inbound=())
 STRICT = group("sg-1", outbound=(rule("sg-1"), https(S3_LIST)))
@@ -231,7 +232,6 @@ def test_given_two_subnets_work_then_the_one_with_more_addresses_is_better():
     assert [found.id for found in verdict.subnets] == ["subnet-b", "subnet-a"]
 
 
-def test_given_no_setting_then_addresses_are_counted_for_all_groups_that_a_plan_can_have():
-    variables = dict.fromkeys(("ENVIRONMENT_NAME", "CONNECTION_NAME", "SECRET_ARN"), "x")
-    workers = {"GLUE_NUMBER_OF_WORKERS": "3"}
-    assert read_settings({**variables, **workers}).needed_addresses == 3 * len({*GROUPS, UNCATALOGUED}) + 1
+def test_given_workers_then_each_needs_an_address_in_the_run_of_every_group_that_a_plan_can_have():
+    given = variables("PrepareConnectionFunction", GlueNumberOfWorkers="3")
+    assert read_settings(given).needed_addresses == 3 * len({*GROUPS, UNCATALOGUED}) + 1

@@ -5,18 +5,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from export_runtime.errors import ConfigurationError, TerminalError
+from export_runtime.errors import TerminalError
 from prepare_connection.errors import ConnectionImpossibleError
 from prepare_connection.preparation import Findings, find_target, read_settings
 
 from tests.unit.lambdas.prepare_connection.networks import ENVIRONMENT, group, network, subnet
 from tests.unit.lambdas.prepare_connection.test_database_secret import NOW, SECRET
+from tests.unit.template.definitions import variables
 
-VARIABLES = {
-    "ENVIRONMENT_NAME": "prod",
-    "CONNECTION_NAME": "prod-metadata-export",
-    "SECRET_ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:x",
-}
+VARIABLES = variables("PrepareConnectionFunction")
 SETTINGS = read_settings(VARIABLES)
 
 
@@ -77,17 +74,6 @@ def test_given_something_is_missing_then_that_is_the_error(changes, said):
 def test_given_a_value_beyond_glues_limits_then_that_is_the_error():
     with pytest.raises(ConnectionImpossibleError, match="1024 characters"):
         find_target(SETTINGS, findings(secret=json.dumps({**SECRET, "dbname": "d" * 2000})), NOW, None)
-
-
-def test_given_workers_and_runs_then_each_worker_needs_an_address():
-    settings = read_settings({**VARIABLES, "GLUE_NUMBER_OF_WORKERS": "4", "GLUE_CONCURRENT_RUNS": "3"})
-    assert settings.needed_addresses == 4 * 3 + 1
-
-
-@pytest.mark.parametrize("name", VARIABLES)
-def test_given_a_variable_is_missing_then_the_error_names_it(name):
-    with pytest.raises(ConfigurationError, match=name):
-        read_settings({key: value for key, value in VARIABLES.items() if key != name})
 
 
 def test_given_a_time_zone_then_expiry_is_compared_in_utc():

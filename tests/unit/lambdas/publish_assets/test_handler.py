@@ -9,6 +9,7 @@ from publish_assets.cloudformation import Answer
 
 from tests.unit.lambdas.conftest import Context
 from tests.unit.lambdas.publish_assets.cases import PROPERTIES, STACK, request_for
+from tests.unit.template.definitions import variables
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +20,8 @@ def package(tmp_path, monkeypatch):
     (tmp_path / "layer" / "glue_wheels" / "python3.11.gluewheels.zip").write_bytes(b"wheels")
     monkeypatch.syspath_prepend(tmp_path / "layer")
     monkeypatch.setattr(entry, "_ASSETS", tmp_path)
-    monkeypatch.setenv("ENVIRONMENT_NAME", "prod")
+    for name, value in variables("PublishAssetsFunction").items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

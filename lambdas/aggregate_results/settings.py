@@ -1,0 +1,23 @@
+"""What the template configures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from export_runtime.environment import required, whole_number
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where Glue writes what a run prints, and how far, in percent, a table's rows may fall without being named."""
+
+    log_group: str
+    fall_percent: int
+
+
+def read_settings(variables: Mapping[str, str]) -> Settings:
+    """Return the settings that the function's environment variables hold.
+
+    Raises:
+        ConfigurationError: a variable is missing or malformed.
+    """
+    return Settings(required(variables, "GLUE_LOG_GROUP"), whole_number(variables, "ROW_FALL_PERCENT"))
