@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import ipaddress
 import json
 import logging
 import os
@@ -53,7 +54,8 @@ POSTGRES_URL = re.compile(  # the grammar of SQLAlchemy, with which Airflow itse
     r"postgres(?:ql)?(?:\+\w+)?://(?P<username>[^:/]+):(?P<password>[^@]+)@(?P<host>\[[^\]]+\]|[^:/?@]*)"
     r"(?::(?P<port>\d*))?/(?P<dbname>[^?]+)(?:\?(?P<query>.*))?"
 )
-HOST = re.compile(r"[\w.-]+|[\da-fA-F:.]+", re.ASCII)
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what PostgreSQL or UTF-8 does not take
 SSLMODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 MAX_EXECUTIONS_PER_RUN = 20
 LONGEST_REASON = 1000  # characters; the cause of a failed execution may have 32,768
@@ -138,13 +140,25 @@ def _secret(environ: Environ, prefix: str, username: str, password: str) -> Secr
 
 
 def _rds_json(username: str, password: str, host: str, port: str | None, dbname: str, sslmode: str) -> Secret:
+    """Return the secret (the project's docs/contracts/database_secret.schema.json), which all its readers accept."""
     host, port = host.strip("[]"), port or "5432"  # an IPv6 address has brackets in a URL only
-    checks = {"user": username, "password": password, "port number": port.isdecimal()}
-    checks["host name or address (Glue reaches no Unix socket)"] = HOST.fullmatch(host)
+    texts = {"user": username, "password": password, "database name": dbname}
+    checks = {name: text and not NO_TEXT.search(text) for name, text in texts.items()}
+    checks["port number"] = re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 65536
+    checks["host name or address (Glue reaches no Unix socket)"] = _is_host(host)
     if wrong := [name for name, usable in checks.items() if not usable]:
         raise NotUsableError(f"no {', no '.join(wrong)}")
     login = {"username": username, "password": password, "sslmode": sslmode if sslmode in SSLMODES else "require"}
     return {"engine": "postgres", "host": host, "port": int(port), "dbname": dbname, **login}
+
+
+def _is_host(text: str) -> bool:
+    if HOST.fullmatch(text):
+        return True
+    try:
+        return ipaddress.IPv6Address(text).scope_id is None  # a zone means something on one machine only
+    except ValueError:
+        return False
 
 
 def _sslmode(environ: Environ) -> str:

@@ -1,11 +1,11 @@
-"""The job's arguments, as docs/contracts/README.md fixes them."""
+"""The job's arguments (docs/contracts/job_arguments.schema.json). None has a default here: flow and template have."""
 
 import argparse
 import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
 from urllib.parse import quote
@@ -26,20 +26,17 @@ REQUIRED = (
     "EXPORT_GROUP",
     "EXPORT_GROUPS",
     "MANIFEST_KEY",
+    "CATALOGUED_TABLES",
+    "INCLUDE_TABLES",
+    "EXCLUDE_TABLES",
+    "WINDOWS",
+    "MASK_COLUMNS",
+    "SNAPSHOT_HOLD_SECONDS",
+    "MAX_CONNECTIONS",
+    "STATEMENT_TIMEOUT_SECONDS",
+    "EXECUTION_ARN",
 )
-OPTIONAL = {
-    "CATALOGUED_TABLES": "[]",
-    "INCLUDE_TABLES": "[]",
-    "EXCLUDE_TABLES": "[]",
-    "WINDOWS": "{}",
-    "MASK_COLUMNS": "[]",
-    "SNAPSHOT_HOLD_SECONDS": "900",
-    "MAX_CONNECTIONS": "4",
-    "STATEMENT_TIMEOUT_SECONDS": "3600",
-    "EXECUTION_ARN": "",
-    "JOB_NAME": "",
-    "JOB_RUN_ID": "",
-}
+ADDED_BY_GLUE = ("JOB_NAME", "JOB_RUN_ID")  # so there are none outside it
 
 
 @dataclass(frozen=True)
@@ -59,6 +56,8 @@ class Arguments:
     export_id: str
     group: str
     groups: tuple[str, ...]
+    root: str
+    """prefix of all exports of the environment, without a slash at its end"""
     manifest_key: str
     any_schema: frozenset[str]
     """those of `tables` that are exported from whatever schema they are in"""
@@ -71,11 +70,11 @@ class Arguments:
     max_connections: int
     statement_timeout_seconds: int
     job_run_id: str
-    job_name: str = ""
+    job_name: str
     """as Glue passes it; empty outside Glue"""
-    mask_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    mask_columns: Mapping[str, tuple[str, ...]]
     """table -> columns whose values are not exported"""
-    execution_arn: str = ""
+    execution_arn: str
     """of the state machine's execution; empty outside it"""
 
     @property
@@ -118,12 +117,12 @@ class Arguments:
     @property
     def runs_prefix(self) -> str:
         """The folder of the manifest, where the snapshot claim lies too; ends in a slash."""
-        return self.manifest_key.rpartition("/")[0] + "/"
+        return f"{self.root}/_runs/{self.export_id}/"
 
     @property
     def lock_key(self) -> str:
         """Who is exporting this environment; beside the folders of all exports' manifests."""
-        return self.runs_prefix.rstrip("/").rpartition("/")[0] + "/_current.json"
+        return f"{self.root}/_runs/_current.json"
 
 
 def parse_arguments(argv: Sequence[str]) -> Arguments:
@@ -138,8 +137,8 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
     parser = _Parser(allow_abbrev=False, add_help=False)
     for name in REQUIRED:
         parser.add_argument(f"--{name}", required=True)
-    for name, default in OPTIONAL.items():
-        parser.add_argument(f"--{name}", default=default)
+    for name in ADDED_BY_GLUE:
+        parser.add_argument(f"--{name}", default="")
     values: dict[str, str] = vars(parser.parse_known_args(list(argv))[0])
     bucket, prefix = _output_path(values["S3_OUTPUT_PATH"])
     tables = _tables(values["EXPORT_TABLES"])
@@ -148,9 +147,9 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
             region=_matching("AWS_REGION", values, r"[a-z]+(-[a-z]+)+-[0-9]+"),
             bucket=bucket,
             prefix=prefix,
-            database_name=values["DATABASE_NAME"],
+            database_name=_given("DATABASE_NAME", values),
             tables={entry["table"]: entry["window"] for entry in tables},
-            connection_name=values["GLUE_CONNECTION_NAME"],
+            connection_name=_given("GLUE_CONNECTION_NAME", values),
             max_age_in_days=_number("MAX_AGE_IN_DAYS", values, minimum=1)
             if values["MAX_AGE_IN_DAYS"] != "null"
             else None,
@@ -158,7 +157,8 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
             export_id=_matching("EXPORT_ID", values, r"[0-9]{8}T[0-9]{6}Z"),
             group=values["EXPORT_GROUP"],
             groups=_names("EXPORT_GROUPS", values),
-            manifest_key=_matching("MANIFEST_KEY", values, r"[^/].*/[^/]+\.json"),
+            root=_root(values),
+            manifest_key=values["MANIFEST_KEY"],
             any_schema=frozenset(entry["table"] for entry in tables if entry.get("any_schema")),
             catalogued_tables=frozenset(_names("CATALOGUED_TABLES", values)),
             include_tables=frozenset(_names("INCLUDE_TABLES", values)),
@@ -193,6 +193,15 @@ def _output_path(value: str) -> tuple[str, str]:
     if match is None:
         raise ArgumentError(f"--S3_OUTPUT_PATH {value!r}: expected s3://bucket/prefix/ with the slash at the end")
     return match[1], match[2]
+
+
+def _root(values: dict[str, str]) -> str:
+    """Return what the S3 layout has before the key of this export's and this group's manifest."""
+    manifest = f"/_runs/{values['EXPORT_ID']}/{values['EXPORT_GROUP']}.json"
+    root = values["MANIFEST_KEY"].removesuffix(manifest)
+    if root in ("", values["MANIFEST_KEY"]) or root.startswith("/"):
+        raise ArgumentError(f"--MANIFEST_KEY {values['MANIFEST_KEY']!r}: expected <prefix>{manifest}")
+    return root
 
 
 def _tables(value: str) -> list[dict[str, Any]]:
@@ -264,9 +273,15 @@ def _cutoff(value: str) -> datetime | None:
 
 def _number(name: str, values: dict[str, str], *, minimum: int) -> int:
     value = values[name]
-    if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < minimum:
+    if not re.fullmatch(r"0|[1-9][0-9]{0,8}", value) or int(value) < minimum:
         raise ArgumentError(f"--{name} {value!r}: expected a whole number of {minimum} or more")
     return int(value)
+
+
+def _given(name: str, values: dict[str, str]) -> str:
+    if not values[name]:
+        raise ArgumentError(f"--{name} is empty")
+    return values[name]
 
 
 def _matching(name: str, values: dict[str, str], pattern: str) -> str:

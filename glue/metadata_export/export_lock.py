@@ -1,5 +1,7 @@
 """At most one export per environment, also when an old execution is redriven: it never passes Plan Export again.
 
+The lock is docs/contracts/export_lock.schema.json.
+
 Plan Export takes the lock `_runs/_current.json` for an execution; it is stale once that execution has ended. This run,
 in a private network, cannot ask Step Functions, but Glue tells whether another export's runs are active.
 
@@ -85,7 +87,10 @@ def _holder(body: bytes) -> Owner | None:
     # What is not the JSON that Plan Export or this module writes holds nothing and is replaced, as Plan Export does.
     try:
         content: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     arn = content.get("execution_arn") if isinstance(content, dict) else None
-    return Owner(str(content.get("export_id", "")), arn) if isinstance(arn, str) else None
+    if not (isinstance(arn, str) and arn):
+        return None
+    export_id = content.get("export_id")
+    return Owner(export_id if isinstance(export_id, str) else "", arn)

@@ -1,9 +1,14 @@
-"""The database's address and credentials: Glue connection -> secret -> Credentials."""
+"""The database's address and credentials: Glue connection -> secret -> Credentials.
+
+The secret is docs/contracts/database_secret.schema.json; what that cannot say is in the examples beside it.
+"""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -71,34 +76,73 @@ def parse_secret(secret_id: str, text: str) -> Credentials:
     """Turn the JSON of a secret into Credentials; messages name fields, never values."""
     try:
         secret = json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         secret = None
     if not isinstance(secret, dict):
         raise CredentialsError(f"the secret {secret_id!r} is not a JSON object: {REFRESH}")
-    missing = [name for name in ("host", "dbname", "username", "password") if not secret.get(name)]
-    if missing:
-        raise CredentialsError(f"the secret {secret_id!r} lacks {', '.join(missing)} - {REFRESH}")
-    try:
-        return _credentials(secret)
-    except (TypeError, ValueError):
-        # the cause would quote a value of the secret
-        raise CredentialsError(
-            f"the secret {secret_id!r} has a port or expires_at that cannot be read: {REFRESH}"
-        ) from None
+    secret = {name: value for name, value in secret.items() if value not in (None, "")}
+    missing = [name for name in REQUIRED if name not in secret]
+    wrong = [name for name, usable in CHECKS.items() if name in secret and not usable(secret[name])]
+    if problems := [*(f"lacks {name}" for name in missing), *(f"has a {name} that cannot be used" for name in wrong)]:
+        raise CredentialsError(f"the secret {secret_id!r} {', '.join(problems)} - {REFRESH}")
+    return _credentials(secret)
 
 
 def _credentials(secret: Mapping[str, Any]) -> Credentials:
-    expires_at = datetime.fromisoformat(secret["expires_at"]) if secret.get("expires_at") else None
+    expires_at = datetime.fromisoformat(secret["expires_at"]) if "expires_at" in secret else None
     return Credentials(
-        host=str(secret["host"]).strip("[]"),  # an IPv6 address has brackets in a URL only
-        port=int(secret.get("port") or 5432),
-        dbname=str(secret["dbname"]),
-        username=str(secret["username"]),
-        password=str(secret["password"]),
-        sslmode=str(secret.get("sslmode") or "require"),
+        host=secret["host"].strip("[]"),  # an IPv6 address has brackets in a URL only
+        port=int(secret["port"]),
+        dbname=secret["dbname"],
+        username=secret["username"],
+        password=secret["password"],
+        sslmode=secret.get("sslmode", "require"),
         expires_at=_with_zone(expires_at) if expires_at else None,
     )
 
 
 def _with_zone(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _is_text(value: object) -> bool:
+    # PostgreSQL takes no zero character, and UTF-8 no half of a surrogate pair, which JSON can write.
+    return isinstance(value, str) and not re.search("[\0\ud800-\udfff]", value)
+
+
+def _is_host(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", value):
+        return True
+    address = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    try:
+        return IPv6Address(address).scope_id is None  # a zone means something on one machine only
+    except ValueError:
+        return False
+
+
+def _is_port(value: object) -> bool:
+    digits = isinstance(value, str | int) and re.fullmatch(r"[0-9]{1,5}", str(value))
+    return bool(digits) and 0 < int(str(value)) < 65536
+
+
+def _is_moment(value: object) -> bool:
+    try:
+        return bool(datetime.fromisoformat(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+
+
+REQUIRED = ("host", "port", "dbname", "username", "password")
+CHECKS: dict[str, Callable[[Any], bool]] = {
+    "engine": ("postgres", "postgresql").__contains__,
+    "host": _is_host,
+    "port": _is_port,
+    "dbname": _is_text,
+    "username": _is_text,
+    "password": _is_text,
+    # https://www.postgresql.org/docs/current/libpq-ssl.html
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full").__contains__,
+    "expires_at": _is_moment,
+}

@@ -1,8 +1,12 @@
-"""The secret that the DAG publishes: the usual RDS JSON, plus sslmode and, for an IAM token, expires_at."""
+"""The secret that the DAG publishes (docs/contracts/database_secret.schema.json), read as the Glue job reads it.
+
+What the schema cannot say is in docs/contracts/examples/database_secret.json.
+"""
 
 import ipaddress
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,7 +14,6 @@ from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 from export_runtime.aws import aws_call, error_code
-from export_runtime.text import shown
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -21,6 +24,8 @@ _WITHOUT_TLS = ("disable", "allow", "prefer")
 # https://www.postgresql.org/docs/current/libpq-ssl.html
 _SSLMODES = (*_WITHOUT_TLS, "require", "verify-ca", "verify-full")
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_PORT = re.compile(r"[0-9]{1,5}")
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -69,51 +74,41 @@ def parse_secret(text: str | None, now: datetime) -> tuple[DatabaseAddress | Non
         return None, [f"the secret has no value yet: {REMEDY}, and says so when the secret itself is missing"]
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
         return None, [f"the secret is not a JSON object: {REMEDY}"]
+    content = {name: value for name, value in content.items() if value not in (None, "")}
     problems = [*_missing(content), *_malformed(content), *_expired(content, now)]
     return (None, problems) if problems else (_address(content), [])
 
 
 def _address(content: dict[str, Any]) -> DatabaseAddress:
     return DatabaseAddress(
-        host=str(content["host"]).strip("[]"),
+        host=content["host"].strip("[]"),
         port=int(content["port"]),
         name=content["dbname"],
-        enforce_tls=content.get("sslmode", "require") not in _WITHOUT_TLS,
+        enforce_tls=content.get("sslmode") not in _WITHOUT_TLS,
     )
 
 
 def _missing(content: dict[str, Any]) -> list[str]:
-    missing = [name for name in _REQUIRED if _is_missing(content, name)]
+    missing = [name for name in _REQUIRED if name not in content]
     # No colon here: after "password:" it would be taken for a password, and be hidden.
     return [f"the secret lacks {', '.join(missing)} - {REMEDY}"] if missing else []
 
 
 def _malformed(content: dict[str, Any]) -> list[str]:
-    checks = {"engine": _is_postgres, "host": _is_host, "port": _is_port, "dbname": _is_text}
-    checks |= {"username": _is_text, "password": _is_text, "sslmode": _is_sslmode}
-    given = {name: check for name, check in checks.items() if not _is_missing(content, name)}
-    wrong = [name for name, check in given.items() if not check(content[name])]
+    wrong = [name for name, check in _CHECKS.items() if name in content and not check(content[name])]
     return [f"the secret's {', '.join(wrong)} cannot be used: {REMEDY}"] if wrong else []
 
 
 def _expired(content: dict[str, Any], now: datetime) -> list[str]:
-    expires_at = content.get("expires_at")
-    if expires_at is None:
+    if not _is_moment(content.get("expires_at")):
         return []
-    try:
-        moment = datetime.fromisoformat(str(expires_at))
-    except ValueError:
-        return [f"the secret's expires_at is {shown(expires_at)}, not a time in ISO 8601: {REMEDY}"]
+    moment = datetime.fromisoformat(content["expires_at"])
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return [f"the secret's IAM token expired at {moment:%Y-%m-%dT%H:%M:%SZ}: {REMEDY}"] if moment <= now else []
-
-
-def _is_missing(content: dict[str, Any], name: str) -> bool:
-    return content.get(name) in (None, "")
+    return [f"the secret's IAM token expired at {moment.isoformat()}: {REMEDY}"] if moment <= now else []
 
 
 def _is_postgres(engine: object) -> bool:
@@ -125,7 +120,8 @@ def _is_sslmode(mode: object) -> bool:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    # PostgreSQL takes no zero character, and UTF-8 no half of a surrogate pair, which JSON can write.
+    return isinstance(value, str) and not _NO_TEXT.search(value)
 
 
 def _is_host(host: object) -> bool:
@@ -133,12 +129,32 @@ def _is_host(host: object) -> bool:
         return False
     if _HOST_NAME.fullmatch(host):
         return True
+    address = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
-        return ipaddress.ip_address(host.strip("[]")).version == 6
+        return ipaddress.IPv6Address(address).scope_id is None  # a zone means something on one machine only
     except ValueError:
         return False
 
 
 def _is_port(port: object) -> bool:
     text = str(port)
-    return not isinstance(port, bool) and text.isascii() and text.isdigit() and 0 < int(text) < 65536
+    return isinstance(port, str | int) and bool(_PORT.fullmatch(text)) and 0 < int(text) < 65536
+
+
+def _is_moment(value: object) -> bool:
+    try:
+        return bool(datetime.fromisoformat(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+
+
+_CHECKS: dict[str, Callable[[object], bool]] = {
+    "engine": _is_postgres,
+    "host": _is_host,
+    "port": _is_port,
+    "dbname": _is_text,
+    "username": _is_text,
+    "password": _is_text,
+    "sslmode": _is_sslmode,
+    "expires_at": _is_moment,
+}

@@ -173,5 +173,14 @@ def _job_arguments(data: Dataset) -> list[str]:
         "EXPORT_GROUP": data.name,
         "EXPORT_GROUPS": json.dumps([data.name]),
         "MANIFEST_KEY": _manifest_key(data),
+        "CATALOGUED_TABLES": "[]",
+        "INCLUDE_TABLES": "[]",
+        "EXCLUDE_TABLES": "[]",
+        "WINDOWS": "{}",
+        "MASK_COLUMNS": "[]",
+        "SNAPSHOT_HOLD_SECONDS": "900",
+        "MAX_CONNECTIONS": "4",
+        "STATEMENT_TIMEOUT_SECONDS": "3600",
+        "EXECUTION_ARN": "",
     }
     return [word for name, value in arguments.items() for word in (f"--{name}", value)]

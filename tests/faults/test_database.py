@@ -53,7 +53,7 @@ def test_expired_token(scenario: Scenario) -> None:
 
     scenario.start()
 
-    scenario.must_fail("Prepare Connection", "expired at 2026-01-01T00:00:00Z", "trigger the DAG")
+    scenario.must_fail("Prepare Connection", "expired at 2026-01-01T00:00:00", "trigger the DAG")
 
 
 def test_token_expires_before_the_run(scenario: Scenario) -> None:

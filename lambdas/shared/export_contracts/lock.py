@@ -24,7 +24,7 @@ class ExportLock:
         """Return the lock; None when nobody holds it: released, or not the JSON that this project writes."""
         try:
             content: Any = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         arn = content.get("execution_arn") if isinstance(content, dict) else None
         if not (isinstance(arn, str) and arn):

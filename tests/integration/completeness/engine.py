@@ -131,8 +131,14 @@ def group_arguments(
                 "EXPORT_GROUPS": json.dumps(list(groups)),
                 "MANIFEST_KEY": group["manifest_key"],
                 "CATALOGUED_TABLES": json.dumps(group["catalogued_tables"]),
+                "INCLUDE_TABLES": "[]",
                 "EXCLUDE_TABLES": json.dumps(exclude),
                 "WINDOWS": json.dumps(WINDOWS),
+                "MASK_COLUMNS": "[]",
+                "SNAPSHOT_HOLD_SECONDS": "900",
+                "MAX_CONNECTIONS": "4",
+                "STATEMENT_TIMEOUT_SECONDS": "3600",
+                "EXECUTION_ARN": "",
                 **more,
             }
         )

@@ -190,6 +190,15 @@ class Engine:
             "EXPORT_GROUP": group,
             "EXPORT_GROUPS": json.dumps([group]),
             "MANIFEST_KEY": f"{RUNS_PREFIX}{group}.json",
+            "CATALOGUED_TABLES": "[]",
+            "INCLUDE_TABLES": "[]",
+            "EXCLUDE_TABLES": "[]",
+            "WINDOWS": "{}",
+            "MASK_COLUMNS": "[]",
+            "SNAPSHOT_HOLD_SECONDS": "900",
+            "MAX_CONNECTIONS": "4",
+            "STATEMENT_TIMEOUT_SECONDS": "3600",
+            "EXECUTION_ARN": "",
             "JOB_RUN_ID": f"jr_{uuid.uuid4().hex[:8]}",
         }
         return [word for name, value in (values | changes).items() for word in (f"--{name}", value)]

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.contract_examples import Example, examples
+from tests.unit.lambdas.contracts import violations
+
 PASSWORD = 'c4n4ry "pass" wörd'
 
 
@@ -49,6 +52,42 @@ def test_given_debug_logging_then_the_password_is_in_no_log_line(
         dag_file.publish_credentials("")
     assert "Wrote the credentials of DB_SECRETS" in caplog.text
     assert "c4n4ry" not in caplog.text
+
+
+def written(dag_file: Any, document: Any) -> dict[str, Any] | None:
+    """The secret that the DAG makes where the worker's variables say what a document says; None: it refuses."""
+    login = {name: document[name] for name in ("username", "password") if document.get(name) is not None}
+    environ = {"DB_SECRETS": json.dumps(login)}
+    variables = {"host": "POSTGRES_HOST", "port": "POSTGRES_PORT", "dbname": "POSTGRES_DB", "sslmode": "SSL_MODE"}
+    environ |= {variable: str(document[name]) for name, variable in variables.items() if document.get(name) is not None}
+    try:
+        return dict(dag_file.find_credentials(environ)[1])
+    except dag_file.AirflowFailException as refusal:
+        message = str(refusal)
+    assert "CANARY" not in message
+    return None
+
+
+@pytest.mark.parametrize("example", examples("database_secret", "valid"), ids=str)
+def test_given_a_worker_of_such_a_database_then_its_secret_reads_as_the_contract_says(
+    dag_file: Any, example: Example
+) -> None:
+    secret = written(dag_file, example.document)
+    assert secret is not None
+    assert violations("database_secret", secret) == []
+    expected = {name: value for name, value in example.reading.items() if name != "expires_at"}
+    assert {name: secret[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("example", [each for each in examples("database_secret", "invalid") if each.document], ids=str)
+def test_given_a_worker_of_what_no_reader_accepts_then_the_dag_refuses_or_corrects_it(
+    dag_file: Any, example: Example
+) -> None:
+    secret = written(dag_file, example.document)
+    if secret is not None:
+        assert violations("database_secret", secret) == []
+        kept = [name for name in example.names if secret.get(name) == example.document.get(name)]
+        assert [name for name in kept if name != "expires_at"] == []
 
 
 @pytest.mark.usefixtures("aws")

@@ -1,41 +1,79 @@
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from metadata_export.arguments import parse_arguments
+from metadata_export.arguments import ADDED_BY_GLUE, REQUIRED, Arguments, parse_arguments
 from metadata_export.errors import ArgumentError
 
-VALUES = {
-    "AWS_REGION": "eu-central-1",
-    "S3_OUTPUT_PATH": "s3://bucket/exports/env-backups/2026/12/11/",
-    "DATABASE_NAME": "AirflowMetadata",
-    "EXPORT_TABLES": '[{"table": "dag_run", "window": "run"}]',
-    "GLUE_CONNECTION_NAME": "env-metadata-export",
-    "MAX_AGE_IN_DAYS": "30",
-    "CUTOFF": "2026-11-11T14:30:22Z",
-    "EXPORT_ID": "20261211T143022Z",
-    "EXPORT_GROUP": "runs",
-    "EXPORT_GROUPS": '["definitions", "runs"]',
-    "MANIFEST_KEY": "exports/env-backups/_runs/20261211T143022Z/runs.json",
-    "JOB_RUN_ID": "jr_1",
-}
+from tests.contract_examples import Example, base, examples, layouts
+
+OWN = {"JOB_NAME": "", "JOB_RUN_ID": "jr_1"}
 
 
 def argv(**changes: str) -> list[str]:
-    return [word for name, value in (VALUES | changes).items() for word in (f"--{name}", value)]
+    """Arguments as the contract's plainest example has them, with changes; the manifest's key follows the group's."""
+    plain = {name.removeprefix("--"): value for name, value in base("job_arguments").items()} | {"WINDOWS": "{}"}
+    values = plain | {"EXECUTION_ARN": "", "MAX_AGE_IN_DAYS": "30"} | OWN | changes
+    manifest = f"exports/env-backups/_runs/{values['EXPORT_ID']}/{values['EXPORT_GROUP']}.json"
+    return words({"MANIFEST_KEY": manifest} | {k: v for k, v in values.items() if k != "MANIFEST_KEY"} | changes)
 
 
-def test_given_the_contract_s_arguments_and_glue_s_own_then_all_are_understood() -> None:
-    own = ["--JOB_NAME", "job", "--enable-metrics", "true", "--additional-python-modules", "s3://b/w.gluewheels.zip"]
-    arguments = parse_arguments([*own, *argv()])
-    assert arguments.region == "eu-central-1"
-    assert (arguments.bucket, arguments.prefix) == ("bucket", "exports/env-backups/2026/12/11/")
-    assert arguments.tables == {"dag_run": "run"}
-    assert arguments.cutoff == datetime(2026, 11, 11, 14, 30, 22, tzinfo=UTC)
-    assert arguments.max_age_in_days == 30
-    assert arguments.groups == ("definitions", "runs")
-    assert arguments.runs_prefix == "exports/env-backups/_runs/20261211T143022Z/"
-    assert (arguments.max_connections, arguments.snapshot_hold_seconds) == (4, 900)
+def words(values: dict[str, str]) -> list[str]:
+    """Arguments as a command line has them."""
+    return [word for name, value in values.items() for word in (f"--{name.removeprefix('--')}", value)]
+
+
+def reading(arguments: Arguments) -> dict[str, Any]:
+    """Arguments as the examples write them."""
+    return {
+        "region": arguments.region,
+        "bucket": arguments.bucket,
+        "prefix": arguments.prefix,
+        "database_name": arguments.database_name,
+        "tables": arguments.tables,
+        "any_schema": sorted(arguments.any_schema),
+        "connection_name": arguments.connection_name,
+        "max_age_in_days": arguments.max_age_in_days,
+        "cutoff": arguments.cutoff and f"{arguments.cutoff.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "export_id": arguments.export_id,
+        "execution_arn": arguments.execution_arn,
+        "group": arguments.group,
+        "groups": list(arguments.groups),
+        "root": arguments.root,
+        "manifest_key": arguments.manifest_key,
+        "catalogued_tables": sorted(arguments.catalogued_tables),
+        "include_tables": sorted(arguments.include_tables),
+        "exclude_tables": sorted(arguments.exclude_tables),
+        "windows": arguments.windows,
+        "mask_columns": {table: list(columns) for table, columns in arguments.mask_columns.items()},
+        "snapshot_hold_seconds": arguments.snapshot_hold_seconds,
+        "max_connections": arguments.max_connections,
+        "statement_timeout_seconds": arguments.statement_timeout_seconds,
+    }
+
+
+@pytest.mark.parametrize("example", examples("job_arguments", "valid"), ids=str)
+def test_given_arguments_of_the_contract_then_they_read_as_it_says(example: Example) -> None:
+    assert reading(parse_arguments(words(example.document))) == example.reading
+
+
+@pytest.mark.parametrize("example", examples("job_arguments", "invalid"), ids=str)
+def test_given_arguments_against_the_contract_then_the_error_names_what_is_wrong(example: Example) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        parse_arguments(words(example.document))
+    assert [name for name in example.names if name not in str(caught.value)] == []
+
+
+def test_given_the_contract_then_its_arguments_are_those_that_the_job_requires() -> None:
+    assert {f"--{name}" for name in REQUIRED} == set(base("job_arguments"))
+
+
+def test_given_what_glue_adds_then_it_is_known_and_outside_glue_a_run_has_a_name_all_the_same() -> None:
+    assert set(OWN) == set(ADDED_BY_GLUE)
+    assert parse_arguments(argv()).job_run_id == "jr_1"
+    outside = parse_arguments(words(base("job_arguments")))
+    assert (outside.job_name, outside.job_run_id[:6]) == ("", "local_")
 
 
 def test_given_a_selection_then_it_says_which_children_have_a_file_of_their_own() -> None:
@@ -44,53 +82,17 @@ def test_given_a_selection_then_it_says_which_children_have_a_file_of_their_own(
     assert parse_arguments(argv()).table_request.stands_alone("another")
 
 
-def test_given_null_then_everything_is_exported() -> None:
-    arguments = parse_arguments(argv(CUTOFF="null", MAX_AGE_IN_DAYS="null"))
-    assert arguments.cutoff is None
-    assert arguments.max_age_in_days is None
+def test_given_a_cutoff_of_another_zone_then_it_is_the_same_moment() -> None:
+    cutoff = parse_arguments(argv(CUTOFF="2026-11-11T15:30:22+01:00")).cutoff
+    assert cutoff == datetime(2026, 11, 11, 14, 30, 22, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    ("table", "name"),
-    [("dag_run", "dag_run"), ("Ünï/~ x", "%C3%9Cn%C3%AF%2F%7E%20x"), ("a.b-c", "a.b-c")],
-    ids=["plain", "hostile", "dots"],
-)
-def test_given_a_table_s_name_then_its_key_holds_only_what_s3_clients_take(table: str, name: str) -> None:
-    expected = f"exports/env-backups/2026/12/11/{name}_143022.csv.gz"
-    assert parse_arguments(argv()).table_key(table) == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("AWS_REGION", "eu_central_1"),
-        ("S3_OUTPUT_PATH", "s3://bucket/no-slash"),
-        ("EXPORT_TABLES", "not json"),
-        ("EXPORT_TABLES", '[{"table": "x", "window": "sometimes"}]'),
-        ("EXPORT_TABLES", json.dumps([{"table": "x", "window": "full"}] * 2)),
-        ("EXPORT_TABLES", '[{"table": "x", "window": "full", "any_schema": "yes"}]'),
-        ("WINDOWS", '["dag_run"]'),
-        ("WINDOWS", '{"dag_run": "sometimes"}'),
-        ("INCLUDE_TABLES", "dag_run"),
-        ("EXPORT_GROUPS", '["definitions"]'),
-        ("EXPORT_GROUPS", '"runs"'),
-        ("CUTOFF", "yesterday"),
-        ("CUTOFF", "2026-11-11T14:30:22"),
-        ("MAX_AGE_IN_DAYS", "-1"),
-        ("MAX_CONNECTIONS", "1"),
-        ("EXPORT_ID", "2026"),
-        ("MANIFEST_KEY", "runs"),
-    ],
-)
-def test_given_a_wrong_value_then_the_error_names_argument_and_value(name: str, value: str) -> None:
-    with pytest.raises(ArgumentError) as caught:
-        parse_arguments(argv(**{name: value}))
-    assert f"--{name}" in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["AWS_REGION", "DATABASE_NAME"])
-def test_given_a_missing_argument_then_the_error_names_it(name: str) -> None:
-    words = argv()
-    at = words.index(f"--{name}")
-    with pytest.raises(ArgumentError, match=f"--{name}"):
-        parse_arguments(words[:at] + words[at + 2 :])
+@pytest.mark.parametrize("layout", layouts(), ids=json.dumps)
+def test_given_the_layout_then_the_keys_of_a_run_are_in_it(layout: dict[str, Any]) -> None:
+    keys = layout["keys"]
+    folder = keys["summary"].rpartition("/")[0]
+    changes = {"EXPORT_ID": layout["export_id"], "EXPORT_GROUP": layout["group"]}
+    changes |= {"EXPORT_GROUPS": json.dumps([layout["group"]]), "MANIFEST_KEY": keys["manifest"]}
+    arguments = parse_arguments(argv(S3_OUTPUT_PATH=f"s3://bucket/{folder}/", **changes))
+    assert arguments.table_key(layout["table"]) == keys["table"]
+    assert (arguments.runs_prefix, arguments.lock_key) == (keys["runs"], keys["lock"])

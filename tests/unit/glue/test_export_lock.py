@@ -1,6 +1,7 @@
 """A run whose execution does not hold the lock: it yields to an export at work, and takes over from one that is not."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,13 +15,16 @@ from metadata_export.errors import ExportError, OtherExportError
 from metadata_export.export_lock import hold_lock
 from metadata_export.storage import Store
 
+from tests.contract_examples import Example, examples
 from tests.unit.glue.conftest import BUCKET
 from tests.unit.glue.test_arguments import argv
+from tests.unit.lambdas.contracts import violations
 
 EXPORT = "20261211T143022Z"
 OTHER = "20261212T060000Z"
 ARN = "arn:aws:states:eu-central-1:123456789012:execution:env-metadata-export:old"
 OTHER_ARN = "arn:aws:states:eu-central-1:123456789012:execution:env-metadata-export:new"
+EXAMPLES = [*examples("export_lock", "valid"), *examples("export_lock", "invalid")]
 KEY = "exports/env-backups/_runs/_current.json"
 ARGUMENTS = replace(
     parse_arguments(argv(EXECUTION_ARN=ARN, EXPORT_ID=EXPORT, S3_OUTPUT_PATH=f"s3://{BUCKET}/exports/day/")),
@@ -85,22 +89,27 @@ def test_given_another_export_that_has_ended_then_the_lock_is_taken_over(
     )
 
 
-@pytest.mark.parametrize("content", [{"released_by": OTHER_ARN}, [], {"execution_arn": 1}, "x"], ids=repr)
-def test_given_a_lock_that_holds_nothing_then_it_is_taken(store: Store, glue: Stubber, content: object) -> None:
-    lock(store, content)
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_given_a_lock_then_its_holder_is_whom_the_contract_says(store: Store, glue: Stubber, example: Example) -> None:
+    """Glue cannot say whether another export runs: the error names the holder, if there is one."""
+    store.put(KEY, example.text.encode())
+    glue.add_client_error("get_job_runs", "ThrottlingException")
+    held = example.reading
+    owner = f"{held['export_id'] or 'unknown'}, {held['execution_arn']}" if held else "None"
+    with pytest.raises(OtherExportError, match=rf"another export \({re.escape(owner)}\) holds the lock"):
+        hold(store, glue)
+
+
+@pytest.mark.parametrize("example", [each for each in EXAMPLES if not each.reading], ids=str)
+def test_given_a_lock_that_holds_nothing_then_it_is_taken(store: Store, glue: Stubber, example: Example) -> None:
+    store.put(KEY, example.text.encode())
     runs(glue)
     hold(store, glue)
     assert store.get_json(KEY)["execution_arn"] == ARN
+    assert violations("export_lock", store.get_json(KEY)) == []
 
 
 def test_given_no_lock_then_it_is_taken(store: Store, glue: Stubber) -> None:
-    runs(glue)
-    hold(store, glue)
-    assert store.get_json(KEY)["execution_arn"] == ARN
-
-
-def test_given_a_lock_that_is_no_json_then_it_is_taken(store: Store, glue: Stubber) -> None:
-    store.put(KEY, b"{")
     runs(glue)
     hold(store, glue)
     assert store.get_json(KEY)["execution_arn"] == ARN
