@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from tests.contract_examples import base
 from tests.emulated_account import Account
 from tests.state_machine.conftest import GLUE_PERMISSIONS, GROUPS, PERMISSIONS, Stage, create_machine, default_answers
+from tests.unit.lambdas.contracts import violations
 
 HAPPY_PATH = [
     "Plan Export",
@@ -55,6 +57,8 @@ def test_given_plan_then_each_run_gets_its_arguments_as_text(stage: Stage) -> No
 
     arguments = export.arguments("runs")
 
+    own = {name: value for name, value in base("job_arguments").items() if name not in arguments}  # of the template
+    assert violations("job_arguments", own | arguments) == []
     assert arguments["--S3_OUTPUT_PATH"] == f"s3://{bucket}/exports/env-backups/2026/12/11/"
     assert json.loads(arguments["--EXPORT_TABLES"]) == [{"table": "runs_table", "window": "full"}]
     assert json.loads(arguments["--EXPORT_GROUPS"]) == list(GROUPS)

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from export_cli.commands import export as command
+from tests.contract_examples import examples
 from tests.unit.cli.made import ARN, HOSTILE, LAYOUT, MACHINE
 
 BEGAN = datetime(2026, 12, 11, 14, 30, 22, tzinfo=UTC)
@@ -124,6 +125,53 @@ def test_given_options_then_they_are_the_execution_input(machine, run, arguments
     assert json.loads(started["input"]) == {"trigger": "manual", "force": False} | given
     assert started["stateMachineArn"] == MACHINE
     assert len(started["name"]) <= 80
+
+
+def options(document: dict[str, Any]) -> list[str]:
+    """Return the options that ask for an execution input."""
+    given = ["--force"] if document.get("force") else []
+    if "max_age_in_days" in document:
+        age = document["max_age_in_days"]
+        given += ["--everything"] if age is None else ["-d", str(age)]
+    for option, name in (("-i", "include_tables"), ("-x", "exclude_tables")):
+        given += [word for table in document.get(name, ()) for word in (option, table)]
+    return given
+
+
+def can_be_said(document: Any) -> bool:
+    """Say whether options can ask for an input, which are numbers and lists of text."""
+    tables = {"include_tables": [], "exclude_tables": []}
+    if not isinstance(document, dict) or not document.keys() <= {*tables, "max_age_in_days"}:
+        return False
+    lists = (tables | document)["include_tables"], (tables | document)["exclude_tables"]
+    names_only = all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists)
+    return names_only and type(document.get("max_age_in_days", 1)) is int
+
+
+WRITTEN = [each for each in examples("execution_input", "valid") if each.document.keys() >= {"trigger", "force"}]
+ASKED_FOR = [each for each in WRITTEN if each.document["trigger"] == "manual"]
+WRONG = [each for each in examples("execution_input", "invalid") if can_be_said(each.document)]
+
+
+def test_given_the_examples_then_some_are_of_the_command():
+    assert (len(ASKED_FOR), len(WRONG) > 8) == (3, True)
+
+
+@pytest.mark.parametrize("example", ASKED_FOR, ids=str)
+def test_given_an_input_of_the_contract_then_options_say_it(machine, run, example):
+    client = machine(output=COMPLETE)
+    assert run("export", *options(example.document)).code == 0
+    [started] = client.started
+    assert json.loads(started["input"]) == example.document
+
+
+@pytest.mark.parametrize("example", WRONG, ids=str)
+def test_given_options_against_the_contract_then_nothing_is_started_and_the_field_is_named(machine, run, example):
+    client = machine()
+    result = run("export", *options(example.document))
+    assert (result.code, result.out, client.started) == (2, "", [])
+    said = " ".join(result.err.split())
+    assert [name for name in example.names if name not in said] == []
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tests.contract_examples import Example, examples
+
 CONTRACT = Path(__file__).resolve().parents[3] / "docs" / "contracts" / "execution_input.schema.json"
 SECRET_ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders-metadata-export/database-AbCdEf"
 MACHINE_ARN = "arn:aws:states:eu-west-1:123456789012:stateMachine:orders-metadata-export"
@@ -72,6 +74,19 @@ def test_given_the_trigger_form_then_the_input_keeps_the_contract(
     made = dag_file.execution_input(params)
     assert made == {"trigger": "dag", **expected}
     jsonschema.validate(made, json.loads(CONTRACT.read_text()))
+
+
+@pytest.mark.parametrize(
+    "example",
+    [each for each in examples("execution_input", "valid") if each.document.get("trigger") == "dag"],
+    ids=str,
+)
+def test_given_an_input_of_the_contract_then_the_form_makes_it(dag_file: Any, example: Example) -> None:
+    filled_in = {name: value for name, value in example.document.items() if name != "trigger"}
+    if filled_in.get("max_age_in_days", "") is None:
+        filled_in["max_age_in_days"] = 0
+    empty = {name: param.default for name, param in dag_file.PARAMS.items()}
+    assert dag_file.execution_input(empty | filled_in) == example.document
 
 
 def test_given_the_contract_then_the_form_offers_each_field_of_it(dag_file: Any) -> None:

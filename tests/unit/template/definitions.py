@@ -54,6 +54,14 @@ def variables(function: str, **parameters: str) -> dict[str, str]:
     return {name: _resolved(value, values) for name, value in given.items()}
 
 
+def job_defaults() -> dict[str, str]:
+    """The Glue job's default arguments, where the stack has the template's own parameters."""
+    [job] = resources("AWS::Glue::Job").values()
+    values = {name: str(body.get("Default", name)) for name, body in template()["Parameters"].items()}
+    values["AWS::Region"] = "eu-central-1"
+    return {name: _resolved(value, values) for name, value in job["Properties"]["DefaultArguments"].items()}
+
+
 def _resolved(value: Any, parameters: dict[str, str]) -> str:
     """A value as CloudFormation would make it; for what only AWS knows, some text."""
     if isinstance(value, dict):

@@ -1,10 +1,14 @@
 """What the template promises: encryption, retention, dead letters, least privilege, and the names of the contracts."""
 
+import json
 import re
 
 import pytest
 
-from .definitions import ROOT, flow_arguments, identity_statements, resources, template
+from tests.contract_examples import base, examples
+from tests.unit.lambdas.contracts import violations
+
+from .definitions import ROOT, flow_arguments, identity_statements, job_defaults, resources, template
 
 FUNCTIONS = resources("AWS::Serverless::Function")
 LOG_GROUPS = resources("AWS::Logs::LogGroup")
@@ -129,10 +133,25 @@ def test_names_are_those_of_the_contracts():
 
 def test_the_job_gets_exactly_the_arguments_of_the_contracts():
     documented = set(re.findall(r"^\| `(--[A-Z_0-9]+)`", (ROOT / "docs/contracts/README.md").read_text(), re.MULTILINE))
-    [job] = resources("AWS::Glue::Job").values()
-    given = {*job["Properties"]["DefaultArguments"], *flow_arguments()}
+    given = {name for name in {*job_defaults(), *flow_arguments()} if name.isupper()}
 
-    assert {name for name in given if name.isupper()} == documented
+    assert given == documented == set(base("job_arguments"))
+    assert flow_arguments() & job_defaults().keys() == set()
+
+
+def test_the_jobs_own_arguments_keep_the_contract():
+    own = {name: value for name, value in job_defaults().items() if name.isupper()}
+
+    assert len(own) > 3
+    assert violations("job_arguments", base("job_arguments") | own) == []
+
+
+def test_the_schedule_starts_an_execution_as_the_contract_has_it():
+    [schedule] = resources("AWS::Scheduler::Schedule").values()
+    documents = [example.document for example in examples("execution_input", "valid")]
+
+    assert json.loads(schedule["Properties"]["Target"]["Input"]) == {"trigger": "schedule"}
+    assert {"trigger": "schedule"} in documents
 
 
 def test_a_run_writes_into_the_stack_s_log_groups_and_alerts_lead_to_what_it_printed():
