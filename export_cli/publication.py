@@ -9,6 +9,8 @@ from export_runtime.text import one_line
 from export_cli.aws import Aws, call, read_or_none
 
 ASSETS = {"script": "ScriptUri", "packages": "WheelsUri", "DAG": "DagUri"}
+"""what is published -> its name in the answer (docs/contracts/published_assets.schema.json)"""
+NEVER_EMPTY = ("ScriptUri", "WheelsUri")
 PACKAGES_ARGUMENT = "--additional-python-modules"
 
 
@@ -33,10 +35,15 @@ def publish(aws: Aws, function: str) -> dict[str, str]:
     with call(f"invoke function {function}", "Allow lambda:InvokeFunction on it."):
         answer = aws.client("lambda").invoke(FunctionName=function, Payload=json.dumps({"RequestType": "Publish"}))
         content = json.loads(answer["Payload"].read())
+    content = content if isinstance(content, dict) else {}
     if "FunctionError" in answer:
         reason = one_line(str(content.get("errorMessage", "no reason was given")), 1000)
         raise AwsCallError(f"Function {function} could not publish: {reason}")
-    return {what: content[attribute] for what, attribute in ASSETS.items() if content.get(attribute)}
+    missing = [name for name in ASSETS.values() if not isinstance(content.get(name), str)]
+    missing += [name for name in NEVER_EMPTY if content.get(name) == ""]
+    if missing:
+        raise AwsCallError(f"Function {function} does not say {', '.join(missing)}: deploy the stack again.")
+    return {what: content[attribute] for what, attribute in ASSETS.items() if content[attribute]}
 
 
 def job_assets(aws: Aws, name: str) -> JobAssets | None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from export_cli import drift
+from tests.contract_examples import examples
 from tests.unit.cli.environment import client
 from tests.unit.cli.made import BUCKET
 
@@ -19,7 +20,7 @@ SAME = {"Action": "SyncWithActual", "LogicalResourceId": "AlertTopic", "Resource
 class Function:
     """Publish Assets, as Lambda answers for it."""
 
-    def __init__(self, content: dict[str, Any], *, failed: bool = False) -> None:
+    def __init__(self, content: Any, *, failed: bool = False) -> None:
         """Answer this."""
         self.content, self.failed = content, failed
 
@@ -95,6 +96,20 @@ def test_given_the_job_names_others_then_it_is_told_and_the_exit_code_is_one(sou
     assert result.code == 1
     assert (SCRIPT if there else "does not exist") in result.out
     assert "mwaa-metadata-export repair -e prod --yes" in result.out
+
+
+@pytest.mark.parametrize("example", examples("published_assets", "valid"), ids=str)
+def test_given_an_answer_of_the_contract_then_it_is_shown_as_the_contract_says(sound, fakes, run, example):
+    fakes["lambda"] = Function(example.document)
+    assert run("publish", "--json").json["published"] == example.reading
+
+
+@pytest.mark.parametrize("example", examples("published_assets", "invalid"), ids=str)
+def test_given_an_answer_against_the_contract_then_it_is_said_what_is_missing(sound, fakes, run, example):
+    fakes["lambda"] = Function(example.document)
+    result = run("publish")
+    assert (result.code, result.out) == (3, "")
+    assert [name for name in example.names if name not in result.err] == []
 
 
 def test_given_the_function_fails_then_its_reason_is_told(sound, fakes, run):

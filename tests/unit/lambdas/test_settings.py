@@ -12,7 +12,9 @@ import pytest
 import report_failure.settings
 from export_runtime.errors import ConfigurationError
 
-from tests.unit.template.definitions import resources, variables
+from tests.contract_examples import base
+from tests.unit.lambdas.contracts import violations
+from tests.unit.template.definitions import job_defaults, resources, variables
 
 READERS: dict[str, Callable[[dict[str, str]], Any]] = {
     "AggregateResultsFunction": aggregate_results.settings.read_settings,
@@ -69,3 +71,10 @@ def test_a_parameter_that_is_given_reaches_the_settings():
     settings = plan_export.settings.read_settings(variables("PlanExportFunction", IncludeTables=given, FreshHours="6"))
 
     assert (settings.include_tables, settings.fresh_hours, settings.max_age_in_days) == (("a,b",), 6, 30)
+
+
+def test_the_jobs_own_arguments_keep_the_contract():
+    own = {name: value for name, value in job_defaults().items() if name.isupper()}
+
+    assert len(own) > 3
+    assert violations("job_arguments", base("job_arguments") | own) == []

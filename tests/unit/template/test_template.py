@@ -6,7 +6,6 @@ import re
 import pytest
 
 from tests.contract_examples import base, examples
-from tests.unit.lambdas.contracts import violations
 
 from .definitions import ROOT, flow_arguments, identity_statements, job_defaults, resources, template
 
@@ -137,13 +136,6 @@ def test_the_job_gets_exactly_the_arguments_of_the_contracts():
 
     assert given == documented == set(base("job_arguments"))
     assert flow_arguments() & job_defaults().keys() == set()
-
-
-def test_the_jobs_own_arguments_keep_the_contract():
-    own = {name: value for name, value in job_defaults().items() if name.isupper()}
-
-    assert len(own) > 3
-    assert violations("job_arguments", base("job_arguments") | own) == []
 
 
 def test_the_schedule_starts_an_execution_as_the_contract_has_it():

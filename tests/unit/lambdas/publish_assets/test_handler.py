@@ -8,6 +8,7 @@ from publish_assets import handler as entry
 from publish_assets.cloudformation import Answer
 
 from tests.unit.lambdas.conftest import Context
+from tests.unit.lambdas.contracts import violations
 from tests.unit.lambdas.publish_assets.cases import PROPERTIES, STACK, request_for
 from tests.unit.template.definitions import variables
 
@@ -112,7 +113,9 @@ def test_given_a_person_asks_then_it_publishes_again_for_the_stack_to_delete(s3,
     for uri in (made["ScriptUri"], made["WheelsUri"]):
         s3.delete_object(Bucket="exports-bucket", Key=uri.removeprefix("s3://exports-bucket/"))
 
-    assert entry.handler({"RequestType": "Publish"}, context) == made
+    again = entry.handler({"RequestType": "Publish"}, context)
+    assert again == made
+    assert violations("published_assets", again) == []
 
     assert len(answers) == 1  # nobody waits for another answer
     entry.handler(request_for("Delete", properties, answers[0]["PhysicalResourceId"]), context)
