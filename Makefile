@@ -11,7 +11,7 @@ VERSIONS ?= 2.9.2,2.10.3,2.11.0,3.0.6,3.2.1,3.3.1
 
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up down test unit lint lint-code lint-template lint-security sizes evidence faults deploy-local iam test-versions bench lock clean
+.PHONY: help demo up down test unit lint lint-code lint-template lint-security sizes evidence faults deploy-local iam test-on-aws test-versions bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ faults: .venv/ready ## inject every fault into the running stack and print the m
 
 iam: .venv/ready ## remove each statement and action of each policy, and see that a path fails without it
 	$(BIN)/python -m pytest tests/iam
+
+test-on-aws: .venv/ready ## what the emulated AWS is believed to do, asked of the account that the environment names (costs cents)
+	TEST_TARGET=AWS_CLOUD $(BIN)/python -m pytest -m on_aws tests/integration/aws
 
 test-versions: .venv/ready ## the export end to end in every Airflow version (VERSIONS=...)
 	AIRFLOW_VERSIONS=$(VERSIONS) $(BIN)/python -m pytest -n 2 tests/end_to_end tests/integration/airflow tests/integration/completeness

@@ -1,4 +1,4 @@
-"""An emulated AWS account for tests, and the smallest things to build in it."""
+"""An emulated AWS account for tests, and the smallest things to build in it; a real one is in `real_account.py`."""
 
 import io
 import json
@@ -24,10 +24,15 @@ EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 class Account:
     """An emulated account, and how to make things in it."""
 
-    aws: server.EmulatedAws
+    aws: Any
+    """`client(service, **config)` makes clients of it"""
+
+    def wait(self, look: Any, what: str) -> Any:
+        """Poll until `look` returns something truthy, and return that."""
+        return wait_until(look, what)
 
     def client(self, service: str) -> Any:
-        """A client of the root user."""
+        """A client of the account's owner."""
         return self.aws.client(service)
 
     def role(self, service: str, *statements: dict[str, Any]) -> str:
@@ -42,9 +47,15 @@ class Account:
 
     def bucket(self) -> str:
         """An empty bucket."""
-        name = f"bucket-{uuid.uuid4().hex[:12]}"
-        self.client("s3").create_bucket(Bucket=name)
+        name, s3 = f"bucket-{uuid.uuid4().hex[:12]}", self.client("s3")
+        region = s3.meta.region_name
+        place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        s3.create_bucket(Bucket=name, **place)
         return name
+
+    def topic(self) -> str:
+        """An SNS topic. Returns its ARN."""
+        return str(self.client("sns").create_topic(Name=f"topic-{uuid.uuid4().hex[:8]}")["TopicArn"])
 
     def put_bucket_policy(self, bucket: str, statement: dict[str, Any]) -> None:
         """Replace a bucket's policy."""
@@ -88,6 +99,8 @@ class Account:
             "Role": role or self.role("glue", EVERYTHING),
             "Command": {"Name": "glueetl", "ScriptLocation": f"s3://{bucket}/scripts/script.py", "PythonVersion": "3"},
             "GlueVersion": "5.1",
+            "WorkerType": "G.1X",
+            "NumberOfWorkers": 2,
             **settings,
         }
         return str(self.client("glue").create_job(**job)["Name"])
@@ -123,7 +136,7 @@ class Account:
             run = glue.get_job_run(JobName=name, RunId=run_id)["JobRun"]
             return run if run["JobRunState"] not in ("STARTING", "RUNNING", "STOPPING") else None
 
-        return dict(wait_until(ended, f"the run {run_id} ends"))
+        return dict(self.wait(ended, f"the run {run_id} ends"))
 
     def machine(self, definition: dict[str, Any], role: str = "") -> str:
         """A state machine; JSONata unless it says otherwise. Returns its ARN."""
@@ -149,7 +162,7 @@ class Account:
             found = client.describe_execution(executionArn=execution)
             return found if found["status"] != "RUNNING" else None
 
-        return dict(wait_until(described, f"{execution} ends"))
+        return dict(self.wait(described, f"{execution} ends"))
 
     def history(self, execution: str) -> list[dict[str, Any]]:
         """All events of an execution."""

@@ -23,6 +23,7 @@ boto3.client("s3").put_object(Bucket=arguments["--BUCKET"], Key="seen", Body=see
 """
 
 
+@pytest.mark.on_aws
 def test_given_job_when_run_then_its_script_runs_with_its_arguments_in_its_role(account: Account) -> None:
     bucket = account.bucket()
     job = account.job(
@@ -40,12 +41,14 @@ def test_given_job_when_run_then_its_script_runs_with_its_arguments_in_its_role(
     assert seen["identity"].endswith("/GlueJobRunnerSession")
 
 
+@pytest.mark.on_aws
 def test_given_script_that_names_no_region_when_run_then_its_environment_names_none_either(account: Account) -> None:
     run = account.run_job(account.job("import boto3\nboto3.client('glue')"))
 
     assert "NoRegionError" in run["ErrorMessage"]
 
 
+@pytest.mark.on_aws
 def test_given_script_that_raises_when_run_then_failed_with_the_exception(account: Account) -> None:
     run = account.run_job(account.job("class OddError(Exception): pass\nraise OddError('no such table: x')"))
 
@@ -80,12 +83,14 @@ def test_given_running_script_when_stopped_then_its_children_end_too(account: Ac
     wait_until(lambda: not is_alive(child))
 
 
+@pytest.mark.on_aws
 def test_given_script_that_takes_too_long_when_run_then_timeout(account: Account) -> None:
     run = account.run_job(account.job(FOREVER, Timeout=1), Timeout=1)
 
     assert run["JobRunState"] == "TIMEOUT"
 
 
+@pytest.mark.on_aws
 def test_given_one_run_is_active_when_another_is_started_then_refused(account: Account) -> None:
     job, glue = account.job(FOREVER), account.client("glue")
     run_id = glue.start_job_run(JobName=job)["JobRunId"]
@@ -96,16 +101,17 @@ def test_given_one_run_is_active_when_another_is_started_then_refused(account: A
     glue.batch_stop_job_run(JobName=job, JobRunIds=[run_id])
 
 
+@pytest.mark.on_aws
 def test_given_job_that_allows_two_runs_when_two_are_started_then_both_run(account: Account) -> None:
     job, glue = account.job("", ExecutionProperty={"MaxConcurrentRuns": 2}), account.client("glue")
 
     run_ids = [glue.start_job_run(JobName=job)["JobRunId"] for _ in range(2)]
 
-    assert [wait_until(lambda run_id=run_id: _ended(account, job, run_id))["JobRunState"] for run_id in run_ids] == [
-        "SUCCEEDED"
-    ] * 2
+    ended = [account.wait(lambda each=each: _ended(account, job, each), f"{each} ends") for each in run_ids]
+    assert [run["JobRunState"] for run in ended] == ["SUCCEEDED"] * 2
 
 
+@pytest.mark.on_aws
 def test_given_missing_connection_when_run_then_failed_before_the_script(account: Account) -> None:
     run = account.run_job(account.job("print('never')", Connections={"Connections": ["no-such-connection"]}))
 
@@ -113,6 +119,7 @@ def test_given_missing_connection_when_run_then_failed_before_the_script(account
     assert "no-such-connection" in run["ErrorMessage"]
 
 
+@pytest.mark.on_aws
 def test_given_role_that_may_not_read_the_script_when_run_then_failed(account: Account) -> None:
     run = account.run_job(account.job("print('never')", role=account.role("glue", {**EVERYTHING, "Action": "logs:*"})))
 
@@ -126,6 +133,7 @@ def test_given_role_that_does_not_trust_glue_when_run_then_failed(account: Accou
     assert "does not let glue.amazonaws.com assume it" in run["ErrorMessage"]
 
 
+@pytest.mark.on_aws
 def test_given_wheels_when_run_then_the_script_imports_them(account: Account) -> None:
     bucket = account.bucket()
     account.client("s3").put_object(

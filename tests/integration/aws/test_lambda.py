@@ -15,6 +15,7 @@ def invoke(account: Account, code: str, **settings: Any) -> tuple[str | None, An
     return answer.get("FunctionError"), json.load(answer["Payload"])
 
 
+@pytest.mark.on_aws
 def test_given_function_when_invoked_then_only_boto3_is_there(account: Account) -> None:
     names = ["boto3", "ministack", "aws_lambda_powertools", "psycopg"]
     code = f"from importlib.util import find_spec\ndef handler(*_):\n    return [n for n in {names} if find_spec(n)]"
@@ -22,6 +23,7 @@ def test_given_function_when_invoked_then_only_boto3_is_there(account: Account) 
     assert invoke(account, code) == (None, ["boto3"])
 
 
+@pytest.mark.on_aws
 @pytest.mark.parametrize(
     ("code", "error_type", "message"),
     [
@@ -45,6 +47,7 @@ def test_given_function_that_fails_when_invoked_then_error_type_says_how(
     assert message in payload["errorMessage"]
 
 
+@pytest.mark.on_aws
 def test_given_role_without_permission_when_function_calls_s3_then_refused(account: Account) -> None:
     code = "import boto3\ndef handler(event, context):\n    boto3.client('s3').list_buckets()"
 
@@ -61,6 +64,7 @@ def test_given_role_that_does_not_trust_lambda_when_invoked_then_refused(account
     assert "does not let lambda.amazonaws.com assume it" in payload["errorMessage"]
 
 
+@pytest.mark.on_aws
 def test_given_function_that_raised_when_invoked_again_then_its_environment_is_the_same(account: Account) -> None:
     function = account.function("import os\ndef handler(event, context):\n    raise ValueError(os.getpid())")
     client = account.client("lambda")

@@ -13,6 +13,7 @@ MIB = 1024 * 1024
 PART, LAST = bytes(5 * MIB), b"the last part may be small"
 
 
+@pytest.mark.on_aws
 def test_given_parts_of_five_mebibytes_when_completed_then_the_checksum_is_composite(account: Account) -> None:
     bucket = account.bucket()
 
@@ -24,6 +25,7 @@ def test_given_parts_of_five_mebibytes_when_completed_then_the_checksum_is_compo
     assert (head["ChecksumType"], head["ContentLength"]) == ("COMPOSITE", 10 * MIB + len(LAST))
 
 
+@pytest.mark.on_aws
 @pytest.mark.parametrize(
     ("parts", "order", "code"),
     [
@@ -46,6 +48,7 @@ def test_given_wrong_parts_when_completed_then_refused(
     assert "Contents" not in account.client("s3").list_objects_v2(Bucket=bucket)
 
 
+@pytest.mark.on_aws
 def test_given_checksums_on_parts_when_completed_with_a_gap_then_refused(account: Account) -> None:
     bucket, s3 = account.bucket(), account.client("s3")
     upload = s3.create_multipart_upload(Bucket=bucket, Key="key", ChecksumAlgorithm="SHA256")["UploadId"]
@@ -59,6 +62,7 @@ def test_given_checksums_on_parts_when_completed_with_a_gap_then_refused(account
         s3.complete_multipart_upload(**target, MultipartUpload={"Parts": parts})
 
 
+@pytest.mark.on_aws
 def test_given_checksums_on_parts_when_completed_without_them_then_refused(account: Account) -> None:
     bucket, s3 = account.bucket(), account.client("s3")
     upload = s3.create_multipart_upload(Bucket=bucket, Key="key", ChecksumAlgorithm="SHA256")["UploadId"]
@@ -70,6 +74,7 @@ def test_given_checksums_on_parts_when_completed_without_them_then_refused(accou
         s3.complete_multipart_upload(**target, MultipartUpload={"Parts": [part]})
 
 
+@pytest.mark.on_aws
 def test_given_completed_upload_when_completed_again_then_there_is_no_such_upload(account: Account) -> None:
     bucket, s3 = account.bucket(), account.client("s3")
     upload = s3.create_multipart_upload(Bucket=bucket, Key="key")["UploadId"]
@@ -82,6 +87,7 @@ def test_given_completed_upload_when_completed_again_then_there_is_no_such_uploa
         s3.complete_multipart_upload(**target, MultipartUpload=parts)
 
 
+@pytest.mark.on_aws
 def test_given_corrupted_part_when_uploaded_then_refused(account: Account) -> None:
     bucket, s3 = account.bucket(), account.aws.client("s3", retries={"total_max_attempts": 1})
     upload = s3.create_multipart_upload(Bucket=bucket, Key="key", ChecksumAlgorithm="SHA256")["UploadId"]
@@ -91,6 +97,7 @@ def test_given_corrupted_part_when_uploaded_then_refused(account: Account) -> No
         s3.upload_part(Bucket=bucket, Key="key", UploadId=upload, PartNumber=1, Body=LAST, ChecksumSHA256=other)
 
 
+@pytest.mark.on_aws
 def test_given_object_when_put_on_condition_that_it_is_absent_then_refused(account: Account) -> None:
     bucket, s3 = account.bucket(), account.client("s3")
     s3.put_object(Bucket=bucket, Key="claim", Body=b"first", IfNoneMatch="*")

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from tests.emulated_account import Account
 
+pytestmark = pytest.mark.on_aws
 LONG = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 9999, "End": True}}}
 PASS = {"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}}
 # Fails for each name that stands in the bucket's object `failing`; counts its calls in objects.

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.emulated_account import EVERYTHING, Account
-from tests.waiting import wait_until
 
+pytestmark = pytest.mark.on_aws
 ECHO = "def handler(event, context):\n    return event\n"
 
 
@@ -53,8 +53,9 @@ def test_given_role_without_permission_when_function_is_invoked_then_refused(acc
 
 
 def test_given_role_without_permission_when_published_then_refused(account: Account) -> None:
-    topic = account.client("sns").create_topic(Name="refusing")["TopicArn"]
-    machine = account.machine(task("sns:publish", {"TopicArn": topic, "Message": "x"}), account.role("states"))
+    machine = account.machine(
+        task("sns:publish", {"TopicArn": account.topic(), "Message": "x"}), account.role("states")
+    )
 
     ended = account.execute(machine)
 
@@ -98,12 +99,12 @@ def test_given_waiting_execution_when_stopped_then_the_job_run_is_stopped_too(ac
     job, states = account.job("import time\ntime.sleep(600)"), account.client("stepfunctions")
     machine = account.machine(task("glue:startJobRun.sync", {"JobName": job}))
     execution = states.start_execution(stateMachineArn=machine)["executionArn"]
-    wait_until(lambda: _states_of_runs(account, job) == ["RUNNING"])
+    account.wait(lambda: _states_of_runs(account, job) == ["RUNNING"], f"a run of {job} begins")
 
     states.stop_execution(executionArn=execution, error="Person", cause="enough")
 
     assert account.ended(execution)["status"] == "ABORTED"
-    wait_until(lambda: _states_of_runs(account, job) == ["STOPPED"])
+    account.wait(lambda: _states_of_runs(account, job) == ["STOPPED"], f"the run of {job} is stopped")
 
 
 def test_given_task_that_takes_too_long_when_its_time_is_over_then_timeout_and_the_run_is_stopped(
@@ -114,7 +115,7 @@ def test_given_task_that_takes_too_long_when_its_time_is_over_then_timeout_and_t
     ended = account.execute(account.machine(task("glue:startJobRun.sync", {"JobName": job}, TimeoutSeconds=10)))
 
     assert ended["error"] == "States.Timeout"
-    wait_until(lambda: _states_of_runs(account, job) == ["STOPPED"])
+    account.wait(lambda: _states_of_runs(account, job) == ["STOPPED"], f"the run of {job} is stopped")
 
 
 def _states_of_runs(account: Account, job: str) -> list[str]:
