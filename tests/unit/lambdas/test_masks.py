@@ -9,9 +9,9 @@ from export_contracts.plan import Export
 from export_runtime.errors import ConfigurationError
 from plan_export.settings import read_settings
 
+from tests.contracts import violations
 from tests.unit.lambdas.aggregate_results import exports
 from tests.unit.lambdas.aggregate_results.test_summary import NOW
-from tests.unit.lambdas.contracts import violations
 from tests.unit.lambdas.plan_export.cases import draft
 from tests.unit.template.definitions import variables
 

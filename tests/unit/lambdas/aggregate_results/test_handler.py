@@ -9,6 +9,7 @@ from aggregate_results import handler as entry
 from aggregate_results.errors import ExportIncompleteError
 from export_runtime.errors import InvalidEventError
 
+from tests.contracts import violations
 from tests.unit.lambdas.aggregate_results.exports import (
     EXPORT,
     GROUPS,
@@ -21,7 +22,6 @@ from tests.unit.lambdas.aggregate_results.exports import (
     raw_event,
     succeeded,
 )
-from tests.unit.lambdas.contracts import violations
 
 
 def summary_of(store) -> dict:

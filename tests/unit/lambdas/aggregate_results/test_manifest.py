@@ -6,8 +6,8 @@ import pytest
 from aggregate_results.errors import ManifestError
 from aggregate_results.manifest import parse_manifest
 
+from tests.contracts import violations
 from tests.unit.lambdas.aggregate_results.exports import entry, group_of, manifest, manifest_of_format_1
-from tests.unit.lambdas.contracts import violations
 
 TABLES = {"dag_run": entry("key", 10, "abc=", [10], "run")}
 CONTENT = manifest(group_of("runs"), TABLES)

@@ -12,8 +12,8 @@ from export_runtime import clients
 from export_runtime.errors import AwsUnavailableError
 from export_runtime.store import ObjectStore
 
+from tests.contracts import violations
 from tests.unit.lambdas.aggregate_results.exports import EXPORT, deliver_all, raw_event
-from tests.unit.lambdas.contracts import violations
 
 KEY = "exports/prod-backups/2026/12/10/export_summary_143022.json.gz"
 URI = f"s3://exports-bucket/{KEY}"

@@ -12,6 +12,7 @@ from aggregate_results.summary import build_summary, move_latest, write_summary
 from aggregate_results.verification import verify_groups
 from export_runtime.errors import ContentionError
 
+from tests.contracts import violations
 from tests.unit.lambdas.aggregate_results.exports import (
     EXPORT,
     GROUPS,
@@ -24,7 +25,6 @@ from tests.unit.lambdas.aggregate_results.exports import (
     put_table,
     succeeded,
 )
-from tests.unit.lambdas.contracts import violations
 
 NOW = datetime(2026, 12, 11, 14, 40, 22, tzinfo=UTC)
 

@@ -13,6 +13,7 @@ from export_runtime import clients
 from export_runtime.errors import AwsCallError
 from export_runtime.store import ObjectFacts, ObjectStore
 
+from tests.contracts import violations
 from tests.unit.lambdas.aggregate_results.exports import (
     EXPORT,
     GROUPS,
@@ -28,7 +29,6 @@ from tests.unit.lambdas.aggregate_results.exports import (
     put_table,
     succeeded,
 )
-from tests.unit.lambdas.contracts import violations
 
 RUNS = group_of("runs")
 UNCATALOGUED = group_of("uncatalogued")

@@ -12,7 +12,7 @@ from plan_export.errors import OtherExportError
 from plan_export.planning import LONGEST_WAIT, Decision, Plan, decide, parse_request
 from plan_export.settings import Settings
 
-from tests.unit.lambdas.contracts import violations
+from tests.contracts import violations
 from tests.unit.lambdas.plan_export.cases import ARN, LAYOUT, NOW, OTHER_ARN, SETTINGS, STARTED, draft, request_with
 from tests.unit.lambdas.plan_export.test_fresh_export import SUMMARY_KEY, publish
 
