@@ -1,4 +1,4 @@
-"""The pointer latest.json (docs/contracts/latest.schema.json): the newest export that is COMPLETE and full."""
+"""The pointer latest.json (docs/contracts/pointer.schema.json): the newest export that is COMPLETE and full."""
 
 import json
 from dataclasses import dataclass
