@@ -1,6 +1,5 @@
 """The object stores that the suite runs on, one after the other, each called by the clients of the product."""
 
-import os
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -8,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import pytest
 from moto import mock_aws
 
@@ -23,10 +23,9 @@ from local.aws import server  # noqa: E402
 from local.aws.settings import REGION, Settings  # noqa: E402
 from tests.integration.object_stores import seaweedfs  # noqa: E402
 from tests.integration.object_stores.differences import BACKENDS, DIFFERENCES  # noqa: E402
+from tests.real_account import is_asked_for, real_account  # noqa: E402
 
-BUCKET, FOLDER = "exports", "conformance/"
-REAL = os.environ.get("CONFORMANCE_BUCKET")
-"""a bucket that the endpoint and the credentials of the environment lead to: the suite runs on it too"""
+BUCKET = "exports"
 ACCOUNT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
 
 
@@ -38,7 +37,7 @@ class Backend:
 
     def engine(self) -> Store:
         """Return the bucket as the engine sees it, by a client of its own."""
-        return Store(aws.s3_client.__wrapped__(os.environ["AWS_DEFAULT_REGION"]), self.bucket)
+        return Store(aws.s3_client.__wrapped__(boto3.Session().region_name), self.bucket)
 
     def functions(self) -> ObjectStore:
         """Return the bucket as the functions see it, by a client of its own."""
@@ -51,7 +50,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     name = metafunc.function.__name__.removeprefix("test_given_")
     known = {row.backend: row.mark() for row in DIFFERENCES if name in row.tests}
-    names = (*BACKENDS, *(["the environment"] if REAL else []))
+    names = ("AWS",) if is_asked_for() else BACKENDS
     metafunc.parametrize("backend", [pytest.param(each, marks=known.get(each, ())) for each in names], indirect=True)
 
 
@@ -81,7 +80,7 @@ def objects(backend: Backend) -> ObjectStore:
 @pytest.fixture
 def prefix() -> str:
     """A folder of this test alone."""
-    return f"{FOLDER}{uuid.uuid4().hex}/"
+    return f"conformance/{uuid.uuid4().hex}/"
 
 
 @pytest.fixture
@@ -128,18 +127,14 @@ def _seaweedfs(folder: Path) -> Iterator[Backend]:
 
 
 @contextmanager
-def _environment(_: Path) -> Iterator[Backend]:
-    made = Backend(REAL or "")
-    yield made
-    store = made.engine()
-    store.abort_uploads(FOLDER, unfinished(store, FOLDER))
-    for key in store.keys(FOLDER):
-        store.s3.delete_object(Bucket=made.bucket, Key=key)
+def _aws(_: Path) -> Iterator[Backend]:
+    with real_account() as account:
+        yield Backend(account.bucket())
 
 
 STARTED: dict[str, Callable[[Path], "contextmanager[Backend]"]] = {
     "moto": _moto,
     "emulated AWS": _emulated_aws,
     "SeaweedFS": _seaweedfs,
-    "the environment": _environment,
+    "AWS": _aws,
 }

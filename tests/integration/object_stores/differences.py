@@ -54,6 +54,7 @@ DIFFERENCES = (
             "a_gap_in_the_part_numbers_then_there_is_no_object",
             "part_numbers_that_begin_with_two_then_there_is_no_object",
             "parts_out_of_order_then_there_is_no_object",
+            "a_part_that_is_listed_twice_then_there_is_no_object",
         ),
     ),
     Difference(
@@ -76,8 +77,9 @@ DIFFERENCES = (
     ),
     Difference(
         "SeaweedFS",
-        "takes any ascending part numbers, also where parts have checksums",
+        "takes gaps in the part numbers, and one number twice, also where parts have checksums",
         (
+            "a_part_that_is_listed_twice_then_there_is_no_object",
             "a_gap_in_the_part_numbers_then_there_is_no_object",
             "part_numbers_that_begin_with_two_then_there_is_no_object",
         ),
@@ -86,6 +88,11 @@ DIFFERENCES = (
         "SeaweedFS",
         "keeps the parts of every attempt, and takes the one whose ETag is listed",
         ("a_part_that_was_replaced_since_then_there_is_no_object",),
+    ),
+    Difference(
+        "SeaweedFS",
+        "knows no upload without a part: NoSuchUpload",
+        ("no_parts_then_there_is_no_object",),
     ),
     Difference(
         "SeaweedFS",

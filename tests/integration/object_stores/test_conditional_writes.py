@@ -1,5 +1,6 @@
 """Who writes on a condition wins alone: the lock and the pointer of an export stand on it.
 
+AWS documented: of several writers with a condition on the same key the first to finish wins, the others are refused.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
 
@@ -10,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from export_runtime.store import ObjectStore
 from metadata_export.storage import Store
+
+pytestmark = pytest.mark.on_aws
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from export_runtime.store import ObjectFacts, ObjectStore
 from metadata_export.storage import Store
 
+pytestmark = pytest.mark.on_aws
 # What the layout makes of the names of tables, and what a bucket's prefix may hold.
 NAMES = [
     "plain",

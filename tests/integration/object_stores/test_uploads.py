@@ -1,6 +1,10 @@
 """Multipart uploads with a checksum on each part, as the engine makes them.
 
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
+AWS documented: a part is overwritten by a later one of the same number; an upload that was aborted or completed is
+known no more. https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+
+AWS documented: an object of parts has the checksum of their checksums, called composite.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
 """
 
@@ -23,6 +27,7 @@ from metadata_export.storage import Store
 
 from tests.integration.object_stores.conftest import unfinished
 
+pytestmark = pytest.mark.on_aws
 NOISE = random.Random(1).randbytes(MINIMUM_PART_BYTES)  # noqa: S311 - no secret
 PART, OTHER, LAST = NOISE, NOISE[::-1], b"a last part may be small"
 HEADER = b"id,note\n"
@@ -123,6 +128,15 @@ def test_given_part_numbers_that_begin_with_two_then_there_is_no_object(store: S
 def test_given_parts_out_of_order_then_there_is_no_object(store: Store, key: str) -> None:
     upload_id, parts = begun(store, key, {1: PART, 2: LAST})
     refused(store, key, upload_id, parts[::-1], "InvalidPartOrder")
+
+
+def test_given_a_part_that_is_listed_twice_then_there_is_no_object(store: Store, key: str) -> None:
+    upload_id, parts = begun(store, key, {1: PART})
+    refused(store, key, upload_id, parts * 2, "InvalidPartOrder")
+
+
+def test_given_no_parts_then_there_is_no_object(store: Store, key: str) -> None:
+    refused(store, key, store.create_upload(key), [], "MalformedXML")
 
 
 def test_given_a_part_that_was_never_uploaded_then_there_is_no_object(store: Store, key: str) -> None:
