@@ -65,7 +65,7 @@ iam: .venv/ready ## remove each statement and action of each policy, and see tha
 	$(BIN)/python -m pytest tests/iam
 
 test-on-aws: .venv/ready ## what the emulated AWS is believed to do, asked of the account that the environment names (costs cents)
-	TEST_TARGET=AWS_CLOUD $(BIN)/python -m pytest -m on_aws tests/integration/aws
+	TEST_TARGET=AWS_CLOUD $(BIN)/python -m pytest -m on_aws tests/integration/aws tests/integration/object_stores
 
 test-versions: .venv/ready ## the export end to end in every Airflow version (VERSIONS=...)
 	AIRFLOW_VERSIONS=$(VERSIONS) $(BIN)/python -m pytest -n 2 tests/end_to_end tests/integration/airflow tests/integration/completeness

@@ -14,7 +14,7 @@ VERSION = re.compile(r"\[(\d+\.\d+\.\d+)")
 LONGEST = (
     *("engine", "end to end test_demo.py", "state_machine", "faults", "airflow 3.3.1", "end to end 3.3.1"),
     *("airflow 2.10.3", "completeness", "bench", "deployment", "end to end test_explore.py"),
-    *("aws", "pgbouncer"),
+    *("object_stores", "aws", "pgbouncer"),
 )
 
 # The same examples in every run, and as many seconds as they take: what CI finds does not depend on luck and load.

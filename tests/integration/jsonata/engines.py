@@ -1,4 +1,8 @@
-"""The two engines, asked in the same way: the reference implementation, and the one of the emulated AWS."""
+"""The two engines, asked in the same way: the reference implementation, and the one of the emulated AWS.
+
+AWS documented: Step Functions has $partition, $range, $hash, $random, $uuid and $parse beside the functions of JSONata.
+https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
+"""
 
 import json
 import re

@@ -1,5 +1,5 @@
 // Parses and evaluates expressions in the reference implementation, with what Step Functions changes in it:
-// https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
+// its own functions beside JSONata's, and no $eval (engines.py says where AWS documents it).
 // Standard input: {"parse": [expression, ...]} or {"evaluate": [[expression, variables], ...]}.
 // Standard output: syntax trees, or outcomes: ["value", it], ["missing", null] or ["error", its code].
 const { createHash } = require("node:crypto");

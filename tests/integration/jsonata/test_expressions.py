@@ -1,7 +1,7 @@
 """Every expression of the flow means in the reference implementation what it means in the emulated AWS.
 
-AWS names jsonata-js 2.0.6 as what Step Functions evaluates
-(https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html); ministack has a port of it to Python.
+AWS documented: Step Functions evaluates JSONata 2.0.6, whose reference implementation is jsonata-js; ministack has a
+port of it to Python. https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
 """
 
 import json

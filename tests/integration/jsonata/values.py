@@ -20,7 +20,8 @@ NUMBERS = (0, 1, -1, 30, 30.0, 1.5, 0.1, 0.1 + 0.2, 1e-7, 123_456_789_012, 2**53
 ARRAYS: tuple[Any, ...] = ([], [None], ["one"], [[]], [["one"]], ["a", "b"], [1, 2.5], [HOSTILE, None, 1.0, True])
 DOCUMENTS: tuple[Any, ...] = ({}, {"a": None, "b": [], "c": HOSTILE, "d": [{"e": 1e3}]})
 VALUES = (None, True, False, *NUMBERS, *TEXTS, *ARRAYS, *DOCUMENTS)
-# What Step Functions always gives: https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
+# AWS documented: $states has the state's input and the context everywhere, and what a state has of result and
+# errorOutput. https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
 OBJECTS = {("states",), ("states", "context")}
 PRESENT = OBJECTS | {("states", name) for name in ("input", "result", "errorOutput")}
 CONSTANTS = ("string", "number", "value")  # types of nodes in a syntax tree
