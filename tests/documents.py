@@ -121,6 +121,6 @@ def of_format_1(document: Summary | Manifest) -> dict[str, Any]:
 
 def stored(document: Summary | Pointer) -> bytes:
     """Return the content of a document's object, which its schema allows."""
-    contract = "export_summary" if isinstance(document, Summary) else "latest"
+    contract = "export_summary" if isinstance(document, Summary) else "pointer"
     assert violations(contract, document.to_json()) == []
     return document.to_bytes()

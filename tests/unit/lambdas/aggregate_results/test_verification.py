@@ -12,7 +12,6 @@ from export_runtime import clients
 from export_runtime.errors import AwsCallError
 from export_runtime.store import ObjectFacts, ObjectStore
 
-from tests.contracts import violations
 from tests.unit.lambdas.aggregate_results.exports import (
     EXPORT,
     GROUPS,

@@ -53,7 +53,7 @@ PLAN = Plan(Decision(True, "because", OTHER_ARN), *draft(ASKED))
 DOCUMENTS: dict[str, Any] = {
     "export_summary": SUMMARY,
     "group_manifest": MANIFEST,
-    "latest": POINTER,
+    "pointer": POINTER,
     "plan": PLAN,
 }
 
@@ -71,12 +71,12 @@ def test_given_the_content_of_an_object_then_it_is_read_as_it_was_written():
     assert Manifest.from_bytes(json.dumps(MANIFEST.to_json()).encode()) == MANIFEST
 
 
-@pytest.mark.parametrize("example", examples("latest", "valid"), ids=str)
+@pytest.mark.parametrize("example", examples("pointer", "valid"), ids=str)
 def test_given_a_valid_pointer_then_it_reads_as_the_contract_says(example):
     assert Pointer.from_bytes(example.text.encode()).to_json() == example.reading
 
 
-@pytest.mark.parametrize("example", examples("latest", "invalid"), ids=str)
+@pytest.mark.parametrize("example", examples("pointer", "invalid"), ids=str)
 def test_given_an_invalid_pointer_then_the_error_names_what_is_wrong(example):
     with pytest.raises(DocumentError) as refused:
         Pointer.from_bytes(example.text.encode())
