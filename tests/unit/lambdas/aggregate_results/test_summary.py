@@ -154,7 +154,7 @@ def test_given_a_summary_then_the_same_content_gives_the_same_bytes(store, s3):
 def latest(store) -> Pointer:
     """Return where latest.json points to."""
     body = store.read(EXPORT.latest_key).body
-    assert violations("latest", json.loads(body)) == []
+    assert violations("pointer", json.loads(body)) == []
     return Pointer.from_bytes(body)
 
 
