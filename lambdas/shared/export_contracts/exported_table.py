@@ -1,0 +1,65 @@
+"""A table that was exported, as manifest and summary have it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from export_contracts.fields import Fields, list_of, number, one_of, text, to_json, whole
+
+WINDOW_RULES = ("full", "run", "follow", "date", "event")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column, with its type as PostgreSQL writes it."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class ExportedTable:
+    """What is known of a table and its object. Sizes in bytes; ``columns`` in the order of the file.
+
+    ``checksum_sha256`` is as S3 gives it: of the object, or composite with -N for N parts.
+    """
+
+    group: str
+    key: str
+    rows: int
+    csv_bytes: int
+    object_bytes: int
+    checksum_sha256: str
+    part_sizes: tuple[int, ...]
+    columns: tuple[Column, ...]
+    window: str
+    duration_seconds: float
+
+    @classmethod
+    def from_json(cls, content: object, where: str, group: str) -> "ExportedTable":
+        """Return what a document says of a table, of which the group is known.
+
+        Raises:
+            DocumentError: naming the field, its value and what is allowed.
+        """
+        fields = Fields(content, where)
+        return cls(
+            group=group,
+            key=fields.required("key", text),
+            rows=fields.required("rows", whole),
+            csv_bytes=fields.required("csv_bytes", whole),
+            object_bytes=fields.required("object_bytes", whole),
+            checksum_sha256=fields.required("checksum_sha256", text),
+            part_sizes=fields.required("part_sizes", list_of(whole)),
+            columns=fields.required("columns", list_of(_column)),
+            window=fields.required("window", one_of(*WINDOW_RULES)),
+            duration_seconds=fields.required("duration_seconds", number),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as the summary has it; a manifest is of one group and does not repeat it."""
+        return dict(to_json(self))
+
+
+def _column(content: object, where: str) -> Column:
+    fields = Fields(content, where)
+    return Column(fields.required("name", text), fields.required("type", text))
