@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from export_contracts.exported_table import ExportedTable
+from export_contracts.summary import Summary
+
 FACTS = (
     "status",
     "environment",
@@ -15,7 +18,6 @@ FACTS = (
     "scope",
     "consistency",
 )
-_TABLE_FACTS = ("group", "window")
 
 
 @dataclass(frozen=True)
@@ -45,25 +47,27 @@ class Difference:
         return bool(self.facts or self.tables)
 
 
-def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Difference:
+def compare(before: Summary, after: Summary) -> Difference:
     """Return what differs between two summaries."""
-    facts = {name: (before.get(name), after.get(name)) for name in FACTS if before.get(name) != after.get(name)}
-    old, new = before["details"], after["details"]
+    was, now = before.to_json(), after.to_json()
+    facts = {name: (was.get(name), now.get(name)) for name in FACTS if was.get(name) != now.get(name)}
+    old, new = before.details, after.details
     tables = (_change(name, old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys()))
     return Difference(facts, tuple(change for change in tables if change))
 
 
-def _change(table: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> TableChange | None:
-    before, after = (None if entry is None else int(entry["rows"]) for entry in (old, new))
+def _change(table: str, old: ExportedTable | None, new: ExportedTable | None) -> TableChange | None:
+    before, after = (None if entry is None else entry.rows for entry in (old, new))
     columns = tuple(_columns(old, new)) if old and new else ()
     return None if before == after and not columns else TableChange(table, before, after, columns)
 
 
-def _columns(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    for name in _TABLE_FACTS:
-        if old[name] != new[name]:
-            yield f"{name} {old[name]} -> {new[name]}"
-    was, now = ({column["name"]: column["type"] for column in entry["columns"]} for entry in (old, new))
+def _columns(old: ExportedTable, new: ExportedTable) -> Iterator[str]:
+    if old.group != new.group:
+        yield f"group {old.group} -> {new.group}"
+    if old.window != new.window:
+        yield f"window {old.window} -> {new.window}"
+    was, now = ({column.name: column.type for column in entry.columns} for entry in (old, new))
     yield from (f"-{name} {was[name]}" for name in was if name not in now)
     yield from (f"+{name} {now[name]}" for name in now if name not in was)
     yield from (f"{name} {was[name]} -> {now[name]}" for name in now if name in was and was[name] != now[name])

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from export_cli.prices import Prices
 from export_cli.usage import Usage
@@ -115,8 +114,3 @@ def _days(kept: Lifecycle) -> tuple[int, int, int]:
     standard = min(kept.standard_ia, kept.expire)
     infrequent = max(min(kept.glacier, kept.expire) - standard, 0)
     return standard, infrequent, max(kept.expire - standard - infrequent, 0)
-
-
-def object_sizes(summary: Mapping[str, Any]) -> list[int]:
-    """Return the sizes in bytes of an export's objects."""
-    return [int(entry["object_bytes"]) for entry in summary["details"].values()]

@@ -1,16 +1,17 @@
 """The exports of an environment, newest first, and one of them by its name."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
 
-from export_contracts.coverage import COMPLETE, FULL, PARTIAL, Coverage, is_full
-from export_contracts.formats import READABLE, is_readable
+from export_contracts.coverage import Coverage, coverage_of, is_full
+from export_contracts.fields import DocumentError
 from export_contracts.layout import SUMMARY_NAME, Layout, export_id, report_key, started_at
+from export_contracts.past_exports import read_pointer, read_summary
+from export_contracts.summary import FULL, PARTIAL, Summary
 from export_runtime.errors import ArchivedObjectError
 from export_runtime.store import ObjectStore
 from export_runtime.text import shown
@@ -30,7 +31,7 @@ class Export:
 
     key: str
     export_id: str
-    summary: Mapping[str, Any] | None
+    summary: Summary | None
     problem: str | None = None
 
     @property
@@ -41,19 +42,19 @@ class Export:
     @property
     def complete(self) -> bool:
         """Whether everything that was asked for is there and verified."""
-        return self.summary is not None and self.summary["status"] == COMPLETE
+        return self.summary is not None and self.summary.complete
 
     @property
     def coverage(self) -> Coverage | None:
         """What was asked for; None when its summary does not say it."""
-        return Coverage.of(self.summary or {})
+        return coverage_of(self.summary) if self.summary else None
 
     @property
     def report_key(self) -> str:
         """Where its report is, if it has one."""
         return report_key(self.key)
 
-    def read(self) -> Mapping[str, Any]:
+    def read(self) -> Summary:
         """Return the summary.
 
         Raises:
@@ -153,14 +154,14 @@ class Exports:
     def _pointed_id(self) -> str:
         key = self._layout.latest_key
         try:
-            pointer = self._store.read_json(key)
+            pointer = read_pointer(self._store, key)
         except ArchivedObjectError as error:
             raise UnreadableSummaryError(str(error)) from error
-        if pointer is not None and isinstance(pointer.get("export_id"), str):
-            return str(pointer["export_id"])
-        if self._store.facts(key) is None:
+        except DocumentError as error:
+            raise UnreadableSummaryError(f"{self._store.uri(key)} is not a pointer to an export: {error}.") from error
+        if pointer is None:
             raise NotFoundError(f"There is no COMPLETE and full export yet: {self._store.uri(key)} does not exist.")
-        raise UnreadableSummaryError(f"{self._store.uri(key)} is not a pointer to an export.")
+        return pointer.export_id
 
     def _first(self, exports: list[Export]) -> Export:
         if not exports:
@@ -183,14 +184,12 @@ class Exports:
     def _read(self, key: str) -> Export:
         identifier = _id_of(key)
         try:
-            content = self._store.read_json(key)
+            summary = read_summary(self._store, key)
         except ArchivedObjectError:
             return Export(key, identifier, None, "it is archived; restore it from Glacier first")
-        if content is None:
-            return Export(key, identifier, None, "it is damaged")
-        if not is_readable(content.get("format_version")):
-            return Export(key, identifier, None, f"it is not a summary of format {' or '.join(map(str, READABLE))}")
-        return Export(key, identifier, content)
+        except DocumentError as error:
+            return Export(key, identifier, None, str(error))
+        return Export(key, identifier, summary, None if summary else "it is gone")
 
 
 def _id_of(key: str) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
+from export_contracts.summary import Summary
 
 from export_cli.aws import Aws, call, missing
 
@@ -50,20 +51,19 @@ class Usage:
     gets: int
 
 
-def read_usage(aws: Aws, job: str, summary: Mapping[str, Any], started: datetime) -> Usage:
+def read_usage(aws: Aws, job: str, summary: Summary) -> Usage:
     """Return what an export used.
 
     Args:
         aws: the account.
         job: name of the Glue job.
         summary: of the export.
-        started: when it started, UTC.
 
     Raises:
         AwsCallError, AwsUnavailableError: see ``aws_call``.
     """
-    runs = _glue_runs(aws, job, str(summary["export_id"]), started)
-    events = _history(aws, str(summary["execution_arn"]))
+    runs = _glue_runs(aws, job, summary.export_id, summary.started)
+    events = _history(aws, summary.execution_arn)
     requests, seconds = _lambda_use(events)
     puts, gets = _requests(summary)
     transitions = sum("stateEnteredEventDetails" in event for event in events) if events else None
@@ -124,10 +124,10 @@ def _lambda_use(events: list[Mapping[str, Any]]) -> tuple[int, float]:
     return requests, seconds
 
 
-def _requests(summary: Mapping[str, Any]) -> tuple[int, int]:
+def _requests(summary: Summary) -> tuple[int, int]:
     """Return writing and reading requests to S3: parts and their frame, manifests, claims, summary, report, looks."""
-    details = summary["details"].values()
-    groups = len({entry["group"] for entry in details})
+    details = summary.details.values()
+    groups = len({entry.group for entry in details})
     # A multipart upload is begun and completed besides its parts.
-    parts = sum(len(entry["part_sizes"]) + 2 * ("-" in entry["checksum_sha256"]) for entry in details)
+    parts = sum(len(entry.part_sizes) + 2 * ("-" in entry.checksum_sha256) for entry in details)
     return parts + 2 * groups + 4, len(details) + 3 * groups + 60

@@ -7,10 +7,11 @@ import hashlib
 import io
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from export_contracts.exported_table import ExportedTable
 from export_runtime.text import shown
 
 # A value of a JSON or bytea column may be of any size.
@@ -43,7 +44,7 @@ class Digest:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
     """
 
-    def __init__(self, part_sizes: list[int], composite: bool) -> None:
+    def __init__(self, part_sizes: Sequence[int], composite: bool) -> None:
         """Expect parts of so many bytes; what comes after the last counts to it."""
         self._left, self._composite = list(part_sizes), composite
         self._part, self._digests = hashlib.sha256(), list[bytes]()
@@ -91,7 +92,7 @@ class Tee(io.RawIOBase):
 
 
 def verify_table(
-    table: str, entry: Mapping[str, Any], body: Any, keep: Keep | None, note: Callable[[int], None]
+    table: str, entry: ExportedTable, body: Any, keep: Keep | None, note: Callable[[int], None]
 ) -> TableVerdict:
     """Read an object to its end and return what is wrong with it.
 
@@ -102,24 +103,24 @@ def verify_table(
         keep: where they are written too.
         note: told how many bytes were read.
     """
-    digest = Digest(entry["part_sizes"], "-" in entry["checksum_sha256"])
+    digest = Digest(entry.part_sizes, "-" in entry.checksum_sha256)
     stream = io.BufferedReader(Tee(body, digest, keep, note), CHUNK)
-    rows, problem = _read_rows(stream, [column["name"] for column in entry["columns"]])
+    rows, problem = _read_rows(stream, [column.name for column in entry.columns])
     while stream.read(CHUNK):
         pass
     problems = [*_differences(entry, digest), *([problem] if problem else [])]
-    if not problem and rows != entry["rows"]:
-        problems.append(f"has {rows:,} rows, the summary says {entry['rows']:,}")
-    return TableVerdict(table, entry["key"], digest.size, rows, tuple(problems))
+    if not problem and rows != entry.rows:
+        problems.append(f"has {rows:,} rows, the summary says {entry.rows:,}")
+    return TableVerdict(table, entry.key, digest.size, rows, tuple(problems))
 
 
-def _differences(entry: Mapping[str, Any], digest: Digest) -> Iterator[str]:
-    if digest.size != entry["object_bytes"]:
-        yield f"has {digest.size:,} bytes, the summary says {entry['object_bytes']:,}"
-    if digest.size != sum(entry["part_sizes"]):
-        yield f"has {digest.size:,} bytes, the parts in the summary {sum(entry['part_sizes']):,}"
-    if digest.checksum() != entry["checksum_sha256"]:
-        yield f"has SHA-256 {digest.checksum()}, the summary says {shown(entry['checksum_sha256'])}"
+def _differences(entry: ExportedTable, digest: Digest) -> Iterator[str]:
+    if digest.size != entry.object_bytes:
+        yield f"has {digest.size:,} bytes, the summary says {entry.object_bytes:,}"
+    if digest.size != sum(entry.part_sizes):
+        yield f"has {digest.size:,} bytes, the parts in the summary {sum(entry.part_sizes):,}"
+    if digest.checksum() != entry.checksum_sha256:
+        yield f"has SHA-256 {digest.checksum()}, the summary says {shown(entry.checksum_sha256)}"
 
 
 def _read_rows(stream: "io.BufferedReader[Tee]", columns: list[str]) -> tuple[int, str | None]:

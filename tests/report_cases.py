@@ -5,6 +5,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from export_contracts.exported_table import ExportedTable
+from export_contracts.findings import FailedGroup
+from export_contracts.summary import Selection, Summary
+
+from tests import documents
+
 STARTED = datetime(2026, 12, 11, 14, 30, 22, tzinfo=UTC)
 ARN = "arn:aws:states:eu-central-1:123456789012:execution:analytics-prod-metadata-export:scheduled__2026-12-11"
 URI = "s3://analytics-prod-exports/exports/analytics-prod-backups/2026/12/11/export_summary_143022.json.gz"
@@ -49,72 +55,49 @@ _SKIPPED = dict.fromkeys(
 _SKIPPED |= {"session": "excluded: browser sessions, which are credentials"}
 
 
-def entry(group: str, rows: int, width: int, seconds: float) -> dict[str, Any]:
+def entry(group: str, rows: int, width: int, seconds: float) -> ExportedTable:
     """Return what the summary says of a table."""
     csv = rows * width + 80
-    stored = max(60, csv // 6)
-    return {
-        "group": group, "rows": rows, "csv_bytes": csv, "object_bytes": stored, "duration_seconds": seconds,
-        "window": "full", "key": "k", "checksum_sha256": "x", "part_sizes": [stored],
-        "columns": [{"name": "id", "type": "integer"}],
-    }  # fmt: skip
+    size = max(60, csv // 6)
+    return documents.table(group, rows, csv_bytes=csv, object_bytes=size, part_sizes=(size,), duration_seconds=seconds)
 
 
-def summary(**changes: Any) -> dict[str, Any]:
+def summary(**changes: Any) -> Summary:
     """Return a COMPLETE summary, with changes."""
     details = {name: entry(*values) for name, values in _TABLES.items()}
     details |= {name: entry("definitions", 0, 0, 0.02) for name in _EMPTY}
-    made = {
-        "format_version": 2,
-        "export_id": "20261211T143022Z",
-        "export_timestamp": "2026-12-11T14:30:22Z",
-        "trigger": "dag",
-        "execution_arn": ARN,
-        "environment": "analytics-prod",
-        "airflow_version": "3.0.6",
-        "database_name": "AirflowMetadata",
-        "cutoff_date": "2026-11-11T14:30:22Z",
-        "max_age_days": 30,
-        "selection": {"include_tables": [], "exclude_tables": []},
-        "status": "COMPLETE",
-        "alembic_heads": {"alembic_version": ["29ce7909c52b"]},
-        "server_version": "15.18",
-        "consistency": "snapshot",
-        "duration_seconds": 211.4,
-        "details": details,
-        "skipped_tables": dict(_SKIPPED),
-        "uncatalogued_tables": ["_xcom_archive"],
-        "orphans": {},
-        "unread_evidence": [],
-        "failed_groups": [],
-        "problems": [],
-    } | changes
-    rows = {name: found["rows"] for name, found in made["details"].items()}
-    return {"total_tables": len(rows), "total_rows": sum(rows.values()), "tables": rows, **made}
+    made = documents.summary(
+        execution_arn=ARN,
+        environment="analytics-prod",
+        scope=None,
+        details=details,
+        skipped_tables=_SKIPPED,
+        uncatalogued_tables=("_xcom_archive",),
+    )
+    return replace(made, **changes)
 
 
-def incomplete() -> dict[str, Any]:
+def incomplete() -> Summary:
     """Return a summary in which a group is missing, with every other warning there is."""
-    rest = {name: found for name, found in summary()["details"].items() if found["group"] != "tasks"}
-    failed = {
-        "group": "tasks",
-        "tables": [name for name, values in _TABLES.items() if values[0] == "tasks"],
-        "failed_tables": {},
-        "error": "Table task_instance: the server ended the connection (57P01 terminating connection due to "
+    rest = {name: found for name, found in summary().details.items() if found.group != "tasks"}
+    failed = FailedGroup(
+        group="tasks",
+        tables=tuple(name for name, values in _TABLES.items() if values[0] == "tasks"),
+        failed_tables={},
+        error="Table task_instance: the server ended the connection (57P01 terminating connection due to "
         "administrator command) after 1,204,331 rows. Next: see whether the database was restarted.",
-        "log_url": "https://eu-central-1.console.aws.amazon.com/cloudwatch/home?region=eu-central-1#logsV2:log-groups",
-    }
-    return summary(status="INCOMPLETE", details=rest, failed_groups=[failed], consistency="per-group")
+        log_url="https://eu-central-1.console.aws.amazon.com/cloudwatch/home?region=eu-central-1#logsV2:log-groups",
+    )
+    return summary(status="INCOMPLETE", details=rest, failed_groups=(failed,), consistency="per-group")
 
 
-def hostile(tables: int = 40) -> dict[str, Any]:
+def hostile(tables: int = 40) -> Summary:
     """Return a summary in which every text that others write tries to break out, of any number of tables."""
     details = {
         f"{number}{HOSTILE}": entry("uncatalogued", 10**number if number < 30 else 5, 9, 0.1)
         for number in range(tables)
     }
-    log = f"javascript:{HOSTILE}"
-    failed = {"group": HOSTILE, "tables": [HOSTILE], "failed_tables": {}, "error": HOSTILE * 50, "log_url": log}
+    failed = FailedGroup(HOSTILE, (HOSTILE,), {}, HOSTILE * 50, f"javascript:{HOSTILE}")
     return summary(
         status="INCOMPLETE",
         details=details,
@@ -122,21 +105,20 @@ def hostile(tables: int = 40) -> dict[str, Any]:
         airflow_version=HOSTILE,
         database_name=HOSTILE,
         server_version=HOSTILE,
-        alembic_heads={HOSTILE: [HOSTILE]},
+        alembic_heads={HOSTILE: (HOSTILE,)},
         skipped_tables={f"{number}{HOSTILE}": HOSTILE for number in range(tables)},
-        uncatalogued_tables=list(details),
-        failed_groups=[failed] * 5,
-        problems=[HOSTILE] * tables,
-        selection={"include_tables": [HOSTILE], "exclude_tables": [HOSTILE]},
+        uncatalogued_tables=tuple(details),
+        failed_groups=(failed,) * 5,
+        problems=(HOSTILE,) * tables,
+        selection=Selection((HOSTILE,), (HOSTILE,)),
     )
 
 
-def history(newest: dict[str, Any], length: int = 30) -> tuple[Any, ...]:
+def history(newest: Summary, length: int = 30) -> tuple[Any, ...]:
     """Return as many exports, one a day, the newest of this summary."""
     from aggregate_results.report.history import past_export
 
     last = past_export(newest)
-    assert last
     return tuple(_earlier(last, back) for back in reversed(range(length)))
 
 

@@ -15,7 +15,6 @@ from export_cli.costing import (
     Cost,
     lifecycle,
     month_costs,
-    object_sizes,
     run_costs,
 )
 from export_cli.errors import InvalidOptionError
@@ -48,11 +47,12 @@ def cost(session: Session, export: str, exports_a_month: float, own_prices: Path
     target = session.target()
     found = session.exports(target).find(export)
     summary = found.read()
-    usage = read_usage(session.aws, target.name, summary, found.started)
+    usage = read_usage(session.aws, target.name, summary)
     run = run_costs(usage, prices)
     own_key = not target.parameters.get("ExistingKeyArn")
     kept = lifecycle(target.parameters)
-    month = month_costs(run, object_sizes(summary), kept, exports_a_month, prices, own_key=own_key)
+    objects = [table.object_bytes for table in summary.details.values()]
+    month = month_costs(run, objects, kept, exports_a_month, prices, own_key=own_key)
     if session.screen.as_json:
         session.screen.document(_document(found.export_id, usage, run, month, prices))
         return

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-from export_contracts.coverage import PARTIAL
 from export_contracts.layout import export_id
+from export_contracts.manifest import Manifest
+from export_contracts.summary import COMPLETE, PARTIAL
 from export_runtime.console import execution_url
 from export_runtime.errors import ExportError
 from export_runtime.figures import counted, duration, size
@@ -130,11 +131,11 @@ def _delivered(session: Session, target: Target, started: datetime, step: Step) 
     """Return what a group's manifest says it delivered, or nothing when it cannot be read: others judge that."""
     try:
         found = session.store(target).read(target.where().manifest_key(started, str(step.group)))
-        tables = json.loads(found.body)["tables"] if found else {}
-        rows = sum(entry["rows"] for entry in tables.values())
-        stored = sum(entry["object_bytes"] for entry in tables.values())
-    except (ExportError, ValueError, KeyError, TypeError, AttributeError):
+        tables = Manifest.from_bytes(found.body).tables if found else {}
+    except ExportError:
         return ""
+    rows = sum(table.rows for table in tables.values())
+    stored = sum(table.object_bytes for table in tables.values())
     return f"{counted(len(tables), 'table')}, {counted(rows, 'row')}, {size(stored)}" if tables else ""
 
 
@@ -154,7 +155,7 @@ def _conclude(session: Session, execution: Mapping[str, Any]) -> int:
             f"{execution.get('error') or ''}: {execution.get('cause') or 'no cause was given'}", style="red"
         )
         return BAD
-    if outcome == "COMPLETE":
+    if outcome == COMPLETE:
         delivered = f"{counted(output['total_tables'], 'table')}, {counted(output['total_rows'], 'row')}"
         session.screen.line(f"{delivered}: {output['summary_uri']}")
         if output.get("scope") == PARTIAL:

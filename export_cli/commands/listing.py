@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-from export_contracts.coverage import FULL, PARTIAL
+from export_contracts.fields import to_json
+from export_contracts.summary import FULL, PARTIAL, Summary
 from export_runtime.errors import ExportError
 from export_runtime.figures import count, duration, size
 
@@ -54,16 +55,16 @@ def _row(export: Export, exports: Exports, now: datetime) -> list[str]:
     when = " ".join(age(export.started, now).split()[:2])  # the larger unit says enough
     if export.summary is None:
         return [export.export_id, when, "unknown", "", "", "", "", "", export.problem or ""]
-    facts = _facts(export.summary)
+    summary = export.summary
     return [
         export.export_id,
         when,
-        facts["status"],
-        count(facts["tables"]),
-        count(facts["rows"]),
-        size(facts["object_bytes"]),
-        duration(facts["duration_seconds"]),
-        facts["trigger"],
+        summary.status,
+        count(len(summary.details)),
+        count(summary.total_rows),
+        size(summary.object_bytes),
+        duration(summary.duration_seconds),
+        summary.trigger,
         exports.scope(export),
     ]
 
@@ -78,17 +79,18 @@ def _document(export: Export, exports: Exports, latest: str, now: datetime) -> d
     }
     if export.summary is None:
         return about | {"status": "unknown"}
-    asked = {name: export.summary.get(name) for name in ("selection", "max_age_days")}
-    return about | _facts(export.summary) | {"scope": FULL if exports.is_full(export) else PARTIAL, **asked}
+    return about | _facts(export.summary) | {"scope": FULL if exports.is_full(export) else PARTIAL}
 
 
-def _facts(summary: Any) -> dict[str, Any]:
+def _facts(summary: Summary) -> dict[str, Any]:
     return {
-        "status": summary["status"],
-        "trigger": summary["trigger"],
-        "tables": summary["total_tables"],
-        "rows": summary["total_rows"],
-        "csv_bytes": sum(table["csv_bytes"] for table in summary["details"].values()),
-        "object_bytes": sum(table["object_bytes"] for table in summary["details"].values()),
-        "duration_seconds": summary["duration_seconds"],
+        "status": summary.status,
+        "trigger": summary.trigger,
+        "tables": len(summary.details),
+        "rows": summary.total_rows,
+        "csv_bytes": summary.csv_bytes,
+        "object_bytes": summary.object_bytes,
+        "duration_seconds": summary.duration_seconds,
+        "selection": to_json(summary.selection),
+        "max_age_days": summary.max_age_days,
     }

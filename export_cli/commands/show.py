@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from export_contracts.coverage import FULL
+from export_contracts.exported_table import ExportedTable
+from export_contracts.summary import FULL, Summary
 from export_runtime.figures import count, counted, duration, size
 
 from export_cli.errors import NotFoundError
@@ -31,13 +32,13 @@ def show(session: Session, export: str, in_browser: bool) -> None:
         return
     summary = found.read()
     if session.screen.as_json:
-        session.screen.document(summary)
+        session.screen.document(summary.to_json())
         return
     _facts(session.screen, found, summary, exports.scope(found))
     if not exports.is_full(found):
         session.screen.line("Partial: no backup of the environment, and nothing counts it as one.", style="yellow")
     _warnings(session.screen, summary)
-    _tables(session.screen, summary["details"])
+    _tables(session.screen, summary.details)
 
 
 def _open(session: Session, export: Export, target: Any) -> None:
@@ -55,54 +56,50 @@ def _open(session: Session, export: Export, target: Any) -> None:
     session.screen.line("Opened" if opened else "No browser here. The report is", str(file))
 
 
-def _facts(screen: Screen, export: Export, summary: Mapping[str, Any], scope: str) -> None:
-    stored = sum(table["object_bytes"] for table in summary["details"].values())
-    csv = sum(table["csv_bytes"] for table in summary["details"].values())
-    window = "everything" if summary["cutoff_date"] is None else f"since {summary['cutoff_date']}"
+def _facts(screen: Screen, export: Export, summary: Summary, scope: str) -> None:
+    window = "everything" if summary.cutoff_date is None else f"since {summary.cutoff_date}"
     pairs = {
-        "verdict": summary["status"],
+        "verdict": summary.status,
         "scope": f"{scope} ({export.coverage})" if scope == FULL else scope,
-        "export": f"{export.export_id}, {age(export.started, datetime.now(UTC))}, started by {summary['trigger']}",
-        "environment": f"{summary['environment']}, Airflow {summary['airflow_version'] or 'unknown'}",
+        "export": f"{export.export_id}, {age(export.started, datetime.now(UTC))}, started by {summary.trigger}",
+        "environment": f"{summary.environment}, Airflow {summary.airflow_version or 'unknown'}",
         "window": window,
-        "consistency": summary["consistency"],
-        "tables": f"{count(summary['total_tables'])} with {count(summary['total_rows'])} rows",
-        "size": f"{size(stored)} ({size(csv)} of CSV)",
-        "took": duration(summary["duration_seconds"]),
-        "execution": summary["execution_arn"],
+        "consistency": summary.consistency,
+        "tables": f"{count(len(summary.details))} with {count(summary.total_rows)} rows",
+        "size": f"{size(summary.object_bytes)} ({size(summary.csv_bytes)} of CSV)",
+        "took": duration(summary.duration_seconds),
+        "execution": summary.execution_arn,
     }
     screen.facts(pairs)
 
 
-def _warnings(screen: Screen, summary: Mapping[str, Any]) -> None:
-    for group in summary["failed_groups"]:
+def _warnings(screen: Screen, summary: Summary) -> None:
+    for group in summary.failed_groups:
         screen.blank()
-        screen.line(f"Group {group['group']} failed:", style="bold red")
-        screen.line(group["error"])
-        for name, error in group.get("failed_tables", {}).items():
+        screen.line(f"Group {group.group} failed:", style="bold red")
+        screen.line(group.error)
+        for name, error in group.failed_tables.items():
             screen.line(f"{name}: {error}")
-        screen.line(f"Missing: {', '.join(group['tables']) or 'not known'}")
-        screen.line(f"Log: {group['log_url'] or 'none'}")
-    for problem in summary["problems"]:
+        screen.line(f"Missing: {', '.join(group.tables) or 'not known'}")
+        screen.line(f"Log: {group.log_url or 'none'}")
+    for problem in summary.problems:
         screen.line(problem, style="red")
-    for fall in summary.get("row_falls", ()):
-        rows = f"{count(fall['previous_rows'])} -> {count(fall['rows'])} rows"
-        screen.line(f"Far fewer rows in {fall['table']}: {rows} (-{fall['percent']:g} %)", style="yellow")
-    masked = [f"{table}.{column}" for table, names in summary.get("masked_columns", {}).items() for column in names]
+    for fall in summary.row_falls:
+        rows = f"{count(fall.previous_rows)} -> {count(fall.rows)} rows"
+        screen.line(f"Far fewer rows in {fall.table}: {rows} (-{fall.percent:g} %)", style="yellow")
+    masked = [f"{table}.{column}" for table, names in summary.masked_columns.items() for column in names]
     if masked:
         screen.line(f"Masked, empty in every row: {', '.join(masked)}", style="yellow")
-    if summary["uncatalogued_tables"]:
+    if summary.uncatalogued_tables:
         screen.blank()
-        screen.line(
-            f"Unknown to this version, exported too: {', '.join(summary['uncatalogued_tables'])}", style="yellow"
-        )
+        screen.line(f"Unknown to this version, exported too: {', '.join(summary.uncatalogued_tables)}", style="yellow")
 
 
-def _tables(screen: Screen, details: Mapping[str, Any]) -> None:
-    filled = {name: entry for name, entry in details.items() if entry["rows"]}
-    by_size = sorted(filled.items(), key=lambda item: (-item[1]["object_bytes"], item[0]))
+def _tables(screen: Screen, details: Mapping[str, ExportedTable]) -> None:
+    filled = {name: entry for name, entry in details.items() if entry.rows}
+    by_size = sorted(filled.items(), key=lambda item: (-item[1].object_bytes, item[0]))
     rows = [
-        [name, entry["group"], count(entry["rows"]), size(entry["object_bytes"]), duration(entry["duration_seconds"])]
+        [name, entry.group, count(entry.rows), size(entry.object_bytes), duration(entry.duration_seconds)]
         for name, entry in by_size
     ]
     screen.blank()

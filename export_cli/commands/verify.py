@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 from botocore.exceptions import ClientError
+from export_contracts.exported_table import ExportedTable
 from export_contracts.layout import table_key
+from export_contracts.summary import Summary
 from export_runtime.aws import error_code
 from export_runtime.figures import count, size
 
@@ -40,12 +42,12 @@ def verify(session: Session, export: str, tables: tuple[str, ...], download: Pat
     exports = session.exports(target)
     found = exports.find(export)
     summary = found.read()
-    wanted = _wanted(summary["details"], tables)
+    wanted = _wanted(summary.details, tables)
     if download:
         _make_folder(download)
     bucket, folder = target.where().bucket, found.key.rpartition("/")[0] + "/"
     verdicts = []
-    with session.screen.progress("verifying", sum(entry["object_bytes"] for entry in wanted.values())) as bar:
+    with session.screen.progress("verifying", sum(entry.object_bytes for entry in wanted.values())) as bar:
         for name, entry in sorted(wanted.items()):
             expected = table_key(folder, found.export_id, name)
             verdicts.append(_verify(session, bucket, name, entry, expected, download, bar))
@@ -65,7 +67,7 @@ def _make_folder(folder: Path) -> None:
         raise LocalError(f"--download {folder}: cannot write there: {error.strerror}. {_ADVICE}") from error
 
 
-def _wanted(details: Mapping[str, Any], tables: tuple[str, ...]) -> dict[str, Any]:
+def _wanted(details: Mapping[str, ExportedTable], tables: tuple[str, ...]) -> dict[str, ExportedTable]:
     unknown = sorted(set(tables) - details.keys())
     if unknown:
         raise InvalidOptionError(f"This export has no table {', '.join(unknown)}. The command show lists its tables.")
@@ -73,11 +75,11 @@ def _wanted(details: Mapping[str, Any], tables: tuple[str, ...]) -> dict[str, An
 
 
 def _verify(
-    session: Session, bucket: str, name: str, entry: Mapping[str, Any], key: str, download: Path | None, bar: Bar
+    session: Session, bucket: str, name: str, entry: ExportedTable, key: str, download: Path | None, bar: Bar
 ) -> TableVerdict:
     bar.describe(name)
-    if entry["key"] != key:
-        return _unread(name, key, f"the summary has the key {entry['key']!r}, expected was {key}")
+    if entry.key != key:
+        return _unread(name, key, f"the summary has the key {entry.key!r}, expected was {key}")
     with call(f"read s3://{bucket}/{key}"):
         try:
             body = session.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
@@ -110,12 +112,9 @@ def _keep_summary(session: Session, target: Any, export: Export, folder: Path) -
             file.keep()
 
 
-def _conclude(
-    screen: Screen, export: Export, scope: str, summary: Mapping[str, Any], verdicts: list[TableVerdict]
-) -> int:
+def _conclude(screen: Screen, export: Export, scope: str, summary: Summary, verdicts: list[TableVerdict]) -> int:
     bad = [verdict for verdict in verdicts if verdict.problems]
-    complete = summary["status"] == "COMPLETE"
-    sound = complete and not bad
+    sound = summary.complete and not bad
     if screen.as_json:
         screen.document(_document(export, summary, verdicts, sound))
         return OK if sound else BAD
@@ -127,15 +126,15 @@ def _conclude(
     content = f"{count(sum(verdict.rows for verdict in verdicts))} rows read"
     screen.line("ok" if not bad else "bad", f"export {export.export_id} ({scope}): {read}, {content};",
                 "all as the summary says" if not bad else f"{len(bad)} not as the summary says")  # fmt: skip
-    if not complete:
-        screen.line("bad", f"the export itself is {summary['status']}: tables are missing (see the command show)")
+    if not summary.complete:
+        screen.line("bad", f"the export itself is {summary.status}: tables are missing (see the command show)")
     return OK if sound else BAD
 
 
-def _document(export: Export, summary: Mapping[str, Any], verdicts: list[TableVerdict], sound: bool) -> dict[str, Any]:
+def _document(export: Export, summary: Summary, verdicts: list[TableVerdict], sound: bool) -> dict[str, Any]:
     return {
         "export_id": export.export_id,
-        "status": summary["status"],
+        "status": summary.status,
         "sound": sound,
         "tables": {
             verdict.table: {

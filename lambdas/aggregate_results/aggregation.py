@@ -1,10 +1,10 @@
 """Verifies an attempt, writes what it brought, and says what comes next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from export_contracts.coverage import COMPLETE, FULL
+from export_contracts.summary import FULL, Summary
 from export_runtime.store import ObjectStore
 from export_runtime.text import one_line
 
@@ -20,7 +20,7 @@ from aggregate_results.verification import GroupOutcome, verify_groups
 class Aggregate:
     """What was found and written."""
 
-    summary: dict[str, Any]
+    summary: Summary
     summary_uri: str
     covers: str
     """which tables were asked for and how far back, for people"""
@@ -31,26 +31,21 @@ class Aggregate:
     """how long the Glue runs of this attempt took that delivered, by group"""
 
     @property
-    def complete(self) -> bool:
-        """Whether every planned table is there and verified."""
-        return bool(self.summary["status"] == COMPLETE)
-
-    @property
     def is_backup(self) -> bool:
-        """Whether that is also everything that the stack's own parameters ask for."""
-        return self.complete and self.summary["scope"] == FULL
+        """Whether every planned table is there and verified, and that is all that the stack's parameters ask for."""
+        return self.summary.complete and self.summary.scope == FULL
 
     def to_json(self) -> dict[str, Any]:
         """Return what the state machine gets (docs/contracts/README.md)."""
         return {
-            "status": self.summary["status"],
-            "scope": self.summary["scope"],
+            "status": self.summary.status,
+            "scope": self.summary.scope,
             "covers": self.covers,
             "summary_uri": self.summary_uri,
-            "total_tables": self.summary["total_tables"],
-            "total_rows": self.summary["total_rows"],
+            "total_tables": len(self.summary.details),
+            "total_rows": self.summary.total_rows,
             "retry_groups": [outcome.group.to_json() for outcome in self.outcomes if outcome.cause],
-            "row_falls": len(self.comparison.falls),
+            "row_falls": len(self.summary.row_falls),
             "alert": self.alert,
         }
 
@@ -70,10 +65,10 @@ def aggregate(event: Event, store: ObjectStore, now: datetime, log_group: str, f
     """
     outcomes = verify_groups(event, store)
     summary = build_summary(event, outcomes, now, log_group)
-    complete, comparison = summary["status"] == COMPLETE, Comparison()
-    if complete:
-        comparison = compare_rows(store, event.export, summary["tables"], fall_percent)
-    summary |= comparison.to_json()
+    comparison = Comparison()
+    if summary.complete:
+        comparison = compare_rows(store, event.export, summary.tables, fall_percent)
+    summary = replace(summary, compared_with=comparison.compared_with, row_falls=comparison.falls)
     write_summary(store, event.export, summary)
     uri = store.uri(event.export.summary_key)
     alert = write_alert(summary, uri, event.is_retry)
@@ -99,9 +94,9 @@ def refuse_incomplete_retry(found: Aggregate, event: Event) -> None:
     Raises:
         ExportIncompleteError: on one line, because the alert on failed executions has it as the cause.
     """
-    if not event.is_retry or event.is_redriven or found.complete:
+    if not event.is_retry or event.is_redriven or found.summary.complete:
         return
-    failed = "; ".join(f"{group['group']}: {group['error']}" for group in found.summary["failed_groups"])
+    failed = "; ".join(f"{group.group}: {group.error}" for group in found.summary.failed_groups)
     raise ExportIncompleteError(
         f"Export {event.export.export_id} of {event.export.environment} is still INCOMPLETE after the retry. "
         f"{one_line(failed, 4000)}. Summary: {found.summary_uri}. Correct the cause, then redrive the execution: "

@@ -1,9 +1,11 @@
 """What people are told, written for somebody who reads it in a mail at night."""
 
 from collections.abc import Iterable
-from typing import Any
 
-from export_contracts.coverage import COMPLETE, FULL, Coverage
+from export_contracts.coverage import coverage_of
+from export_contracts.findings import FailedGroup
+from export_contracts.manifest import PER_GROUP
+from export_contracts.summary import FULL, Summary
 from export_runtime.console import execution_url
 from export_runtime.notice import notice, two_ways
 from export_runtime.text import one_line
@@ -12,7 +14,7 @@ _NAMES_SHOWN = 12
 _FALLS_SHOWN = 40
 
 
-def write_alert(summary: dict[str, Any], summary_uri: str, is_retry: bool) -> dict[str, str]:
+def write_alert(summary: Summary, summary_uri: str, is_retry: bool) -> dict[str, str]:
     """Return subject and message for a summary.
 
     Args:
@@ -21,17 +23,17 @@ def write_alert(summary: dict[str, Any], summary_uri: str, is_retry: bool) -> di
         is_retry: whether the failed groups have been tried a second time. An INCOMPLETE retry fails the execution, and
             people are told of that instead.
     """
-    if summary["status"] == COMPLETE:
+    if summary.complete:
         return _complete(summary, summary_uri, is_retry)
     return _incomplete(summary, summary_uri)
 
 
-def _complete(summary: dict[str, Any], summary_uri: str, is_retry: bool) -> dict[str, str]:
+def _complete(summary: Summary, summary_uri: str, is_retry: bool) -> dict[str, str]:
     verdict = "has recovered: COMPLETE after a retry" if is_retry else "is COMPLETE"
-    fallen = summary["row_falls"]
+    fallen = summary.row_falls
     but = f", but {_tables(len(fallen))} lost many rows since the previous one" if fallen else ""
     lines = [
-        f"The {_kind(summary)} of MWAA environment {summary['environment']} {verdict}{but}.",
+        f"The {_kind(summary)} of MWAA environment {summary.environment} {verdict}{but}.",
         *_scope(summary),
         "",
         *_row_falls(summary),
@@ -42,57 +44,51 @@ def _complete(summary: dict[str, Any], summary_uri: str, is_retry: bool) -> dict
         *_facts(summary, summary_uri),
     ]
     about = f"{'recovered' if is_retry else 'complete'}{' (partial export)' if _is_partial(summary) else ''}"
-    return notice(f"MWAA export {summary['environment']} {about}{': rows fell' if fallen else ''}", lines)
+    return notice(f"MWAA export {summary.environment} {about}{': rows fell' if fallen else ''}", lines)
 
 
-def _incomplete(summary: dict[str, Any], summary_uri: str) -> dict[str, str]:
-    failed = summary["failed_groups"]
-    names = ", ".join(group["group"] for group in failed)
+def _incomplete(summary: Summary, summary_uri: str) -> dict[str, str]:
+    failed = summary.failed_groups
+    names = ", ".join(group.group for group in failed)
     lines = [
-        f"The {_kind(summary)} of MWAA environment {summary['environment']} is INCOMPLETE: {_count(failed)} ({names}).",
+        f"The {_kind(summary)} of MWAA environment {summary.environment} is INCOMPLETE: {_count(failed)} ({names}).",
         *_scope(summary),
         "",
         "WHAT FAILED, AND WHY",
-        *(line for group in failed for line in _failed_group(group, _delivered(summary, group))),
+        *(line for group in failed for line in _failed_group(group, summary.exported_of(group.group))),
         "",
         *_warnings(summary),
-        *_what_now(any(group["failed_tables"] for group in failed)),
+        *_what_now(any(group.failed_tables for group in failed)),
         "",
         *_facts(summary, summary_uri),
     ]
-    return notice(f"MWAA export {summary['environment']} INCOMPLETE: {names} failed", lines)
+    return notice(f"MWAA export {summary.environment} INCOMPLETE: {names} failed", lines)
 
 
-def _is_partial(summary: dict[str, Any]) -> bool:
-    return bool(summary["scope"] != FULL)
+def _is_partial(summary: Summary) -> bool:
+    return summary.scope != FULL
 
 
-def _kind(summary: dict[str, Any]) -> str:
+def _kind(summary: Summary) -> str:
     return "PARTIAL metadata export" if _is_partial(summary) else "metadata export"
 
 
-def _scope(summary: dict[str, Any]) -> list[str]:
+def _scope(summary: Summary) -> list[str]:
     if not _is_partial(summary):
         return []
     return [
-        f"It was asked for less than the stack's own parameters ask for: {Coverage.of(summary)}.",
+        f"It was asked for less than the stack's own parameters ask for: {coverage_of(summary)}.",
         "So it is no backup of the environment, and neither latest.json nor alarm and schedule count it.",
     ]
 
 
-def _delivered(summary: dict[str, Any], group: dict[str, Any]) -> int:
-    return sum(table["group"] == group["group"] for table in summary["details"].values())
-
-
-def _failed_group(group: dict[str, Any], delivered: int) -> list[str]:
-    log = (
-        f"  Log: {group['log_url']}" if group["log_url"] else "  Log: none, its Glue run did not start or is not known"
-    )
-    missing = f": missing {_tables(len(group['tables']))} ({_names(group['tables'])})" if group["tables"] else ""
-    failed = list(group["failed_tables"].items())
+def _failed_group(group: FailedGroup, delivered: int) -> list[str]:
+    log = f"  Log: {group.log_url}" if group.log_url else "  Log: none, its Glue run did not start or is not known"
+    missing = f": missing {_tables(len(group.tables))} ({_names(group.tables)})" if group.tables else ""
+    failed = list(group.failed_tables.items())
     return [
-        f"- {group['group']}{missing}",
-        f"  Error: {one_line(group['error'], 2000)}",
+        f"- {group.group}{missing}",
+        f"  Error: {one_line(group.error, 2000)}",
         *(f"  {one_line(name, 80)}: {one_line(error, 500)}" for name, error in failed[:_NAMES_SHOWN]),
         *([f"  and {len(failed) - _NAMES_SHOWN} more: see the summary"] if len(failed) > _NAMES_SHOWN else []),
         *([f"  Exported and verified all the same: {_tables(delivered)} of this group"] if delivered else []),
@@ -100,7 +96,7 @@ def _failed_group(group: dict[str, Any], delivered: int) -> list[str]:
     ]
 
 
-def _count(failed: list[dict[str, Any]]) -> str:
+def _count(failed: tuple[FailedGroup, ...]) -> str:
     return "1 table group failed" if len(failed) == 1 else f"{len(failed)} table groups failed"
 
 
@@ -117,14 +113,14 @@ def _what_now(has_bad_tables: bool) -> list[str]:
     ]
 
 
-def _row_falls(summary: dict[str, Any]) -> list[str]:
-    fallen = summary["row_falls"]
+def _row_falls(summary: Summary) -> list[str]:
+    fallen = summary.row_falls
     if not fallen:
         return []
     return [
         "WHAT FELL",
         *(
-            f"- {one_line(fall['table'], 80)}: {fall['previous_rows']} -> {fall['rows']} rows (-{fall['percent']} %)"
+            f"- {one_line(fall.table, 80)}: {fall.previous_rows} -> {fall.rows} rows (-{fall.percent} %)"
             for fall in fallen[:_FALLS_SHOWN]
         ),
         *(
@@ -132,7 +128,7 @@ def _row_falls(summary: dict[str, Any]) -> list[str]:
             if len(fallen) > _FALLS_SHOWN
             else []
         ),
-        f"Previous summary: {summary['compared_with']}",
+        f"Previous summary: {summary.compared_with}",
         "",
     ]
 
@@ -149,32 +145,32 @@ def _tables(number: int) -> str:
     return "1 table" if number == 1 else f"{number} tables"
 
 
-def _warnings(summary: dict[str, Any]) -> list[str]:
+def _warnings(summary: Summary) -> list[str]:
     warnings = []
-    if summary["uncatalogued_tables"]:
-        names = _names(summary["uncatalogued_tables"])
+    if summary.uncatalogued_tables:
+        names = _names(summary.uncatalogued_tables)
         warnings.append(f"- Tables that this version does not know were exported too: {names}")
-    if summary["orphans"]:
+    if summary.orphans:
         warnings.append(
-            f"- Rows of {_names(summary['orphans'])} refer to rows that do not exist (see orphans in the summary), so "
+            f"- Rows of {_names(summary.orphans)} refer to rows that do not exist (see orphans in the summary), so "
             "they do not load into a database with Airflow's constraints"
         )
-    if summary["unread_evidence"]:
+    if summary.unread_evidence:
         warnings.append(
-            f"- {_names(summary['unread_evidence'])} could not be read: an older run that only these tell of is missing"
+            f"- {_names(summary.unread_evidence)} could not be read: an older run that only these tell of is missing"
         )
-    if summary["consistency"] == "per-group" and summary["total_tables"]:
+    if summary.consistency == PER_GROUP and summary.details:
         warnings.append("- Not all tables show the same snapshot: rows of one may refer to rows that another lacks")
     return ["WORTH KNOWING", *warnings, ""] if warnings else []
 
 
-def _facts(summary: dict[str, Any], summary_uri: str) -> list[str]:
+def _facts(summary: Summary, summary_uri: str) -> list[str]:
     return [
-        f"Delivered: {summary['total_tables']} tables, {summary['total_rows']} rows",
-        f"Export: {summary['export_id']} (trigger {summary['trigger']})",
+        f"Delivered: {len(summary.details)} tables, {summary.total_rows} rows",
+        f"Export: {summary.export_id} (trigger {summary.trigger})",
         f"Summary: {summary_uri}",
-        f"Report: mwaa-metadata-export show {summary['export_id']} -e {summary['environment']} --open",
-        f"Execution: {execution_url(summary['execution_arn'])}",
+        f"Report: mwaa-metadata-export show {summary.export_id} -e {summary.environment} --open",
+        f"Execution: {execution_url(summary.execution_arn)}",
     ]
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from export_contracts.fields import DocumentError, Fields, list_of, one_of, or_null, text, truth
 from export_contracts.plan import Export, TableGroup
 from export_runtime.errors import InvalidEventError
-from export_runtime.text import shown
 
 FIRST = "first"
 RETRY = "retry"
@@ -43,27 +43,33 @@ def parse_event(event: Mapping[str, Any]) -> Event:
         InvalidEventError: it is not the contract.
     """
     try:
-        results = [_result(result) for result in event["results"]]
-        if event["attempt"] not in (FIRST, RETRY):
-            raise InvalidEventError(f"attempt is {shown(event['attempt'])}; allowed are {FIRST} and {RETRY}.")
+        fields = Fields(event)
+        connection = fields.required("connection", Fields)
+        results = fields.required("results", list_of(_result))
         return Event(
-            export=Export.from_json(event["export"]),
-            groups=tuple(TableGroup.from_json(group) for group in event["groups"]),
-            database_name=event["connection"]["database_name"],
-            airflow_version=event["connection"].get("airflow_version"),
-            is_retry=event["attempt"] == RETRY,
-            is_redriven=event.get("redriven", False) is True,
+            export=fields.required("export", Export.from_json),
+            groups=fields.required("groups", list_of(TableGroup.from_json)),
+            database_name=connection.required("database_name", text),
+            airflow_version=connection.optional("airflow_version", or_null(text), None),
+            is_retry=fields.required("attempt", one_of(FIRST, RETRY)) == RETRY,
+            is_redriven=fields.optional("redriven", truth, False),
             results={result.group: result for result in results},
         )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InvalidEventError(f"Aggregate Results got something else than its contract ({error!r}).") from error
+    except DocumentError as error:
+        raise InvalidEventError(f"Aggregate Results got something else than its contract: {error}.") from error
 
 
-def _result(data: Mapping[str, Any]) -> GroupResult:
+def _result(content: object, where: str) -> GroupResult:
+    fields = Fields(content, where)
     return GroupResult(
-        group=data["group"],
-        succeeded=data["status"] == "SUCCEEDED",
-        job_run_id=data.get("job_run_id"),
-        error=str(data.get("error") or ""),
-        cause=str(data.get("cause") or ""),
+        group=fields.required("group", text),
+        succeeded=fields.required("status", one_of("SUCCEEDED", "FAILED")) == "SUCCEEDED",
+        job_run_id=fields.optional("job_run_id", or_null(text), None),
+        error=fields.optional("error", _foreign, ""),
+        cause=fields.optional("cause", _foreign, ""),
     )
+
+
+def _foreign(value: object, where: str) -> str:
+    """Take whatever it is: nobody may be kept from hearing of a failure by the way it was told."""
+    return str(value or "")

@@ -6,6 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from export_contracts.fields import to_json
 from export_runtime import clients
 from export_runtime.observability import observed, publish
 from export_runtime.store import ObjectStore
@@ -53,25 +54,25 @@ def _write_report(
 
 def _observe(found: Aggregate) -> None:
     summary = found.summary
-    for failed in summary["failed_groups"]:
-        logger.error("group failed", **failed)
-    for fall in summary["row_falls"]:
-        logger.warning("rows fell", **fall)
+    for failed in summary.failed_groups:
+        logger.error("group failed", **to_json(failed))
+    for fall in summary.row_falls:
+        logger.warning("rows fell", **to_json(fall))
     if found.comparison.problem:
         logger.warning("rows not compared with the previous export", detail=found.comparison.problem)
-    figures = {"tables": summary["total_tables"], "rows": summary["total_rows"]}
-    logger.info("aggregated", extra={"status": summary["status"], "scope": summary["scope"], **figures})
+    figures = {"tables": len(summary.details), "rows": summary.total_rows}
+    logger.info("aggregated", extra={"status": summary.status, "scope": summary.scope, **figures})
     values = {
-        "Rows": summary["total_rows"],
-        "Bytes": sum(table["object_bytes"] for table in summary["details"].values()),
-        "Seconds": summary["duration_seconds"],
-        "GroupsFailed": len(summary["failed_groups"]),
+        "Rows": summary.total_rows,
+        "Bytes": summary.object_bytes,
+        "Seconds": summary.duration_seconds,
+        "GroupsFailed": len(summary.failed_groups),
         "ExportsComplete": int(found.is_backup),
         "LargestRowFallPercent": found.comparison.largest_percent,
     }
     seconds = found.group_seconds
     # AWS documented: Glue bills each run by the second, and at least a minute. https://aws.amazon.com/glue/pricing/
     values["BilledSeconds"] = sum(max(60.0, run) for run in seconds.values())
-    publish(metrics, summary["environment"], values)
+    publish(metrics, summary.environment, values)
     for group, run in seconds.items():
-        publish(metrics, summary["environment"], {"GroupSeconds": run}, group)
+        publish(metrics, summary.environment, {"GroupSeconds": run}, group)

@@ -1,14 +1,15 @@
 """Did a table lose rows since the last COMPLETE export? An export can be complete and still tell of a loss."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
-from export_contracts.coverage import COMPLETE, Coverage
+from export_contracts.coverage import is_same_kind
+from export_contracts.findings import RowFall
 from export_contracts.layout import started_at
-from export_contracts.past_exports import SUMMARIES_READ, pointed_key, summary_keys
+from export_contracts.past_exports import SUMMARIES_READ, pointed_key, readable_summary, summary_keys
 from export_contracts.plan import Export
+from export_contracts.summary import Summary
 from export_runtime.errors import AwsCallError
 from export_runtime.store import ObjectStore
 from export_runtime.text import one_line
@@ -17,16 +18,6 @@ from export_runtime.text import one_line
 MINIMUM_ROWS = 100
 # Other exports lie between two of the same kind: so far the last one is looked for.
 DAYS_BACK = 31
-
-
-@dataclass(frozen=True)
-class RowFall:
-    """A table that has fewer rows than in the previous export; ``percent`` of them are gone."""
-
-    table: str
-    previous_rows: int
-    rows: int
-    percent: float
 
 
 @dataclass(frozen=True)
@@ -41,10 +32,6 @@ class Comparison:
     largest_percent: float = 0.0
     compared_with: str | None = None
     problem: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what the summary says of it."""
-        return {"compared_with": self.compared_with, "row_falls": [asdict(fall) for fall in self.falls]}
 
 
 def compare_rows(store: ObjectStore, export: Export, rows: Mapping[str, int], fall_percent: int) -> Comparison:
@@ -68,7 +55,7 @@ def compare_rows(store: ObjectStore, export: Export, rows: Mapping[str, int], fa
     if found is None:
         return Comparison()
     key, previous = found
-    falls = sorted(_falls(previous["tables"], rows), key=lambda fall: -fall.percent)
+    falls = sorted(_falls(previous.tables, rows), key=lambda fall: -fall.percent)
     return Comparison(
         falls=tuple(fall for fall in falls if fall.percent >= fall_percent),
         largest_percent=falls[0].percent if falls else 0.0,
@@ -76,10 +63,10 @@ def compare_rows(store: ObjectStore, export: Export, rows: Mapping[str, int], fa
     )
 
 
-def _previous(store: ObjectStore, export: Export) -> tuple[str, dict[str, Any]] | None:
+def _previous(store: ObjectStore, export: Export) -> tuple[str, Summary] | None:
     for key in islice(_keys_before(store, export), SUMMARIES_READ):
-        summary = store.read_json(key) or {}
-        if _comparable(summary, export):
+        summary = readable_summary(store, key)
+        if summary and _comparable(summary, export):
             return key, summary
     return None
 
@@ -90,20 +77,14 @@ def _keys_before(store: ObjectStore, export: Export) -> Iterator[str]:
     return summary_keys(store, export.root, pointed, started, DAYS_BACK, before=export.summary_key)
 
 
-def _comparable(previous: Mapping[str, Any], export: Export) -> bool:
-    return (
-        previous.get("status") == COMPLETE
-        and previous.get("environment") == export.environment
-        # The same, not only as much: of another window other rows fall.
-        and Coverage.of(previous) == export.coverage
-        # latest.json names a newer one for an older export that is redriven, and this one when its answer was lost.
-        and str(previous.get("export_id")) < export.export_id
-        and isinstance(previous.get("tables"), dict)
-    )
+def _comparable(previous: Summary, export: Export) -> bool:
+    # latest.json names a newer one for an older export that is redriven, and this one when its answer was lost.
+    earlier = previous.export_id < export.export_id
+    return earlier and previous.complete and is_same_kind(previous, export.environment, export.coverage)
 
 
-def _falls(previous: Mapping[str, Any], rows: Mapping[str, int]) -> Iterator[RowFall]:
+def _falls(previous: Mapping[str, int], rows: Mapping[str, int]) -> Iterator[RowFall]:
     for table, had in previous.items():
         has = rows.get(table, 0)
-        if isinstance(had, int) and had >= MINIMUM_ROWS and has < had:
+        if had >= MINIMUM_ROWS and has < had:
             yield RowFall(table, had, has, round(100 * (had - has) / had, 1))

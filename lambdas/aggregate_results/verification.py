@@ -4,7 +4,10 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+from export_contracts.exported_table import ExportedTable
+from export_contracts.fields import DocumentError
 from export_contracts.layout import table_key
+from export_contracts.manifest import Manifest
 from export_contracts.plan import Export, TableGroup
 from export_runtime.cause import Cause, read_cause, valid_run_id
 from export_runtime.errors import ArchivedObjectError
@@ -13,7 +16,6 @@ from export_runtime.text import shown
 
 from aggregate_results.errors import ManifestError
 from aggregate_results.event import Event, GroupResult
-from aggregate_results.manifest import Manifest, ManifestTable, parse_manifest
 
 # A look at an object takes some 20 ms of waiting, an export has some 80 objects.
 _CONCURRENT_LOOKS = 8
@@ -119,7 +121,10 @@ def _read_manifest(group: TableGroup, store: ObjectStore) -> Manifest:
         raise ManifestError("is archived") from error
     if found is None:
         raise ManifestError("does not exist")
-    return parse_manifest(found.body)
+    try:
+        return Manifest.from_bytes(found.body)
+    except DocumentError as error:
+        raise ManifestError(f"cannot be read: {error}") from error
 
 
 def _identity_problems(
@@ -182,7 +187,7 @@ def _not_masked(manifest: Manifest, export: Export) -> Iterator[tuple[str, str]]
                 yield name, f"table {shown(name)} was exported without masking {column}"
 
 
-def _object_problems(tables: Mapping[str, ManifestTable], export: Export, store: ObjectStore) -> list[tuple[str, str]]:
+def _object_problems(tables: Mapping[str, ExportedTable], export: Export, store: ObjectStore) -> list[tuple[str, str]]:
     # Where the objects belong, not where the manifest says that they are.
     keys = {name: table_key(export.day_prefix, export.export_id, name) for name in sorted(tables)}
     with ThreadPoolExecutor(_CONCURRENT_LOOKS) as pool:
@@ -194,7 +199,7 @@ def _object_problems(tables: Mapping[str, ManifestTable], export: Export, store:
         ]
 
 
-def object_problems(name: str, table: ManifestTable, facts: ObjectFacts | None, expected_key: str) -> list[str]:
+def object_problems(name: str, table: ExportedTable, facts: ObjectFacts | None, expected_key: str) -> list[str]:
     """Return what contradicts a table's entry in the manifest.
 
     Args:
@@ -212,15 +217,11 @@ def object_problems(name: str, table: ManifestTable, facts: ObjectFacts | None, 
         f"has SHA-256 {facts.checksum_sha256}, the manifest says {shown(table.checksum_sha256)}": (
             _same_checksum(facts.checksum_sha256, table.checksum_sha256)
         ),
-        f"has {table.object_bytes} bytes, but its parts have {_total(table)}": _total(table) == table.object_bytes,
+        f"has {table.object_bytes} bytes, but its parts have {sum(table.part_sizes)}": sum(table.part_sizes)
+        == table.object_bytes,
         f"has {len(table.part_sizes)} parts, but checksum {shown(table.checksum_sha256)}": _parts_agree(table),
     }
     return [f"object {expected_key} {problem}" for problem, fine in checks.items() if not fine]
-
-
-def _total(table: ManifestTable) -> int | None:
-    sizes = table.part_sizes
-    return sum(sizes) if all(isinstance(size, int) for size in sizes) else None
 
 
 def _same_checksum(stored: str | None, claimed: str) -> bool:
@@ -228,7 +229,7 @@ def _same_checksum(stored: str | None, claimed: str) -> bool:
     return stored is not None and stored in (claimed, claimed.partition("-")[0])
 
 
-def _parts_agree(table: ManifestTable) -> bool:
+def _parts_agree(table: ExportedTable) -> bool:
     # A multipart upload has a composite checksum that ends in -N, also with one part; a single put has none.
     _, dash, count = table.checksum_sha256.partition("-")
     return count == str(len(table.part_sizes)) if dash else len(table.part_sizes) == 1

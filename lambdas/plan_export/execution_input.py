@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from export_contracts.summary import TRIGGERS
 from export_runtime.text import one_line, shown
 
 from plan_export.errors import InvalidExportInputError
 from plan_export.table_registry import EXCLUSION_REASONS
 
-TRIGGERS = ("dag", "schedule", "manual")
 MAX_AGE_LIMIT = 3650
 FIELDS = ("trigger", "max_age_in_days", "include_tables", "exclude_tables", "force")
 # https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS: a quoted identifier has any

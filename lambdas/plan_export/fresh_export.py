@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
 
 from export_contracts.coverage import is_backup
 from export_contracts.layout import started_at
-from export_contracts.past_exports import SUMMARIES_READ, pointed_key, summary_keys
+from export_contracts.past_exports import SUMMARIES_READ, pointed_key, readable_summary, summary_keys
 from export_contracts.plan import Export
+from export_contracts.summary import Summary
 from export_runtime.errors import ArchivedObjectError
 from export_runtime.store import ObjectStore
 
@@ -31,7 +31,7 @@ def find_fresh_export(store: ObjectStore, export: Export, fresh_hours: int, now:
     oldest = started_at(export.export_id) - timedelta(hours=fresh_hours)
     for key in islice(_keys(store, export, oldest, now), SUMMARIES_READ):
         summary = _read(store, key)
-        if is_backup(summary, export.environment, export.coverage) and _is_younger(summary, oldest):
+        if summary and summary.started >= oldest and is_backup(summary, export.environment, export.coverage):
             return key
     return None
 
@@ -45,15 +45,8 @@ def _keys(store: ObjectStore, export: Export, oldest: datetime, now: datetime) -
     return summary_keys(store, export.root, pointed, now, days)
 
 
-def _read(store: ObjectStore, key: str) -> dict[str, Any]:
+def _read(store: ObjectStore, key: str) -> Summary | None:
     try:
-        return store.read_json(key) or {}
+        return readable_summary(store, key)
     except ArchivedObjectError:
-        return {}
-
-
-def _is_younger(summary: dict[str, Any], oldest: datetime) -> bool:
-    try:
-        return started_at(str(summary.get("export_id"))) >= oldest
-    except ValueError:
-        return False
+        return None

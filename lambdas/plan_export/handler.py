@@ -6,13 +6,14 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from export_contracts.fields import to_json
 from export_contracts.layout import export_id
 from export_runtime import clients
 from export_runtime.executions import Executions
 from export_runtime.observability import observed, publish
 from export_runtime.store import ObjectStore
 
-from plan_export.planning import Plan, decide, draft_plan, execution_start, parse_request
+from plan_export.planning import decide, draft_plan, execution_start, parse_request, settle
 from plan_export.settings import read_settings
 
 logger = Logger()
@@ -32,8 +33,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     export, groups = draft_plan(request, settings)
     store = ObjectStore(clients.s3(), export.bucket)
     decision = decide(request.input, export, settings, store, Executions(clients.step_functions()), datetime.now(UTC))
-    outcome = {"due": decision.due, "reason": decision.reason, "winner": decision.winner, "wait": decision.wait}
-    logger.info("planned", extra={**outcome, "trigger": export.trigger, "scope": export.scope})
+    logger.info("planned", extra={**to_json(decision), "trigger": export.trigger, "scope": export.scope})
     if not decision.wait:
         publish(metrics, export.environment, {"ExportsDue": int(decision.due)})
-    return Plan(decision, export, groups).to_json()
+    return settle(decision, export, groups).to_json()

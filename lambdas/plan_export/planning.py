@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from export_contracts.coverage import FULL, PARTIAL
 from export_contracts.layout import export_id, started_at
 from export_contracts.lock import ExportLock
-from export_contracts.plan import Export, TableGroup
+from export_contracts.plan import Decision, Export, Plan, TableGroup
+from export_contracts.summary import FULL, PARTIAL
 from export_runtime.errors import InvalidEventError
 from export_runtime.executions import Executions
 from export_runtime.store import ObjectStore
@@ -32,36 +32,6 @@ class Request:
     input: ExecutionInput
     execution_arn: str
     started: datetime
-
-
-@dataclass(frozen=True)
-class Decision:
-    """Whether to export, why, and who makes this export superfluous or, with ``wait``, has to end first."""
-
-    due: bool
-    reason: str
-    winner: str | None = None
-    wait: bool = False
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What Plan Export answers (docs/contracts/plan.schema.json)."""
-
-    decision: Decision
-    export: Export
-    groups: tuple[TableGroup, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the plan as the contract has it; when not due without groups, so that nothing starts by mistake."""
-        return {
-            "due": self.decision.due,
-            "reason": self.decision.reason,
-            "winner": self.decision.winner,
-            "wait": self.decision.wait,
-            "export": self.export.to_json(),
-            "groups": [group.to_json() for group in self.groups] if self.decision.due else [],
-        }
 
 
 def parse_request(event: dict[str, Any]) -> Request:
@@ -144,6 +114,11 @@ def decide(
         release_lock(store, lock_key, export)
         return _already_exported(store.uri(key), settings.fresh_hours)
     return Decision(True, _why_due(request, settings.fresh_hours))
+
+
+def settle(decision: Decision, export: Export, groups: tuple[TableGroup, ...]) -> Plan:
+    """Return the plan; when not due without groups, so that nothing starts by mistake."""
+    return Plan(decision, export, groups if decision.due else ())
 
 
 def _beside(holder: ExportLock, export: Export, now: datetime) -> Decision:

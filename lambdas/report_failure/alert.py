@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from export_contracts.coverage import PARTIAL, Coverage
+from export_contracts.coverage import coverage_of
+from export_contracts.findings import FailedGroup
+from export_contracts.summary import PARTIAL, Summary
 from export_runtime.cause import Cause, read_cause
 from export_runtime.console import execution_url, log_url
 from export_runtime.notice import notice, two_ways
@@ -81,14 +83,10 @@ def _what_exists(remains: Remains | None) -> Iterator[str]:
         yield "Unknown: S3 could not be asked (see below)"
         return
     if remains.summary is not None:
-        yield (
-            f"A summary with status {one_line(str(remains.summary.get('status')), 20)}: "
-            f"{_number(remains.summary, 'total_tables')} tables, {_number(remains.summary, 'total_rows')} rows verified"
-        )
-        if remains.summary.get("scope") == PARTIAL:
-            yield f"It is of a PARTIAL export, no backup of the environment: {Coverage.of(remains.summary)}"
-        if missing := _missing_groups(remains.summary):
-            yield f"It lacks tables of: {missing}"
+        yield from _told_by(remains.summary)
+        yield f"Summary: {remains.summary_uri}"
+    elif remains.summary_problem:
+        yield f"A summary that cannot be read: {remains.summary_problem}"
         yield f"Summary: {remains.summary_uri}"
     elif remains.tables:
         yield f"{remains.tables} table objects that nobody has verified, and no summary: do not use them"
@@ -97,38 +95,30 @@ def _what_exists(remains: Remains | None) -> Iterator[str]:
     yield f"The newest full export (latest.json): {_newest(remains)}"
 
 
+def _told_by(summary: Summary) -> Iterator[str]:
+    yield (f"A summary with status {summary.status}: {len(summary.details)} tables, {summary.total_rows} rows verified")
+    if summary.scope == PARTIAL:
+        yield f"It is of a PARTIAL export, no backup of the environment: {coverage_of(summary)}"
+    if summary.failed_groups:
+        # The cause of a run that could not even be started is plain text and names no group.
+        yield f"It lacks tables of: {one_line(', '.join(map(_lacking, summary.failed_groups)), 1000)}"
+
+
 def _newest(remains: Remains) -> str:
     if not remains.latest_export_id:
         return "there is none yet"
     return f"{one_line(remains.latest_export_id, 40)} ({remains.latest_coverage or 'it is not known of what'})"
 
 
-def _missing_groups(summary: dict[str, object]) -> str:
-    # The cause of a run that could not even be started is plain text and names no group.
-    return one_line(", ".join(_lacking(group) for group in _failed_groups(summary)), 1000)
-
-
-def _lacking(group: dict[str, object]) -> str:
-    tables = group.get("tables")
-    names = [str(name) for name in tables] if isinstance(tables, list) else []
+def _lacking(failed: FailedGroup) -> str:
+    names = failed.tables
     more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    listed = ", ".join(names[:_NAMES_SHOWN])
-    return f"{group.get('group')} ({listed}{more})" if names else str(group.get("group"))
+    return f"{failed.group} ({', '.join(names[:_NAMES_SHOWN])}{more})" if names else failed.group
 
 
 def _has_bad_tables(remains: Remains | None) -> bool:
     summary = remains.summary if remains else None
-    return any(group.get("failed_tables") for group in _failed_groups(summary or {}))
-
-
-def _failed_groups(summary: dict[str, object]) -> list[dict[str, object]]:
-    failed = summary.get("failed_groups")
-    return [group for group in failed if isinstance(group, dict)] if isinstance(failed, list) else []
-
-
-def _number(summary: dict[str, object], name: str) -> str:
-    value = summary.get(name)
-    return str(value) if isinstance(value, int) else "an unknown number of"
+    return summary is not None and any(group.failed_tables for group in summary.failed_groups)
 
 
 def _tidied(report: Report) -> Iterator[str]:
@@ -151,7 +141,7 @@ def _tidied(report: Report) -> Iterator[str]:
 def _what_to_do(execution: FailedExecution, report: Report, error: str) -> Iterator[str]:
     if report.is_redriven:
         yield "Nothing for now: somebody has redriven this execution already, and it runs."
-    elif report.remains and report.remains.summary and report.remains.summary.get("status") == "COMPLETE":
+    elif report.remains and report.remains.summary and report.remains.summary.complete:
         yield "What this export was asked for is COMPLETE, only what comes after it failed. Open the execution and"
         yield "choose Redrive; it repeats only that."
     elif error == INVALID_INPUT:

@@ -1,11 +1,15 @@
 """What an execution that failed left in S3."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
-from export_contracts.coverage import Coverage
+from export_contracts.coverage import Coverage, coverage_of
+from export_contracts.fields import DocumentError
 from export_contracts.layout import Layout
+from export_contracts.past_exports import read_pointer, read_summary, readable_summary
+from export_contracts.pointer import Pointer
+from export_contracts.summary import Summary
 from export_runtime.aws import aws_call, error_code
 from export_runtime.errors import ArchivedObjectError
 from export_runtime.store import ObjectStore
@@ -20,16 +24,18 @@ _ADVICE = "Check that the function's role allows it on this bucket."
 
 @dataclass(frozen=True)
 class Remains:
-    """What is there. ``tables`` are objects without a verdict when there is no summary.
+    """What is there. ``tables`` are objects without a verdict when there is no summary, or a damaged one.
 
     ``latest_coverage`` says what the export that latest.json names was asked for: an older version pointed it to any.
     """
 
     tables: int
-    summary: dict[str, Any] | None
+    summary: Summary | None
     summary_uri: str
     latest_export_id: str | None
     latest_coverage: Coverage | None = None
+    summary_problem: str | None = None
+    """why a summary that is there cannot be read"""
 
 
 class ExportObjects:
@@ -68,21 +74,35 @@ class ExportObjects:
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._layout.bucket, Prefix=prefix)
             tables = sum(item["Key"].endswith(ending) for page in pages for item in page.get("Contents", []))
         key = self._layout.summary_key(execution.started)
-        latest = self._store.read_json(self._layout.latest_key) or {}
+        summary, problem = self._summary(key)
+        latest = self._pointer()
         return Remains(
             tables=tables,
-            summary=self._store.read_json(key),
+            summary=summary,
             summary_uri=self._store.uri(key),
-            latest_export_id=str(latest["export_id"]) if "export_id" in latest else None,
-            latest_coverage=self._coverage(latest.get("summary_key")),
+            latest_export_id=latest.export_id if latest else None,
+            latest_coverage=self._coverage(latest.summary_key) if latest else None,
+            summary_problem=problem,
         )
 
-    def _coverage(self, summary_key: object) -> Coverage | None:
+    def _summary(self, key: str) -> tuple[Summary | None, str | None]:
         try:
-            summary = self._store.read_json(summary_key) if isinstance(summary_key, str) else None
+            return read_summary(self._store, key), None
+        except DocumentError as error:
+            return None, str(error)
+
+    def _pointer(self) -> Pointer | None:
+        try:
+            return read_pointer(self._store, self._layout.latest_key)
+        except DocumentError:
+            return None
+
+    def _coverage(self, summary_key: str) -> Coverage | None:
+        try:
+            summary = readable_summary(self._store, summary_key)
         except ArchivedObjectError:
             return None
-        return Coverage.of(summary or {})
+        return coverage_of(summary) if summary else None
 
     def _place(self, execution: FailedExecution) -> tuple[str, str]:
         started = execution.started

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from tests.contract_examples import base
+from tests.contracts import violations
 from tests.emulated_account import Account
 from tests.state_machine.conftest import GLUE_PERMISSIONS, GROUPS, PERMISSIONS, Stage, create_machine, default_answers
-from tests.unit.lambdas.contracts import violations
 
 HAPPY_PATH = [
     "Plan Export",

@@ -1,16 +1,14 @@
 """The report as one HTML document: warnings first, then figures with their history, tables, durations, facts."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
-from export_contracts.coverage import PARTIAL
-from export_contracts.layout import started_at
+from export_contracts.summary import PARTIAL, Summary
 from export_runtime.figures import duration, short_count, size
 
-from aggregate_results.report.facts import TRIGGERS, facts, moment
+from aggregate_results.report.facts import STARTED_BY, facts, moment
 from aggregate_results.report.history import PastExport
 from aggregate_results.report.markup import Html, element, foreign, join
 from aggregate_results.report.notices import notices
@@ -22,27 +20,26 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-ur
 _COLOURS = {"complete": "#15803d", "partial": "#a15c07", "incomplete": "#c81e1e"}
 
 
-def render_report(summary: Mapping[str, Any], summary_uri: str, history: tuple[PastExport, ...]) -> str:
+def render_report(summary: Summary, summary_uri: str, history: tuple[PastExport, ...]) -> str:
     """Return the report.
 
     Args:
-        summary: as the schema describes it.
+        summary: of the export.
         summary_uri: where it is.
         history: the last exports, oldest first, this one at the end; empty when they are not known.
     """
-    complete = summary["status"] == "COMPLETE"
     body = element(
         "body",
-        _header(summary, complete),
-        element("main", _notices(summary, complete), *_figures(summary, history), *_details(summary, summary_uri)),
+        _header(summary),
+        element("main", _notices(summary), *_figures(summary, history), *_details(summary, summary_uri)),
         _footer(),
-        class_=_kind(summary, complete),
+        class_=_kind(summary),
     )
-    return "<!doctype html>\n" + element("html", _head(summary, complete), body, lang="en") + "\n"
+    return "<!doctype html>\n" + element("html", _head(summary), body, lang="en") + "\n"
 
 
-def _head(summary: Mapping[str, Any], complete: bool) -> Html:
-    name = foreign(summary["environment"])
+def _head(summary: Summary) -> Html:
+    name = foreign(summary.environment)
     return element(
         "head",
         element("meta", charset="utf-8"),
@@ -50,46 +47,45 @@ def _head(summary: Mapping[str, Any], complete: bool) -> Html:
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="referrer", content="no-referrer"),  # the address may be a presigned one
-        element("title", f"{_status(summary)} - {name} - {started_at(summary['export_id']):%Y-%m-%d %H:%M} UTC"),
-        element("link", rel="icon", href=_icon(_COLOURS[_kind(summary, complete)])),
+        element("title", f"{_status(summary)} - {name} - {summary.started:%Y-%m-%d %H:%M} UTC"),
+        element("link", rel="icon", href=_icon(_COLOURS[_kind(summary)])),
         element("style", Html(_style())),
     )
 
 
-def _header(summary: Mapping[str, Any], complete: bool) -> Html:
-    trigger = TRIGGERS.get(summary["trigger"], foreign(summary["trigger"]))
-    line = f"{moment(started_at(summary['export_id']))} · Airflow {foreign(summary['airflow_version'] or 'unknown')}"
+def _header(summary: Summary) -> Html:
+    line = f"{moment(summary.started)} · Airflow {foreign(summary.airflow_version or 'unknown')}"
     return element(
         "header",
         element("p", "MWAA metadata export", class_="over"),
-        element("h1", foreign(summary["environment"])),
-        element("p", element("strong", _status(summary), class_="badge"), " ", _verdict(summary, complete)),
-        element("p", f"{line} · started by {trigger}", class_="quiet"),
+        element("h1", foreign(summary.environment)),
+        element("p", element("strong", _status(summary), class_="badge"), " ", _verdict(summary)),
+        element("p", f"{line} · started by {STARTED_BY[summary.trigger]}", class_="quiet"),
     )
 
 
-def _kind(summary: Mapping[str, Any], complete: bool) -> str:
-    if not complete:
+def _kind(summary: Summary) -> str:
+    if not summary.complete:
         return "incomplete"
-    return "partial" if summary.get("scope") == PARTIAL else "complete"
+    return "partial" if summary.scope == PARTIAL else "complete"
 
 
-def _status(summary: Mapping[str, Any]) -> str:
-    return f"{summary['status']} (partial)" if summary.get("scope") == PARTIAL else str(summary["status"])
+def _status(summary: Summary) -> str:
+    return f"{summary.status} (partial)" if summary.scope == PARTIAL else summary.status
 
 
-def _verdict(summary: Mapping[str, Any], complete: bool) -> str:
-    exported = f"{summary['total_tables']:,} tables exported, each object verified by size and SHA-256."
-    if complete:
+def _verdict(summary: Summary) -> str:
+    exported = f"{len(summary.details):,} tables exported, each object verified by size and SHA-256."
+    if summary.complete:
         return exported
-    failed = len(summary["failed_groups"])
+    failed = len(summary.failed_groups)
     groups = "1 table group has failed" if failed == 1 else f"{failed} table groups have failed"
     return f"{groups}. {exported} A retry or a redrive writes this report anew."
 
 
-def _notices(summary: Mapping[str, Any], complete: bool) -> Html:
+def _notices(summary: Summary) -> Html:
     found = notices(summary)
-    calm = Html() if not complete or len(found) > bool(summary["skipped_tables"]) else _all_well()
+    calm = Html() if not summary.complete or len(found) > bool(summary.skipped_tables) else _all_well()
     return element("section", calm, *found, aria_label="What to know first", class_="notices")
 
 
@@ -97,13 +93,17 @@ def _all_well() -> Html:
     return element("article", element("h3", "Nothing to do"), class_="notice good")
 
 
-def _figures(summary: Mapping[str, Any], history: tuple[PastExport, ...]) -> tuple[Html, ...]:
-    stored = sum(entry["object_bytes"] for entry in summary["details"].values())
-    csv = sum(entry["csv_bytes"] for entry in summary["details"].values())
+def _figures(summary: Summary, history: tuple[PastExport, ...]) -> tuple[Html, ...]:
     tiles = (
-        _tile("Rows", short_count(summary["total_rows"]), "", history, lambda past: past.rows),
-        _tile("Size", size(stored), f"{size(csv)} of CSV", history, lambda past: past.object_bytes),
-        _tile("Duration", duration(summary["duration_seconds"]), "", history, lambda past: past.seconds),
+        _tile("Rows", short_count(summary.total_rows), "", history, lambda past: past.rows),
+        _tile(
+            "Size",
+            size(summary.object_bytes),
+            f"{size(summary.csv_bytes)} of CSV",
+            history,
+            lambda past: past.object_bytes,
+        ),
+        _tile("Duration", duration(summary.duration_seconds), "", history, lambda past: past.seconds),
     )
     number = f"The last {len(history)} exports" if len(history) > 1 else "This export"
     return (element("h2", number), element("section", *tiles, aria_label=number, class_="tiles"))
@@ -132,8 +132,8 @@ def _tile(
     )
 
 
-def _details(summary: Mapping[str, Any], summary_uri: str) -> tuple[Html, ...]:
-    details = summary["details"]
+def _details(summary: Summary, summary_uri: str) -> tuple[Html, ...]:
+    details = summary.details
     return (
         element("section", element("h2", "Tables"), tables_section(details)),
         element(

@@ -1,14 +1,15 @@
 """The exports before this one, from their summaries; each request to S3 is counted and bounded."""
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from export_contracts.coverage import Coverage
+from export_contracts.coverage import coverage_of, is_same_kind
 from export_contracts.layout import started_at, summary_prefix
+from export_contracts.past_exports import read_summary
+from export_contracts.summary import Summary
 from export_runtime.errors import ExportError
 from export_runtime.store import ObjectStore
 
@@ -36,7 +37,7 @@ class PastExport:
 
 
 def read_history(
-    store: ObjectStore, root: str, summary: Mapping[str, Any], may_go_on: Callable[[], bool]
+    store: ObjectStore, root: str, summary: Summary, may_go_on: Callable[[], bool]
 ) -> tuple[PastExport, ...]:
     """Return the last exports of the same tables and age, oldest first, this one at the end.
 
@@ -52,30 +53,20 @@ def read_history(
     Raises:
         AwsCallError, AwsUnavailableError: S3 refused or did not answer a listing.
     """
-    newest = past_export(summary)
-    if newest is None:
-        return ()
+    wanted = coverage_of(summary)
+    if wanted is None:
+        return (past_export(summary),)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        keys = _earlier_keys(store, root, newest.started, may_go_on, pool)
+        keys = _earlier_keys(store, root, summary.started, may_go_on, pool)
         summaries = _in_rounds(lambda key: _read(store, key), keys, may_go_on, pool)
-        same = (content for content in summaries if Coverage.of(content) == Coverage.of(summary))
-        earlier = [found for content in same if (found := past_export(content))]
-    return (*sorted(earlier, key=lambda found: found.export_id), newest)
+        same = [past for past in summaries if past and is_same_kind(past, summary.environment, wanted)]
+    return tuple(past_export(past) for past in (*sorted(same, key=lambda past: past.export_id), summary))
 
 
-def past_export(summary: Mapping[str, Any]) -> PastExport | None:
-    """Return what the sparklines show of a summary, or None when it is not one."""
-    try:
-        started_at(summary["export_id"])
-        return PastExport(
-            export_id=summary["export_id"],
-            complete=summary["status"] == "COMPLETE",
-            rows=_positive(summary["total_rows"]),
-            object_bytes=sum(_positive(table["object_bytes"]) for table in summary["details"].values()),
-            seconds=_seconds(summary["duration_seconds"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
+def past_export(summary: Summary) -> PastExport:
+    """Return what the sparklines show of an export."""
+    seconds = max(summary.duration_seconds, 0.0)  # below zero when clocks differ
+    return PastExport(summary.export_id, summary.complete, summary.total_rows, summary.object_bytes, seconds)
 
 
 def _earlier_keys(
@@ -101,20 +92,8 @@ def _in_rounds(
         yield from pool.map(call, arguments[begin : begin + _AT_ONCE])
 
 
-def _read(store: ObjectStore, key: str) -> dict[str, Any]:
+def _read(store: ObjectStore, key: str) -> Summary | None:
     try:
-        return store.read_json(key) or {}
+        return read_summary(store, key)
     except ExportError:
-        return {}
-
-
-def _positive(value: Any) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    raise ValueError("not a whole number of 0 or more")
-
-
-def _seconds(value: Any) -> float:
-    if isinstance(value, int | float) and math.isfinite(value):
-        return max(float(value), 0.0)  # below zero when clocks differ
-    raise ValueError("not a number")
+        return None

@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
-from export_contracts.coverage import PARTIAL, Coverage
+from export_contracts.coverage import coverage_of
+from export_contracts.findings import FailedGroup, RowFall
+from export_contracts.manifest import SNAPSHOT
+from export_contracts.summary import PARTIAL, Summary
 from export_runtime.figures import short_count
 
 from aggregate_results.report.markup import Html, element, foreign, join, link
@@ -18,18 +20,18 @@ _TWO_WAYS = (
 )
 
 
-def notices(summary: Mapping[str, Any]) -> tuple[Html, ...]:
+def notices(summary: Summary) -> tuple[Html, ...]:
     """Return the notices of a summary; none when there is nothing to say."""
     return (
-        *(_failed_group(group, summary["details"]) for group in summary["failed_groups"][:_GROUPS_SHOWN]),
-        *_problems(summary["problems"]),
+        *(_failed_group(group, summary.exported_of(group.group)) for group in summary.failed_groups[:_GROUPS_SHOWN]),
+        *_problems(summary.problems),
         *_scope(summary),
-        *_row_falls(summary.get("row_falls", ())),
+        *_row_falls(summary.row_falls),
         *_consistency(summary),
-        *_uncatalogued(summary["uncatalogued_tables"]),
-        *_orphans(summary.get("orphans", {})),
-        *_unread_evidence(summary.get("unread_evidence", ())),
-        *_skipped(summary["skipped_tables"]),
+        *_uncatalogued(summary.uncatalogued_tables),
+        *_orphans(summary.orphans),
+        *_unread_evidence(summary.unread_evidence),
+        *_skipped(summary.skipped_tables),
     )
 
 
@@ -37,28 +39,28 @@ def _notice(kind: str, title: str, *children: str) -> Html:
     return element("article", element("h3", title), *children, class_=f"notice {kind}")
 
 
-def _failed_group(group: Mapping[str, Any], details: Mapping[str, Mapping[str, Any]]) -> Html:
-    log, failed = group.get("log_url"), list(group["failed_tables"].items())
+def _failed_group(group: FailedGroup, delivered: int) -> Html:
+    log, failed = group.log_url, list(group.failed_tables.items())
     errors = [element("li", f"{foreign(name, 80)}: {foreign(error, 400)}") for name, error in failed[:_PROBLEMS_SHOWN]]
     return _notice(
         "bad",
-        f"Group {foreign(group['group'])} failed",
-        element("p", foreign(group["error"], 2000), class_="error"),
+        f"Group {foreign(group.group)} failed",
+        element("p", foreign(group.error, 2000), class_="error"),
         element("ul", *errors) if errors else Html(),
-        element("p", _missing(group["tables"], sum(table["group"] == group["group"] for table in details.values()))),
+        element("p", _missing(group.tables, delivered)),
         element("p", _TWO_WAYS) if errors else Html(),
         element("p", link("Log of its Glue run", log) if log else "Its Glue run did not start, or is not known."),
     )
 
 
-def _missing(tables: list[str], delivered: int) -> str:
+def _missing(tables: tuple[str, ...], delivered: int) -> str:
     there = f"{_tables(delivered)} of the group exported and verified all the same."
     if tables:
         return f"Not in this export: {_listed(tables)}{f'. {there}' if delivered else ''}"
     return f"Nothing is known to be missing: {there}" if delivered else "What it would have exported is not known."
 
 
-def _problems(problems: list[str]) -> Iterator[Html]:
+def _problems(problems: tuple[str, ...]) -> Iterator[Html]:
     if not problems:
         return
     more = len(problems) - _PROBLEMS_SHOWN
@@ -69,32 +71,32 @@ def _problems(problems: list[str]) -> Iterator[Html]:
     yield _notice("bad", "What the verification found", element("ul", *(element("li", item) for item in items)))
 
 
-def _scope(summary: Mapping[str, Any]) -> Iterator[Html]:
-    if summary.get("scope") == PARTIAL:
-        asked = foreign(Coverage.of(summary), 2000)
+def _scope(summary: Summary) -> Iterator[Html]:
+    if summary.scope == PARTIAL:
+        asked = foreign(coverage_of(summary), 2000)
         text = f"It was asked for less than the stack's own parameters ask for: {asked}. Nothing counts it as a backup."
         yield _notice("warn", "A partial export, no backup of the environment", element("p", text))
 
 
-def _row_falls(falls: Iterable[Mapping[str, Any]]) -> Iterator[Html]:
+def _row_falls(falls: Iterable[RowFall]) -> Iterator[Html]:
     lines = [element("li", _fall(fall)) for fall in falls]
     if lines:
         text = element("p", "Since the previous export. Somebody has cleaned up, or rows are missing.")
         yield _notice("warn", "Tables with far fewer rows", text, element("ul", *lines[:_NAMES_SHOWN]))
 
 
-def _fall(fall: Mapping[str, Any]) -> str:
-    rows = f"{short_count(fall['previous_rows'])} \N{RIGHTWARDS ARROW} {short_count(fall['rows'])} rows"
-    return f"{foreign(fall['table'], 80)}: {rows} (\N{MINUS SIGN}{fall['percent']:g} %)"
+def _fall(fall: RowFall) -> str:
+    rows = f"{short_count(fall.previous_rows)} \N{RIGHTWARDS ARROW} {short_count(fall.rows)} rows"
+    return f"{foreign(fall.table, 80)}: {rows} (\N{MINUS SIGN}{fall.percent:g} %)"
 
 
-def _consistency(summary: Mapping[str, Any]) -> Iterator[Html]:
-    if summary["consistency"] != "snapshot" and summary["details"]:
+def _consistency(summary: Summary) -> Iterator[Html]:
+    if summary.consistency != SNAPSHOT and summary.details:
         text = "Rows of one table may refer to rows that another lacks. The groups' manifests say why."
         yield _notice("warn", "Not all tables show the same snapshot", element("p", text))
 
 
-def _uncatalogued(tables: list[str]) -> Iterator[Html]:
+def _uncatalogued(tables: tuple[str, ...]) -> Iterator[Html]:
     if tables:
         text = f"Exported with every row that refers to no older run: {_listed(tables)}"
         yield _notice("warn", f"{_tables(len(tables))} that this version does not know", element("p", text))
@@ -110,10 +112,10 @@ def _orphans(orphans: Mapping[str, int]) -> Iterator[Html]:
         yield _notice("warn", "Rows that refer to rows which do not exist", element("p", text), element("ul", *items))
 
 
-def _unread_evidence(tables: Iterable[str]) -> Iterator[Html]:
-    if names := list(tables):
-        text = f"An older run that only these tell of is missing: {_listed(names)}"
-        yield _notice("warn", f"{_tables(len(names))} could not be read for the window", element("p", text))
+def _unread_evidence(tables: tuple[str, ...]) -> Iterator[Html]:
+    if tables:
+        text = f"An older run that only these tell of is missing: {_listed(tables)}"
+        yield _notice("warn", f"{_tables(len(tables))} could not be read for the window", element("p", text))
 
 
 def _skipped(tables: Mapping[str, str]) -> Iterator[Html]:

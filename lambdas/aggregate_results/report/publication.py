@@ -1,10 +1,10 @@
 """Writes the report beside its summary. An export does not fail because of its report."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from export_contracts.layout import report_key
 from export_contracts.plan import Export
+from export_contracts.summary import Summary
 from export_runtime.store import ObjectStore
 
 from aggregate_results.report.document import render_report
@@ -13,9 +13,7 @@ from aggregate_results.report.history import read_history
 _HISTORY_RESERVE_MS = 120_000
 
 
-def publish_report(
-    store: ObjectStore, export: Export, summary: Mapping[str, Any], remaining_ms: Callable[[], int]
-) -> str:
+def publish_report(store: ObjectStore, export: Export, summary: Summary, remaining_ms: Callable[[], int]) -> str:
     """Write the report and return its URI.
 
     Args:
@@ -27,8 +25,7 @@ def publish_report(
     Raises:
         AwsCallError, AwsUnavailableError: see ``aws_call``.
     """
-    root = export.latest_key.rpartition("/")[0]
-    history = read_history(store, root, summary, lambda: remaining_ms() > _HISTORY_RESERVE_MS)
+    history = read_history(store, export.root, summary, lambda: remaining_ms() > _HISTORY_RESERVE_MS)
     page = render_report(summary, store.uri(export.summary_key), history)
     key = report_key(export.summary_key)
     store.write(key, page.encode(), "text/html; charset=utf-8")

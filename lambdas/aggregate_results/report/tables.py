@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from export_contracts.exported_table import ExportedTable
 from export_runtime.figures import duration, short_count, size
 
 from aggregate_results.report.markup import Html, element, foreign, join, name
@@ -13,17 +13,18 @@ _TABLES_SHOWN = 100
 _NAMES_SHOWN = 150
 _SLOWEST = 8
 
-Details = Mapping[str, Mapping[str, Any]]
+Details = Mapping[str, ExportedTable]
 
 
 def tables_section(details: Details) -> Html:
     """Return rows and sizes of every table, the largest first; those without a row only by name."""
     if not details:
         return element("p", "No table was exported and verified.", class_="quiet")
-    filled = {table: entry for table, entry in details.items() if entry["rows"]}
-    by_size = sorted(filled.items(), key=lambda item: (-item[1]["object_bytes"], item[0]))
-    most = {key: max((entry[key] for entry in filled.values()), default=0) for key in ("rows", "object_bytes")}
-    rows = [_table_row(table, entry, most) for table, entry in by_size[:_TABLES_SHOWN]]
+    filled = {table: entry for table, entry in details.items() if entry.rows}
+    by_size = sorted(filled.items(), key=lambda item: (-item[1].object_bytes, item[0]))
+    most_rows = max((entry.rows for entry in filled.values()), default=0)
+    most_bytes = max((entry.object_bytes for entry in filled.values()), default=0)
+    rows = [_table_row(table, entry, most_rows, most_bytes) for table, entry in by_size[:_TABLES_SHOWN]]
     table = _table(("Table", "Rows", "Size"), rows)
     return join(
         table if rows else "", _more(len(by_size)), _empty(sorted(table for table in details if table not in filled))
@@ -34,20 +35,20 @@ def durations_section(details: Details) -> Html:
     """Return copy times by group and of the slowest tables."""
     groups: dict[str, float] = defaultdict(float)
     for entry in details.values():
-        groups[entry["group"]] += _seconds(entry)
+        groups[entry.group] += _seconds(entry)
     tables = {table: _seconds(entry) for table, entry in details.items()}
     return join(_times("Group", groups, len(groups)), _times("Slowest tables", tables, _SLOWEST))
 
 
-def _table_row(table: str, entry: Mapping[str, Any], most: Mapping[str, int]) -> Html:
-    rows, stored = entry["rows"], entry["object_bytes"]
-    title = f"{size(stored)} compressed, {size(entry['csv_bytes'])} of CSV, copied in {duration(_seconds(entry))}"
-    head = join(element("span", name(table), class_="name"), " ", element("span", entry["group"], class_="group"))
+def _table_row(table: str, entry: ExportedTable, most_rows: int, most_bytes: int) -> Html:
+    rows, stored = entry.rows, entry.object_bytes
+    title = f"{size(stored)} compressed, {size(entry.csv_bytes)} of CSV, copied in {duration(_seconds(entry))}"
+    head = join(element("span", name(table), class_="name"), " ", element("span", entry.group, class_="group"))
     return element(
         "tr",
         element("th", head, scope="row"),
-        _cell(short_count(rows), rows, most["rows"]),
-        _cell(size(stored), stored, most["object_bytes"]),
+        _cell(short_count(rows), rows, most_rows),
+        _cell(size(stored), stored, most_bytes),
         title=title,
     )
 
@@ -93,6 +94,5 @@ def _empty(names: list[str]) -> Html:
     return element("details", heading, element("p", listed), class_="quiet")
 
 
-def _seconds(entry: Mapping[str, Any]) -> float:
-    value = entry.get("duration_seconds")
-    return float(value) if isinstance(value, int | float) and value >= 0 else 0.0
+def _seconds(entry: ExportedTable) -> float:
+    return max(entry.duration_seconds, 0.0)  # below zero when clocks differ

@@ -10,9 +10,8 @@ from typing import Any, Self, TypeGuard
 
 from export_runtime.text import one_line
 
-COMPLETE = "COMPLETE"
-FULL = "full"
-PARTIAL = "partial"
+from export_contracts.summary import FULL, Summary
+
 _NAMES_SHOWN = 12
 
 
@@ -30,7 +29,7 @@ class Coverage:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Self | None:
-        """Return what a summary or the lock says that its export was asked for; None when it does not say it."""
+        """Return what the lock says that its export was asked for; None when it does not say it."""
         selection = document.get("selection")
         if not isinstance(selection, dict) or "max_age_days" not in document:
             return None
@@ -41,7 +40,7 @@ class Coverage:
         return cls(tuple(include), tuple(exclude), days)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields in which a summary and the lock say it."""
+        """Return the fields in which the lock says it."""
         selection = {"include_tables": list(self.include_tables), "exclude_tables": list(self.exclude_tables)}
         return {"selection": selection, "max_age_days": self.max_age_in_days}
 
@@ -79,30 +78,43 @@ def bare_name(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def is_backup(summary: Mapping[str, Any], environment: str, wanted: Coverage) -> bool:
-    """Say whether a summary is of a COMPLETE export of this environment that covers what is wanted.
+def coverage_of(summary: Summary) -> Coverage | None:
+    """Return what an export was asked for; None when its summary does not say it."""
+    asked = summary.selection
+    return Coverage(asked.include_tables, asked.exclude_tables, summary.max_age_days) if asked else None
+
+
+def is_backup(summary: Summary, environment: str, wanted: Coverage) -> bool:
+    """Say whether an export of this environment is COMPLETE and covers what is wanted.
 
     The summary's own word ``scope`` is not asked: it was said under the stack parameters of that day.
     """
-    had = Coverage.of(summary)
-    complete = (summary.get("status"), summary.get("environment")) == (COMPLETE, environment)
-    return complete and had is not None and had.covers(wanted)
+    had = coverage_of(summary)
+    return summary.complete and summary.environment == environment and had is not None and had.covers(wanted)
 
 
-def is_full(summary: Mapping[str, Any], stack: Coverage | None) -> bool:
+def is_full(summary: Summary, stack: Coverage | None) -> bool:
     """Say whether an export was asked for what the stack's own parameters ask for.
 
     Args:
-        summary: as the schema describes it, also of format 1.
-        stack: what the parameters ask for. None: nobody knows; then the summary's word counts, or without it, in
-            format 1, whether all tables were asked for.
+        summary: of the export.
+        stack: what the parameters ask for. None: nobody knows; then the summary's word counts, or without it, whether
+            all tables were asked for.
     """
-    had = Coverage.of(summary)
+    had = coverage_of(summary)
     if stack is not None:
         return had is not None and had.covers(stack)
-    if "scope" in summary:
-        return bool(summary["scope"] == FULL)
+    if summary.scope is not None:
+        return summary.scope == FULL
     return had is not None and not had.include_tables and not had.exclude_tables
+
+
+def is_same_kind(summary: Summary, environment: str, wanted: Coverage) -> bool:
+    """Say whether an export of this environment was asked for the same tables and age.
+
+    The same, not only as much: of other tables or another window the figures cannot be compared.
+    """
+    return summary.environment == environment and coverage_of(summary) == wanted
 
 
 def _names(names: Iterable[str], table: str) -> bool:

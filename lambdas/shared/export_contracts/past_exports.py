@@ -5,10 +5,47 @@ from datetime import datetime, timedelta
 
 from export_runtime.store import ObjectStore
 
+from export_contracts.fields import DocumentError
 from export_contracts.layout import SUMMARY_NAME, day_prefix
+from export_contracts.pointer import Pointer
+from export_contracts.summary import Summary
 
 SUMMARIES_READ = 30
 """how many a search reads at most: it runs in a function that has a minute"""
+
+
+def read_summary(store: ObjectStore, key: str) -> Summary | None:
+    """Return the summary with this key, or None when there is none.
+
+    Raises:
+        DocumentError: it is damaged, or of a format that is not read.
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
+    """
+    found = store.read(key)
+    return Summary.from_bytes(found.body) if found else None
+
+
+def readable_summary(store: ObjectStore, key: str) -> Summary | None:
+    """Return a summary as ``read_summary`` does, for a search that leaves out what cannot be read.
+
+    Raises:
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
+    """
+    try:
+        return read_summary(store, key)
+    except DocumentError:
+        return None
+
+
+def read_pointer(store: ObjectStore, latest_key: str) -> Pointer | None:
+    """Return latest.json, or None when there is none.
+
+    Raises:
+        DocumentError: it is damaged.
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
+    """
+    found = store.read(latest_key)
+    return Pointer.from_bytes(found.body) if found else None
 
 
 def pointed_key(store: ObjectStore, latest_key: str) -> str | None:
@@ -17,8 +54,11 @@ def pointed_key(store: ObjectStore, latest_key: str) -> str | None:
     Raises:
         AwsCallError, AwsUnavailableError: see ``aws_call``.
     """
-    key = (store.read_json(latest_key) or {}).get("summary_key")
-    return key if isinstance(key, str) else None
+    try:
+        pointer = read_pointer(store, latest_key)
+    except DocumentError:
+        return None
+    return pointer.summary_key if pointer else None
 
 
 def summary_keys(

@@ -1,11 +1,8 @@
 """Objects of the export bucket, with the conditional writes that S3 offers."""
 
-import gzip
-import json
-import zlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -76,21 +73,6 @@ class ObjectStore:
                     return None
                 raise
             return StoredObject(answer["Body"].read(), answer["ETag"])
-
-    def read_json(self, key: str) -> dict[str, Any] | None:
-        """Return a JSON object, gzipped when its key ends so; None when there is none or it is something else.
-
-        Raises:
-            AwsCallError, AwsUnavailableError: see ``aws_call``.
-        """
-        found = self.read(key)
-        if found is None:
-            return None
-        try:
-            content = json.loads(gzip.decompress(found.body) if key.endswith(".gz") else found.body)
-        except (ValueError, EOFError, OSError, zlib.error):
-            return None
-        return content if isinstance(content, dict) else None
 
     def keys(self, prefix: str) -> tuple[str, ...]:
         """Return the first 1,000 keys that begin with a prefix, in S3's order.

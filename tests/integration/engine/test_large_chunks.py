@@ -31,8 +31,8 @@ from tests.integration.engine.test_round_trip import assert_equal, load
 
 sys.path[:0] = [str(ROOT / "lambdas"), str(ROOT / "lambdas" / "shared")]
 
-from aggregate_results.manifest import ManifestTable  # noqa: E402
 from aggregate_results.verification import object_problems  # noqa: E402
+from export_contracts.exported_table import ExportedTable  # noqa: E402
 from export_runtime.store import ObjectFacts  # noqa: E402
 
 from export_cli.verification import verify_table  # noqa: E402
@@ -99,11 +99,10 @@ def assert_sound(engine: Engine, database: Database, table: dict[str, Any], rows
     load(database, engine, "log", "loaded")
     assert_equal(database, rows, "loaded")
     head = s3_client(REGION).head_object(Bucket=engine.bucket, Key=table["key"], ChecksumMode="ENABLED")
-    names = ("key", "rows", "csv_bytes", "object_bytes", "checksum_sha256", "part_sizes", "window")
-    entry = ManifestTable(**{name: table[name] for name in names}, content=table)
+    entry = ExportedTable.from_json(table, "log", "logs")
     facts = ObjectFacts(head["ContentLength"], head.get("ChecksumSHA256"))
     assert object_problems("log", entry, facts, f"{PREFIX}log_143022.csv.gz") == []
-    assert verify_table("log", table, io.BytesIO(engine.body("log")), None, lambda _: None).problems == ()
+    assert verify_table("log", entry, io.BytesIO(engine.body("log")), None, lambda _: None).problems == ()
     assert engine.uploads() == []
     assert database.open_transactions() == 0
 

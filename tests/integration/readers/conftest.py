@@ -1,18 +1,18 @@
 """Hostile rows in a real PostgreSQL, what the engine makes of them, and what the database itself says of them."""
 
-import gzip
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from export_contracts.exported_table import ExportedTable
 from psycopg import sql
 
 from local.aws import server
 from local.aws.settings import REGION
 from local.postgres import PostgresServer
+from tests import documents
 from tests.integration.engine.conftest import Database, Engine, postgres_server, running_aws, s3_client  # noqa: F401
 from tests.integration.engine.test_round_trip import HOSTILE_TEXTS, TYPES
 from tests.integration.readers.recipes import functions
@@ -100,7 +100,8 @@ def exported(
         s3_client(REGION).create_bucket(Bucket="readers")
         engine = Engine(database, "readers", running_aws)
         manifest = engine.export(dict.fromkeys(tables, "full"))
-        summary.write_bytes(gzip.compress(json.dumps({"details": manifest["tables"]}).encode()))
+        details = {name: ExportedTable.from_json(entry, name, "all") for name, entry in manifest["tables"].items()}
+        summary.write_bytes(documents.summary(details=details).to_bytes())
         for table in tables:
             (folder / f"{table}_143022.csv.gz").write_bytes(engine.body(table))
     s3_client.cache_clear()

@@ -4,17 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from export_contracts.summary import Summary
 
 from local import browser
 from local.browser import Browser, Page
 from tests import report_cases as cases
 
-REPORTS: dict[str, Callable[[], tuple[dict, int]]] = {
+REPORTS: dict[str, Callable[[], tuple[Summary, int]]] = {
     "complete": lambda: (cases.summary(), 30),
     "incomplete": lambda: (cases.incomplete(), 30),
     "hostile": lambda: (cases.hostile(400), 30),
     "the first": lambda: (cases.summary(), 1),
-    "empty": lambda: (cases.summary(details={}, total_rows=0), 0),
+    "empty": lambda: (cases.summary(details={}), 0),
 }
 WIDTHS = {"small phone": 320, "phone": 390, "tablet": 768, "desk": 1280}
 

@@ -4,14 +4,17 @@ import base64
 import gzip
 import hashlib
 import io
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
 import boto3
+from export_contracts.exported_table import Column, ExportedTable
 from export_contracts.layout import Layout, export_id, report_key, table_key
+from export_contracts.summary import Summary
+
+from tests.documents import pointer, stored, summary, table
 
 BUCKET = "prod-exports"
 LAYOUT = Layout(BUCKET, "exports", "prod")
@@ -88,20 +91,20 @@ class Made:
         report: str | None = "<html>report</html>",
         latest: bool = True,
         **changes: Any,
-    ) -> dict[str, Any]:
+    ) -> Summary:
         """Make an export of this age and return its summary (with changes)."""
         started = (datetime.now(UTC) - age).replace(microsecond=0)
-        details = {
+        details = changes.pop("details", None) or {
             name: self._put_table(started, name, records)
             for name, records in (TABLES if tables is None else tables).items()
         }
-        summary = _summary(started, details) | changes
+        summary = _summary(started, details, **changes)
         key = LAYOUT.summary_key(started)
-        self.put(key, gzip.compress(json.dumps(summary).encode()))
+        self.put(key, stored(summary))
         if report:
             self.put(report_key(key), report.encode())
-        if latest and summary["status"] == "COMPLETE":
-            self.put(LAYOUT.latest_key, json.dumps({"export_id": summary["export_id"], "summary_key": key}).encode())
+        if latest and summary.complete:
+            self.put(LAYOUT.latest_key, stored(pointer(key, summary.export_id)))
         return summary
 
     def put(self, key: str, body: bytes) -> None:
@@ -112,52 +115,31 @@ class Made:
         """Return an object."""
         return bytes(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
 
-    def _put_table(self, started: datetime, name: str, records: list[list[str | None]]) -> dict[str, Any]:
+    def _put_table(self, started: datetime, name: str, records: list[list[str | None]]) -> ExportedTable:
         # Two gzip members, in two parts: what a chunked multipart upload looks like.
         text = csv_bytes(records)
         parts = [gzip.compress(text[:20], mtime=0), gzip.compress(text[20:], mtime=0)]
         key = table_key(LAYOUT.day_prefix(started), export_id(started), name)
         self.put(key, b"".join(parts))
-        return {
-            "group": "definitions",
-            "key": key,
-            "rows": len(records) - 1,
-            "csv_bytes": len(text),
-            "object_bytes": sum(map(len, parts)),
-            "checksum_sha256": composite(parts),
-            "part_sizes": [len(part) for part in parts],
-            "columns": [{"name": name, "type": "text"} for name in records[0]],
-            "window": "full",
-            "duration_seconds": 0.5,
-        }
+        return table(
+            key=key,
+            rows=len(records) - 1,
+            csv_bytes=len(text),
+            object_bytes=sum(map(len, parts)),
+            checksum_sha256=composite(parts),
+            part_sizes=tuple(len(part) for part in parts),
+            columns=tuple(Column(str(name), "text") for name in records[0]),
+        )
 
 
-def _summary(started: datetime, details: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "format_version": 2,
-        "export_id": export_id(started),
-        "export_timestamp": started.isoformat(),
-        "trigger": "dag",
-        "execution_arn": ARN,
-        "environment": "prod",
-        "airflow_version": "3.0.6",
-        "database_name": "AirflowMetadata",
-        "cutoff_date": "2026-01-01T00:00:00Z",
-        "max_age_days": 30,
-        "selection": {"include_tables": [], "exclude_tables": []},
-        "status": "COMPLETE",
-        "alembic_heads": {"alembic_version": ["x"]},
-        "server_version": "15.18",
-        "consistency": "snapshot",
-        "duration_seconds": 92.5,
-        "total_tables": len(details),
-        "total_rows": sum(entry["rows"] for entry in details.values()),
-        "tables": {name: entry["rows"] for name, entry in details.items()},
-        "details": details,
-        "skipped_tables": {},
-        "uncatalogued_tables": [],
-        "orphans": {},
-        "unread_evidence": [],
-        "failed_groups": [],
-        "problems": [],
-    }
+def _summary(started: datetime, details: dict[str, ExportedTable], **changes: Any) -> Summary:
+    made = summary(
+        export_id=export_id(started),
+        export_timestamp=f"{started:%Y-%m-%dT%H:%M:%SZ}",
+        execution_arn=ARN,
+        cutoff_date="2026-01-01T00:00:00Z",
+        scope=None,  # as summaries were before they said it: their readers decide by selection and age
+        duration_seconds=92.5,
+        details=details,
+    )
+    return replace(made, **changes)

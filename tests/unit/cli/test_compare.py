@@ -1,8 +1,10 @@
 """`diff`: tables, rows and columns of two exports."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from export_contracts.exported_table import Column
 
 from tests.unit.cli.made import HOSTILE
 
@@ -23,8 +25,8 @@ def test_given_two_exports_then_tables_rows_and_columns_that_differ_are_named(tw
     assert result.code == 1
     document = result.json
     assert (document["before"], document["after"], document["differ"]) == (
-        before["export_id"],
-        after["export_id"],
+        before.export_id,
+        after.export_id,
         True,
     )
     assert document["facts"] == {"airflow_version": {"before": "2.11.0", "after": "3.0.6"}}
@@ -55,15 +57,15 @@ def test_given_the_same_export_twice_then_nothing_differs(two, run):
 def test_given_a_retyped_and_a_moved_column_then_both_are_named(made, run):
     tables = {"dag": [["a", "b"], ["1", "2"]]}
     old = made.export(timedelta(hours=30), tables)
-    columns = [{"name": "b", "type": "integer"}, {"name": "a", "type": "text"}]
-    made.export(timedelta(hours=3), tables, details={"dag": old["details"]["dag"] | {"columns": columns}})
+    columns = (Column("b", "integer"), Column("a", "text"))
+    made.export(timedelta(hours=3), tables, details={"dag": replace(old.details["dag"], columns=columns)})
     assert run("diff", "--json").json["tables"]["dag"]["columns"] == ["b text -> integer", "order of the columns"]
 
 
 def test_given_a_reference_then_it_is_compared_with_the_latest(two, run):
     before, after = two
-    assert run("diff", before["export_id"], "--json").json["before"] == before["export_id"]
-    assert run("diff", after["export_id"], before["export_id"], "--json").json["after"] == before["export_id"]
+    assert run("diff", before.export_id, "--json").json["before"] == before.export_id
+    assert run("diff", after.export_id, before.export_id, "--json").json["after"] == before.export_id
 
 
 def test_given_only_one_export_then_there_is_nothing_to_compare_with(made, run):

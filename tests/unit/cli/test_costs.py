@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from export_contracts.summary import Summary
 
 from export_cli.costing import Lifecycle, month_costs
 from export_cli.prices import read_prices
-from tests.unit.cli.test_export import BEGAN, HISTORY
+from tests.unit.cli.test_export import HISTORY
 
 GB = 1024**3
 
@@ -41,10 +42,10 @@ def run_of(export_id: str, group: str, seconds: int, **changes: Any) -> dict[str
 
 
 @pytest.fixture
-def used(made: Any, fakes: dict[str, Any]) -> dict[str, Any]:
+def used(made: Any, fakes: dict[str, Any]) -> Summary:
     """Give an export with its Glue runs and its history, and one of another."""
     summary = made.export()
-    own = summary["export_id"]
+    own = summary.export_id
     runs = [run_of(own, "tasks", 100), run_of(own, "runs", 20), run_of("20200101T000000Z", "runs", 9999)]
     fakes["glue"] = Pages([{"JobRuns": runs}])
     fakes["stepfunctions"] = Pages([{"events": HISTORY}])
@@ -65,7 +66,7 @@ def test_given_runs_then_glue_costs_dpu_hours_with_a_minute_at_least(used, run):
 
 
 def test_given_glue_says_what_it_bills_then_that_counts(used, fakes, run):
-    fakes["glue"].pages = [{"JobRuns": [run_of(used["export_id"], "runs", 100, DPUSeconds=36.0)]}]
+    fakes["glue"].pages = [{"JobRuns": [run_of(used.export_id, "runs", 100, DPUSeconds=36.0)]}]
     assert lines(run("cost", "--json").json["run"])["Glue"]["amount"] == pytest.approx(0.0044)
 
 
@@ -101,11 +102,11 @@ def test_given_older_runs_then_no_more_pages_are_read(used, fakes):
     from export_cli.usage import read_usage
 
     def pages() -> Any:
-        yield {"JobRuns": [run_of("old", "runs", 1, StartedOn=BEGAN - timedelta(days=9))]}
+        yield {"JobRuns": [run_of("old", "runs", 1, StartedOn=used.started - timedelta(days=9))]}
         raise AssertionError("read on")
 
     fakes["glue"].pages = pages()
-    assert read_usage(Aws(None, None), "job", used, BEGAN).runs == ()
+    assert read_usage(Aws(None, None), "job", used).runs == ()
 
 
 def test_given_output_for_people_then_it_says_that_these_are_list_prices_and_what_is_missing(used, run):

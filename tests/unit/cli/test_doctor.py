@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from export_contracts.summary import Selection
 
 from tests.unit.cli.environment import ROLE, SECRET, checks, client, make_schedule, must_fail, refusal
 from tests.unit.cli.made import BUCKET, Made
@@ -164,7 +165,7 @@ def _partial(made: Made, fakes: dict[str, Any]) -> None:
     for found in made.s3.list_objects_v2(Bucket=BUCKET)["Contents"]:
         if "export_summary" in found["Key"]:
             made.s3.delete_object(Bucket=BUCKET, Key=found["Key"])
-    made.export(timedelta(hours=1), selection={"include_tables": ["dag"], "exclude_tables": []})
+    made.export(timedelta(hours=1), selection=Selection(("dag",)))
 
 
 def _more_is_asked_for(_: Made, fakes: dict[str, Any]) -> None:
@@ -220,7 +221,7 @@ def _incomplete(made: Made, _: dict[str, Any]) -> None:
         ),
         ("connection", _drifted_connection, "is not what it should be", "mwaa-metadata-export export -e prod"),
         ("last export", _stale, "older than 36 hours", "mwaa-metadata-export export"),
-        ("last export", _damaged, "it is damaged", "mwaa-metadata-export export"),
+        ("last export", _damaged, "it is not gzip", "mwaa-metadata-export export"),
         ("last export", _partial, "is partial: only dag; last 30 days", "mwaa-metadata-export export"),
         ("last export", _more_is_asked_for, "is partial: all tables; last 30 days", "mwaa-metadata-export export"),
         ("last export", _stale_beside_a_partial, "older than 36 hours", "mwaa-metadata-export export"),
@@ -239,7 +240,7 @@ def test_given_a_partial_export_after_a_fresh_full_one_then_the_last_export_is_t
     partial = sound.export(timedelta(minutes=1), max_age_days=7)
     found = checks(run("doctor", "--json"))["last export"]
     assert found["verdict"] == "pass"
-    assert partial["export_id"] not in found["detail"]
+    assert partial.export_id not in found["detail"]
     assert "COMPLETE and full (all tables; last 30 days)" in found["detail"]
 
 

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from export_cli.commands import export as command
 from tests.contract_examples import examples
+from tests.documents import manifest, table
 from tests.unit.cli.made import ARN, HOSTILE, LAYOUT, MACHINE
 
 BEGAN = datetime(2026, 12, 11, 14, 30, 22, tzinfo=UTC)
@@ -199,8 +200,9 @@ def test_given_wrong_options_then_nothing_is_started_and_everything_wrong_is_nam
 
 def test_given_an_execution_then_each_step_is_shown_once_with_its_group_and_reason(machine, made, run):
     machine(output=COMPLETE, looks=4)
-    entries = {"dag_run": {"rows": 5, "object_bytes": 900}, "xcom": {"rows": 1, "object_bytes": 100}}
-    made.put(LAYOUT.manifest_key(BEGAN, "runs"), json.dumps({"tables": entries}).encode())
+    tables = {"dag_run": table("runs", 5, object_bytes=900), "xcom": table("runs", 1, object_bytes=100)}
+    content = json.dumps(manifest(group="runs", tables=tables).to_json())
+    made.put(LAYOUT.manifest_key(BEGAN, "runs"), content.encode())
     result = run("export")
     steps = [line for line in result.out.splitlines() if line[:2] == "14"]
     assert steps == [

@@ -1,12 +1,18 @@
 """`list` and `show`."""
 
+import gzip
+import json
 import webbrowser
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import pytest
+from export_contracts.findings import FailedGroup
+from export_contracts.layout import started_at
+from export_contracts.summary import Selection
 
+from tests.documents import of_format_1, summary
 from tests.unit.cli.made import BUCKET, HOSTILE, LAYOUT
 
 
@@ -31,11 +37,11 @@ def test_given_exports_then_list_has_the_newest_first_with_age_verdict_and_size(
     new = made.export(timedelta(hours=3))
     lines = run("list").out.splitlines()
     assert lines[0].split() == ["export", "age", "verdict", "tables", "rows", "size", "took", "by", "scope"]
-    assert lines[1].split()[:3] == [new["export_id"], "3", "h"]
-    assert lines[-1] == f"latest: {new['export_id']}"
+    assert lines[1].split()[:3] == [new.export_id, "3", "h"]
+    assert lines[-1] == f"latest: {new.export_id}"
     assert "COMPLETE" in lines[1]
     assert "2,002" in lines[1]
-    assert lines[2].split()[:3] == [old["export_id"], "400", "d"]
+    assert lines[2].split()[:3] == [old.export_id, "400", "d"]
 
 
 def test_given_a_limit_then_no_more_are_listed(made, run):
@@ -52,7 +58,7 @@ def test_given_an_incomplete_export_then_it_is_listed_and_not_latest(made, run):
     assert (latest["status"], latest["latest"]) == ("COMPLETE", True)
 
 
-ONE_TABLE = {"selection": {"include_tables": ["dag", HOSTILE], "exclude_tables": []}}
+ONE_TABLE = {"selection": Selection(("dag", HOSTILE))}
 
 
 def test_given_a_partial_export_then_list_names_its_tables_and_age_and_it_is_not_latest(made, run):
@@ -60,7 +66,10 @@ def test_given_a_partial_export_then_list_names_its_tables_and_age_and_it_is_not
     made.export(timedelta(hours=1), **ONE_TABLE, max_age_days=7, scope="partial", latest=False)
     partial, full = run("list", "--json").json
     assert (partial["scope"], partial["latest"], full["scope"], full["latest"]) == ("partial", False, "full", True)
-    assert (partial["selection"], partial["max_age_days"]) == (ONE_TABLE["selection"], 7)
+    assert (partial["selection"], partial["max_age_days"]) == (
+        {"include_tables": ["dag", HOSTILE], "exclude_tables": []},
+        7,
+    )
     lines = run("list").out.splitlines()
     assert "partial: only dag, x" in lines[1]
     assert "last 7 days" in " ".join(lines)
@@ -72,9 +81,9 @@ def test_given_latest_json_names_a_partial_export_then_latest_is_the_newest_full
     """An older version pointed latest.json to any COMPLETE export, and the parameters change."""
     full = made.export(timedelta(hours=5))
     made.export(timedelta(hours=1), **ONE_TABLE, **scope)
-    assert run("show", "--json").json["export_id"] == full["export_id"]
-    assert run("list").out.splitlines()[-1] == f"latest: {full['export_id']}"
-    assert full["export_id"] in run("verify").out
+    assert run("show", "--json").json["export_id"] == full.export_id
+    assert run("list").out.splitlines()[-1] == f"latest: {full.export_id}"
+    assert full.export_id in run("verify").out
 
 
 def parameters(fakes, **changes: str) -> None:
@@ -95,7 +104,7 @@ def test_given_the_stack_asks_for_more_than_before_then_no_export_is_latest_and_
 
 
 def test_given_the_stack_has_tables_of_its_own_then_an_export_of_them_is_full(made, fakes, run):
-    made.export(selection={"include_tables": ["dag", "ünï"], "exclude_tables": []})
+    made.export(selection=Selection(("dag", "ünï")))
     parameters(fakes, IncludeTables='["dag", "\\u00fcn\\u00ef"]')
     assert run("list", "--json").json[0]["scope"] == "full"
     assert "full (only dag, ünï; last 30 days)" in run("show").out
@@ -125,22 +134,45 @@ def test_given_a_damaged_summary_then_it_is_listed_as_unknown_and_the_others_too
     assert (damaged["export_id"], damaged["status"], damaged["problem"]) == (
         "20260102T030405Z",
         "unknown",
-        "it is damaged",
+        "it is not gzip (truncated after 7 bytes?)",
     )
-    assert "it is damaged" in run("list").out
+    assert "it is not gzip" in run("list").out
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_given_a_summary_of_any_format_there_was_then_it_is_read(made, run, version):
-    summary = made.export(format_version=version)
-    assert run("list", "--json").json[0]["status"] == "COMPLETE"
-    assert run("show", "--json").json == summary
+def test_given_a_summary_of_format_1_then_it_is_read(made, run):
+    new = made.export()
+    made.put(LAYOUT.summary_key(new.started), gzip.compress(json.dumps(of_format_1(new)).encode()))
+    assert [each["status"] for each in run("list", "--json").json] == ["COMPLETE"]
+    assert run("show", new.export_id, "--json").json.items() >= of_format_1(new).items()
+    assert run("verify", new.export_id).out.startswith("ok")
 
 
-@pytest.mark.parametrize("version", [3, True, None], ids=str)
-def test_given_a_summary_of_a_format_to_come_then_it_is_not_guessed_at(made, run, version):
-    made.export(format_version=version)
-    assert "it is not a summary of format 1 or 2" in run("list").out
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"format_version": 3}, "format_version is 3; allowed is 1 or 2"),
+        ({"format_version": True}, "format_version is True; allowed is 1 or 2"),
+        ({"status": HOSTILE}, "allowed is COMPLETE or INCOMPLETE"),
+        ({"details": None}, "details is None; allowed is a JSON object"),
+        ({"total_rows": 1}, "total_rows is 1; allowed is what the details say: 3"),
+        ({"uncatalogued_tables": ["\ud800"]}, "uncatalogued_tables[0] is"),
+        ({"total_rows": float("nan")}, "a number is 'NaN'; allowed is a finite one"),
+    ],
+    ids=str,
+)
+def test_given_a_summary_that_is_none_then_nothing_is_guessed_and_the_others_are_listed_all_the_same(
+    made, run, changes, said
+):
+    made.export(timedelta(hours=5))
+    content = summary(export_id="20260102T030405Z").to_json() | changes
+    made.put(LAYOUT.summary_key(started_at("20260102T030405Z")), gzip.compress(json.dumps(content).encode()))
+    newest, damaged = run("list", "--json").json
+    assert (newest["status"], damaged["status"]) == ("COMPLETE", "unknown")
+    assert said in damaged["problem"]
+    shown = run("show", "20260102T030405Z")
+    assert shown.code == 1
+    assert said in shown.err
+    assert "\x1b" not in shown.err
 
 
 def test_given_foreign_objects_in_the_bucket_then_they_are_no_exports(made, run):
@@ -162,16 +194,16 @@ def test_given_an_export_then_show_has_facts_and_tables(made, run):
     assert result.code == 0
     for fact in (
         "COMPLETE",
-        summary["export_id"],
+        summary.export_id,
         "Airflow 3.0.6",
         "2,002 rows",
         "1 min 32 s",
         "dag_run",
-        summary["execution_arn"],
+        summary.execution_arn,
     ):
         assert fact in result.out, fact
     assert "and 1 table without a row" in result.out
-    assert run("show", "--json").json == summary
+    assert run("show", "--json").json == summary.to_json()
 
 
 @pytest.mark.parametrize("reference", ["latest", "newest", None], ids=str)
@@ -180,8 +212,8 @@ def test_given_a_reference_then_show_finds_it(made, run, reference):
     broken = made.export(timedelta(hours=1), status="INCOMPLETE")
     wanted = {"latest": complete, "newest": broken, None: complete}[reference]
     arguments = ["show", reference] if reference else ["show"]
-    assert run(*arguments, "--json").json["export_id"] == wanted["export_id"]
-    assert run("show", wanted["export_id"], "--json").json == wanted
+    assert run(*arguments, "--json").json["export_id"] == wanted.export_id
+    assert run("show", wanted.export_id, "--json").json == wanted.to_json()
 
 
 @pytest.mark.parametrize(
@@ -209,9 +241,9 @@ def test_given_a_pointer_that_is_damaged_then_it_is_bad(made, run):
 
 
 def test_given_an_incomplete_export_then_show_says_what_is_missing_and_why(made, run):
-    failed = {"group": "tasks", "tables": ["xcom"], "error": f"disk full {HOSTILE}", "log_url": None}
+    failed = FailedGroup("tasks", ("xcom",), {}, f"disk full {HOSTILE}", None)
     made.export(
-        status="INCOMPLETE", failed_groups=[failed], problems=["object x has 3 bytes"], uncatalogued_tables=[HOSTILE]
+        status="INCOMPLETE", failed_groups=(failed,), problems=("object x has 3 bytes",), uncatalogued_tables=(HOSTILE,)
     )
     out = run("show", "newest").out
     assert "Group tasks failed:" in out
@@ -222,8 +254,8 @@ def test_given_an_incomplete_export_then_show_says_what_is_missing_and_why(made,
 
 
 def test_given_a_table_that_failed_then_show_names_its_error(made, run):
-    failed = {"group": "tasks", "tables": ["xcom"], "failed_tables": {"xcom": f"no permission {HOSTILE}"}}
-    made.export(status="INCOMPLETE", failed_groups=[failed | {"error": "1 of 9 tables", "log_url": None}])
+    failed = FailedGroup("tasks", ("xcom",), {"xcom": f"no permission {HOSTILE}"}, "1 of 9 tables", None)
+    made.export(status="INCOMPLETE", failed_groups=(failed,))
     out = run("show", "newest").out
     assert "xcom: no permission" in out
     assert "Missing: xcom" in out
@@ -236,7 +268,7 @@ def test_given_open_then_the_report_is_opened_from_a_file(made, run, opened):
     assert result.code == 0
     [address] = opened
     file = Path(unquote(urlparse(address).path))
-    assert file.name == f"export_report_{summary['export_id']}.html"
+    assert file.name == f"export_report_{summary.export_id}.html"
     assert file.read_text() == "<html>report</html>"
 
 
@@ -248,5 +280,5 @@ def test_given_open_and_no_report_then_it_says_so(made, run, opened):
 
 
 def test_given_masked_columns_then_show_says_so(made, run):
-    made.export(masked_columns={"dag": ["note"]})
+    made.export(masked_columns={"dag": ("note",)})
     assert "Masked, empty in every row: dag.note" in run("show").out

@@ -2,31 +2,34 @@
 
 import gzip
 import io
-import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from export_contracts.exported_table import Column, ExportedTable
+from export_contracts.summary import Summary
 from hypothesis import given
 from hypothesis import strategies as st
 
 from export_cli.verification import Digest, verify_table
+from tests.documents import table
 from tests.unit.cli.made import BUCKET, HOSTILE, composite, csv_bytes, digest
 
 
-def entry_of(data: bytes, rows: int, columns: list[str], **changes: Any) -> dict[str, Any]:
+def entry_of(data: bytes, rows: int, columns: list[str], **changes: Any) -> ExportedTable:
     """Return what the summary says of an object in one part."""
-    return {
-        "key": "k",
-        "rows": rows,
-        "object_bytes": len(data),
-        "checksum_sha256": digest(data),
-        "part_sizes": [len(data)],
-        "columns": [{"name": name, "type": "text"} for name in columns],
-    } | changes
+    made = table(
+        rows=rows,
+        object_bytes=len(data),
+        checksum_sha256=digest(data),
+        part_sizes=(len(data),),
+        columns=tuple(Column(name, "text") for name in columns),
+    )
+    return replace(made, **changes)
 
 
 def problems(data: bytes, rows: int, columns: list[str], **changes: Any) -> list[str]:
@@ -69,7 +72,7 @@ def flipped(data: bytes) -> bytes:
     ids=["a bit", "truncated", "empty", "something behind", "an open quote"],
 )
 def test_given_a_damaged_object_then_it_is_found_and_named(made, run, damage, words):
-    key = made.export()["details"]["dag_run"]["key"]
+    key = made.export().details["dag_run"].key
     made.put(key, damage(made.body(key)))
     result = run("verify", "--json")
     assert result.code == 1
@@ -80,15 +83,15 @@ def test_given_a_damaged_object_then_it_is_found_and_named(made, run, damage, wo
 
 
 def test_given_a_missing_object_then_it_is_found(made, run):
-    key = made.export()["details"]["dag"]["key"]
+    key = made.export().details["dag"].key
     made.s3.delete_object(Bucket=BUCKET, Key=key)
     assert run("verify", "--json").json["tables"]["dag"]["problems"] == ["does not exist"]
 
 
 def test_given_a_key_elsewhere_then_it_is_not_read(made, run):
-    summary = made.export(latest=False)
-    summary["details"]["dag"]["key"] = f"other/{HOSTILE}"
-    made.export(timedelta(hours=3), details=summary["details"])
+    details = made.export(latest=False).details
+    elsewhere = replace(details["dag"], key=f"other/{HOSTILE}")
+    made.export(timedelta(hours=3), details={**details, "dag": elsewhere})
     result = run("verify", "--json")
     assert "expected was exports/prod-backups/" in result.json["tables"]["dag"]["problems"][0]
     assert "\x1b" not in run("verify").out
@@ -102,18 +105,18 @@ def test_given_a_table_then_only_it_is_read(made, run):
 
 def test_given_download_then_what_is_sound_is_kept_with_the_summary(made, run, tmp_path: Path):
     summary = made.export()
-    made.put(summary["details"]["dag"]["key"], b"damaged")
+    made.put(summary.details["dag"].key, b"damaged")
     assert run("verify", "--download", str(tmp_path / "kept")).code == 1
     kept = {file.name for file in (tmp_path / "kept").iterdir()}
-    stamp = summary["export_id"][9:15]
+    stamp = summary.export_id[9:15]
     assert kept == {f"dag_run_{stamp}.csv.gz", f"slot_pool_{stamp}.csv.gz", f"export_summary_{stamp}.json.gz"}
     assert gzip.decompress((tmp_path / "kept" / f"slot_pool_{stamp}.csv.gz").read_bytes()) == b"id\n"
-    assert json.loads(gzip.decompress((tmp_path / "kept" / f"export_summary_{stamp}.json.gz").read_bytes())) == summary
+    assert Summary.from_bytes((tmp_path / "kept" / f"export_summary_{stamp}.json.gz").read_bytes()) == summary
 
 
 def test_given_download_and_nothing_that_can_be_kept_then_the_verdict_comes_all_the_same(made, run, tmp_path: Path):
-    for entry in made.export()["details"].values():
-        made.s3.delete_object(Bucket=BUCKET, Key=entry["key"])
+    for entry in made.export().details.values():
+        made.s3.delete_object(Bucket=BUCKET, Key=entry.key)
     result = run("verify", "--download", str(tmp_path / "kept"))
     assert result.code == 1
     assert "does not exist" in result.out

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract_examples import FOLDER, Example, examples
-from tests.unit.lambdas.contracts import violations
+from tests.contracts import violations
 
 CONTRACTS = sorted(path.stem for path in FOLDER.glob("*.json") if path.stem != "s3_layout")
 VALID = [(contract, example) for contract in CONTRACTS for example in examples(contract, "valid")]

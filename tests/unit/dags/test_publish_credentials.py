@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.contract_examples import Example, examples
-from tests.unit.lambdas.contracts import violations
+from tests.contracts import violations
 
 PASSWORD = 'c4n4ry "pass" wörd'
 

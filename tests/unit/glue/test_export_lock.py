@@ -16,9 +16,9 @@ from metadata_export.export_lock import hold_lock
 from metadata_export.storage import Store
 
 from tests.contract_examples import Example, examples
+from tests.contracts import violations
 from tests.unit.glue.conftest import BUCKET
 from tests.unit.glue.test_arguments import argv
-from tests.unit.lambdas.contracts import violations
 
 EXPORT = "20261211T143022Z"
 OTHER = "20261212T060000Z"

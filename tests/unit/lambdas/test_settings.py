@@ -13,7 +13,7 @@ import report_failure.settings
 from export_runtime.errors import ConfigurationError
 
 from tests.contract_examples import base
-from tests.unit.lambdas.contracts import violations
+from tests.contracts import violations
 from tests.unit.template.definitions import job_defaults, resources, variables
 
 READERS: dict[str, Callable[[dict[str, str]], Any]] = {

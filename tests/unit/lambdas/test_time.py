@@ -23,6 +23,7 @@ from report_failure import glue_runs
 from report_failure import handler as report_failure
 from report_failure.report import PATIENCE_SECONDS
 
+from tests.documents import pointer, stored
 from tests.unit.lambdas.aggregate_results.exports import GROUPS, deliver_all, raw_event
 from tests.unit.lambdas.plan_export.cases import ARN, LAYOUT, OTHER_ARN, STARTED
 from tests.unit.lambdas.plan_export.test_handler import environment  # noqa: F401
@@ -74,7 +75,7 @@ def test_plan_export_has_time_for_its_calls(store, context, monkeypatch):
     # GIVEN a lock of an execution that has ended, and a complete export that is a week too old
     store.write_if_unchanged(LAYOUT.lock_key, json.dumps({"execution_arn": OTHER_ARN}).encode(), None)
     old = LAYOUT.summary_key(STARTED - timedelta(days=7))
-    store.write(LAYOUT.latest_key, json.dumps({"summary_key": old}).encode(), "application/json")
+    store.write(LAYOUT.latest_key, stored(pointer(old)), "application/json")
     execution = {"id": ARN, "name": "mine", "start_time": "2026-12-11T14:30:22Z"}
 
     with counted(monkeypatch) as calls:

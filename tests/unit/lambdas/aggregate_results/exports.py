@@ -4,16 +4,22 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
 from aggregate_results.event import Event, parse_event
+from export_contracts.exported_table import ExportedTable
 from export_contracts.layout import table_key
+from export_contracts.manifest import Manifest
 from export_contracts.plan import Export, TableGroup
 from export_runtime.store import ObjectStore
 
+from tests import documents
+from tests.contracts import violations
+from tests.documents import RUN_ID
 from tests.unit.lambdas.conftest import BUCKET
 from tests.unit.lambdas.plan_export.cases import draft
 
-RUN_ID = "jr_" + "a1" * 32
 CONNECTION = {"connection_name": "prod-metadata-export", "database_name": "AirflowMetadata", "airflow_version": "3.0.6"}
 # Small: three groups with few tables, and the unknown ones.
 _WANTED = ["dag", "variable", "dag_run", "xcom"]
@@ -64,14 +70,21 @@ def event(results: list[dict] | None = None, attempt: str = "first", export: Exp
     return parse_event(raw_event(results, attempt, export))
 
 
-def deliver(store: ObjectStore, planned: TableGroup, /, **changes: object) -> dict:
+def deliver(store: ObjectStore, planned: TableGroup, /, **changes: Any) -> Manifest:
     """Write a group's objects and its manifest (with changes), as its Glue run does; return the manifest."""
-    tables = {}
-    if "tables" not in changes:
+    tables = changes.pop("tables", None)
+    if tables is None:
         tables = {table.table: put_table(store, table.table, table.window) for table in planned.tables}
-    content = {**manifest(planned, tables), **changes}
-    store.write(planned.manifest_key, json.dumps(content).encode(), "application/json")
-    return content
+    delivered = replace(manifest(planned, tables), **changes)
+    rewrite(store, planned, delivered)
+    return delivered
+
+
+def rewrite(store: ObjectStore, group: TableGroup, delivered: Manifest) -> None:
+    """Write a group's manifest, which its schema allows."""
+    content = delivered.to_json()
+    assert violations("group_manifest", content) == []
+    store.write(group.manifest_key, json.dumps(content).encode(), "application/json")
 
 
 def deliver_all(store: ObjectStore, without: str = "") -> None:
@@ -81,61 +94,30 @@ def deliver_all(store: ObjectStore, without: str = "") -> None:
             deliver(store, group)
 
 
-def put_table(store: ObjectStore, table: str, window: str = "full", body: bytes = b"gzip of a header\n") -> dict:
+def put_table(
+    store: ObjectStore, table: str, window: str = "full", body: bytes = b"gzip of a header\n"
+) -> ExportedTable:
     """Write a table's object by a single put and return its entry in the manifest."""
     key = table_key(EXPORT.day_prefix, EXPORT.export_id, table)
     store.write(key, body, "application/gzip")
     checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
-    return entry(key, len(body), checksum, [len(body)], window)
+    return entry(key, len(body), checksum, (len(body),), window)
 
 
-def entry(key: str, size: int, checksum: str, part_sizes: list[int], window: str = "full") -> dict:
+def entry(key: str, size: int, checksum: str, part_sizes: tuple[int, ...], window: str = "full") -> ExportedTable:
     """Return an entry of a manifest."""
-    return {
-        "key": key,
-        "rows": 3,
-        "csv_bytes": 100,
-        "object_bytes": size,
-        "checksum_sha256": checksum,
-        "part_sizes": part_sizes,
-        "columns": [{"name": "id", "type": "integer"}],
-        "window": window,
-        "duration_seconds": 0.5,
-    }
+    return documents.table(key=key, object_bytes=size, checksum_sha256=checksum, part_sizes=part_sizes, window=window)
 
 
-def manifest(group: TableGroup, tables: dict[str, dict]) -> dict:
+def manifest(group: TableGroup, tables: dict[str, ExportedTable]) -> Manifest:
     """Return a group's manifest."""
-    return {
-        "format_version": 2,
-        "export_id": EXPORT.export_id,
-        "group": group.group,
-        "job_run_id": RUN_ID,
-        "database": {"name": "AirflowMetadata", "server_version": "15.18", "alembic_heads": {"alembic_version": ["x"]}},
-        "consistency": "snapshot",
-        "snapshot": {"role": "imported", "claimed_by": RUN_ID, "reason": None},
-        "cutoff": EXPORT.cutoff,
-        "max_age_in_days": 30,
-        "started_at": "2026-12-11T14:31:00Z",
-        "finished_at": "2026-12-11T14:32:00Z",
-        "duration_seconds": 60.0,
-        "tables": tables,
-        "failed_tables": {},
-        "skipped_tables": {},
-        "uncatalogued_tables": [],
-        "orphans": {},
-        "unread_evidence": [],
-    }
+    of_group = {name: replace(table, group=group.group) for name, table in tables.items()}
+    return documents.manifest(
+        export_id=EXPORT.export_id, group=group.group, job_run_id=RUN_ID, cutoff=EXPORT.cutoff, tables=of_group
+    )
 
 
-def manifest_of_format_1(group: TableGroup, tables: dict[str, dict]) -> dict:
-    """Return a group's manifest as a job wrote it before the version 2."""
-    content = {**manifest(group, tables), "format_version": 1}
-    del content["failed_tables"]
-    return content
-
-
-def put_in_parts(client, table: str, parts: list[bytes]) -> dict:
+def put_in_parts(client, table: str, parts: list[bytes]) -> ExportedTable:
     """Write a table's object by multipart upload and return its entry in the manifest."""
     key = table_key(EXPORT.day_prefix, EXPORT.export_id, table)
     upload = client.create_multipart_upload(Bucket=BUCKET, Key=key, ChecksumAlgorithm="SHA256")["UploadId"]
@@ -149,5 +131,5 @@ def put_in_parts(client, table: str, parts: list[bytes]) -> dict:
     client.complete_multipart_upload(Bucket=BUCKET, Key=key, UploadId=upload, MultipartUpload={"Parts": done})
     digests = b"".join(hashlib.sha256(body).digest() for body in parts)
     composite = base64.b64encode(hashlib.sha256(digests).digest()).decode()
-    sizes = [len(body) for body in parts]
+    sizes = tuple(len(body) for body in parts)
     return entry(key, sum(sizes), f"{composite}-{len(parts)}", sizes)

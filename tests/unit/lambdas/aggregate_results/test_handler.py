@@ -7,8 +7,11 @@ from dataclasses import replace
 import pytest
 from aggregate_results import handler as entry
 from aggregate_results.errors import ExportIncompleteError
+from export_contracts.pointer import Pointer
+from export_contracts.summary import Summary
 from export_runtime.errors import InvalidEventError
 
+from tests.contracts import violations
 from tests.unit.lambdas.aggregate_results.exports import (
     EXPORT,
     GROUPS,
@@ -21,12 +24,13 @@ from tests.unit.lambdas.aggregate_results.exports import (
     raw_event,
     succeeded,
 )
-from tests.unit.lambdas.contracts import violations
 
 
-def summary_of(store) -> dict:
-    """Return the summary that was written."""
-    return json.loads(gzip.decompress(store.read(EXPORT.summary_key).body))
+def summary_of(store) -> Summary:
+    """Return the summary that was written, which its schema allows."""
+    body = store.read(EXPORT.summary_key).body
+    assert violations("export_summary", json.loads(gzip.decompress(body))) == []
+    return Summary.from_bytes(body)
 
 
 def metrics_in(output: str) -> list[dict]:
@@ -52,8 +56,8 @@ def test_given_a_complete_export_then_summary_and_pointer_are_written(store, con
     assert (answer["status"], answer["retry_groups"], answer["total_rows"]) == ("COMPLETE", [], 12)
     assert answer["summary_uri"] == f"s3://exports-bucket/{EXPORT.summary_key}"
     assert (answer["scope"], answer["covers"]) == ("full", "all tables; last 30 days")
-    assert summary_of(store)["status"] == "COMPLETE"
-    assert json.loads(store.read(EXPORT.latest_key).body)["summary_key"] == EXPORT.summary_key
+    assert summary_of(store).status == "COMPLETE"
+    assert Pointer.from_bytes(store.read(EXPORT.latest_key).body).summary_key == EXPORT.summary_key
 
 
 @pytest.mark.parametrize("attempt", ["first", "retry"])
@@ -65,8 +69,7 @@ def test_given_a_complete_export_of_less_than_the_stacks_own_then_nothing_counts
     answer = entry.handler(event, context)
     assert (answer["status"], answer["scope"]) == ("COMPLETE", "partial")
     assert answer["covers"] == "only dag, x WHAT TO DO; last 7 days"
-    assert summary_of(store)["scope"] == "partial"
-    assert violations("export_summary", summary_of(store)) == []
+    assert summary_of(store).scope == "partial"
     assert store.read(EXPORT.latest_key) is None
     metric, *_ = metrics_in(capsys.readouterr().out)
     assert metric["ExportsComplete"] == [0.0]
@@ -88,7 +91,7 @@ def test_given_a_failed_group_then_it_comes_back_as_planned_and_the_pointer_stay
     assert (answer["status"], answer["total_tables"]) == ("INCOMPLETE", 3)
     assert answer["retry_groups"] == [json.loads(json.dumps(group_of("tasks").to_json()))]
     assert "INCOMPLETE" in answer["alert"]["subject"]
-    assert summary_of(store)["status"] == "INCOMPLETE"
+    assert summary_of(store).status == "INCOMPLETE"
     assert store.read(EXPORT.latest_key) is None
 
 
@@ -110,7 +113,7 @@ def test_given_the_retry_succeeded_then_the_same_summary_becomes_complete(store,
     deliver_all(store)
     entry.handler(raw_event([*succeeded(GROUPS[:2]), failed("tasks"), *succeeded(GROUPS[3:])]), context)
     answer = entry.handler(raw_event(succeeded([group_of("tasks")]), "retry"), context)
-    assert answer["status"] == summary_of(store)["status"] == "COMPLETE"
+    assert answer["status"] == summary_of(store).status == "COMPLETE"
     assert "recovered" in answer["alert"]["subject"]
 
 
@@ -119,7 +122,7 @@ def test_given_still_incomplete_after_the_retry_then_it_fails_after_the_summary_
     deliver(store, group_of("tasks"), tables={})
     with pytest.raises(ExportIncompleteError, match=r"tasks: .*xcom is neither exported nor skipped.*redrive"):
         entry.handler(raw_event(succeeded([group_of("tasks")]), "retry"), context)
-    assert summary_of(store)["status"] == "INCOMPLETE"
+    assert summary_of(store).status == "INCOMPLETE"
     assert store.read(EXPORT.latest_key) is None
 
 
@@ -130,7 +133,7 @@ def test_given_still_incomplete_when_a_redrive_repeats_the_aggregation_then_the_
     answer = entry.handler(event, context)
     assert (answer["status"], [group["group"] for group in answer["retry_groups"]]) == ("INCOMPLETE", ["tasks"])
     deliver(store, group_of("tasks"))
-    assert entry.handler(event, context)["status"] == summary_of(store)["status"] == "COMPLETE"
+    assert entry.handler(event, context)["status"] == summary_of(store).status == "COMPLETE"
 
 
 def test_given_the_function_is_repeated_then_the_result_is_the_same(store, context):

@@ -8,12 +8,14 @@ import pytest
 from aggregate_results import handler as entry
 from aggregate_results.row_falls import SUMMARIES_READ, Comparison, RowFall, compare_rows
 from botocore.stub import Stubber
+from export_contracts.summary import Selection, Summary
 from export_runtime import clients
 from export_runtime.errors import AwsUnavailableError
 from export_runtime.store import ObjectStore
 
+from tests.contracts import violations
+from tests.documents import of_rows, pointer, stored, summary
 from tests.unit.lambdas.aggregate_results.exports import EXPORT, deliver_all, raw_event
-from tests.unit.lambdas.contracts import violations
 
 KEY = "exports/prod-backups/2026/12/10/export_summary_143022.json.gz"
 URI = f"s3://exports-bucket/{KEY}"
@@ -22,17 +24,9 @@ ROWS = {"dag_run": 1000, "xcom": 1000, "dag": 99}
 
 def leave(store, rows=ROWS, key=KEY, **changes) -> None:
     """Write an export, which latest.json names from then on."""
-    summary = {
-        "export_id": "20261210T143022Z",
-        "status": "COMPLETE",
-        "environment": EXPORT.environment,
-        **EXPORT.coverage.to_json(),
-        "tables": rows,
-        **changes,
-    }
-    store.write(key, gzip.compress(json.dumps(summary).encode()), "application/gzip")
-    pointer = {"export_id": summary["export_id"], "summary_key": key}
-    store.write(EXPORT.latest_key, json.dumps(pointer).encode(), "application/json")
+    found = summary(**{"export_id": "20261210T143022Z", "details": of_rows(rows), **changes})
+    store.write(key, stored(found), "application/gzip")
+    store.write(EXPORT.latest_key, stored(pointer(key, found.export_id)), "application/json")
 
 
 def compare(store, rows, percent: int = 50) -> Comparison:
@@ -78,10 +72,10 @@ def test_given_a_limit_then_it_decides(store, percent, named):
     [
         pytest.param({"status": "INCOMPLETE"}, id="incomplete"),
         pytest.param({"environment": "other"}, id="another environment"),
-        pytest.param({"selection": {"include_tables": ["xcom"], "exclude_tables": []}}, id="another selection"),
+        pytest.param({"selection": Selection(("xcom",))}, id="another selection"),
         pytest.param({"max_age_days": None}, id="another age"),
         pytest.param({"export_id": "20261212T000000Z"}, id="a newer export"),
-        pytest.param({"tables": None}, id="malformed"),
+        pytest.param({"selection": None}, id="unknown selection"),
     ],
 )
 def test_given_an_export_that_cannot_be_compared_then_nothing_fell(store, changes):
@@ -89,17 +83,27 @@ def test_given_an_export_that_cannot_be_compared_then_nothing_fell(store, change
     assert compare(store, {}) == Comparison()
 
 
+def test_given_a_damaged_summary_in_between_then_the_one_before_it_is_compared(store):
+    leave(store)
+    store.write(KEY.replace("143022", "150000"), b"no gzip", "application/gzip")
+    content = summary(export_id="20261210T160000Z").to_json() | {"tables": None}
+    body = gzip.compress(json.dumps(content).encode())
+    store.write(KEY.replace("143022", "160000"), body, "application/gzip")
+    store.write(EXPORT.latest_key, b"{}", "application/json")
+    assert compare(store, {}).compared_with == URI
+
+
 def test_given_no_previous_export_then_nothing_fell(store):
     assert compare(store, {}) == Comparison()
 
 
-SOME_TABLES = {"include_tables": ["dag"], "exclude_tables": []}
+SOME_TABLES = Selection(("dag",))
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"selection": SOME_TABLES, "tables": {"dag": 99}}, id="some tables"),
+        pytest.param({"selection": SOME_TABLES, "details": of_rows({"dag": 99})}, id="some tables"),
         pytest.param({"max_age_days": 3650}, id="another age"),
         pytest.param({"status": "INCOMPLETE"}, id="a pointer that somebody moved"),
     ],
@@ -132,8 +136,9 @@ def test_given_many_exports_of_another_kind_then_the_search_ends(store, monkeypa
             key = KEY.replace("12/10", "12/10" if hour > 14 else "12/11").replace("143022", time)
             leave(store, key=key, selection=SOME_TABLES)
     reads = []
-    monkeypatch.setattr(store, "read_json", lambda key, read=store.read_json: reads.append(key) or read(key))
+    monkeypatch.setattr(store, "read", lambda key, read=store.read: reads.append(key) or read(key))
     assert compare(store, {}) == Comparison()
+    assert reads[0] == EXPORT.latest_key
     assert len(reads) == len(set(reads)) == 1 + SUMMARIES_READ
 
 
@@ -165,10 +170,10 @@ def test_given_a_fall_then_summary_answer_and_metric_tell_it_and_a_repetition_te
     assert answers[0] == answers[1]
     assert answers[0]["row_falls"] == 2
     assert "dag_run: 1000 -> 3 rows" in answers[0]["alert"]["message"]
-    summary = json.loads(gzip.decompress(store.read(EXPORT.summary_key).body))
-    assert violations("export_summary", summary) == []
-    assert summary["compared_with"] == URI
-    assert {fall["table"] for fall in summary["row_falls"]} == {"dag_run", "xcom"}
+    found = Summary.from_bytes(store.read(EXPORT.summary_key).body)
+    assert violations("export_summary", found.to_json()) == []
+    assert found.compared_with == URI
+    assert {fall.table for fall in found.row_falls} == {"dag_run", "xcom"}
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert [metric["LargestRowFallPercent"] for metric in metrics if "LargestRowFallPercent" in metric] == [[99.7]] * 2
 

@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 from botocore.stub import Stubber
 from export_contracts.past_exports import SUMMARIES_READ
+from export_contracts.summary import Selection
 from export_runtime.errors import AwsCallError
 from plan_export.fresh_export import find_fresh_export
 
+from tests.documents import pointer, stored, summary
 from tests.unit.lambdas.plan_export.cases import LAYOUT, NOW, SETTINGS, draft
 
 EXPORT = draft()[0]
@@ -19,20 +21,13 @@ SUMMARY_KEY = "exports/prod-backups/2026/12/11/export_summary_060000.json.gz"
 
 def write(store, key: str, **changes) -> None:
     """Write a summary of this morning that covers the export, with changes."""
-    summary = {
-        "export_id": "20261211T060000Z",
-        "status": "COMPLETE",
-        "environment": "prod",
-        **EXPORT.coverage.to_json(),
-        **changes,
-    }
-    store.write(key, gzip.compress(json.dumps(summary).encode()), "application/gzip")
+    store.write(key, stored(summary(**{"export_id": "20261211T060000Z", **changes})), "application/gzip")
 
 
 def publish(store, **changes) -> None:
     """Write such a summary, and point to it."""
     write(store, SUMMARY_KEY, **changes)
-    store.write(LAYOUT.latest_key, json.dumps({"summary_key": SUMMARY_KEY}).encode(), "application/json")
+    store.write(LAYOUT.latest_key, stored(pointer(SUMMARY_KEY)), "application/json")
 
 
 @pytest.mark.parametrize(
@@ -55,13 +50,10 @@ def test_given_a_young_complete_export_of_the_same_then_it_is_found(store, chang
     [
         pytest.param({"status": "INCOMPLETE"}, id="incomplete"),
         pytest.param({"export_id": "20261210T183021Z"}, id="too old"),
-        pytest.param({"export_id": "yesterday"}, id="malformed id"),
-        pytest.param({"export_id": None}, id="no id"),
         pytest.param({"environment": "test"}, id="another environment"),
         pytest.param({"max_age_days": 29}, id="a smaller window"),
-        pytest.param({"max_age_days": "30"}, id="malformed window"),
-        pytest.param({"selection": {"include_tables": ["log"], "exclude_tables": []}}, id="fewer tables"),
-        pytest.param({"selection": {"include_tables": [], "exclude_tables": ["log"]}}, id="not all tables"),
+        pytest.param({"selection": Selection(("log",))}, id="fewer tables"),
+        pytest.param({"selection": Selection((), ("log",))}, id="not all tables"),
         pytest.param({"selection": None}, id="unknown selection"),
         pytest.param({"scope": "full", "max_age_days": 7}, id="full by the parameters of that day"),
     ],
@@ -75,8 +67,8 @@ def test_given_a_younger_partial_export_that_latest_json_names_then_the_one_befo
     """An older version pointed latest.json to any COMPLETE export."""
     write(store, SUMMARY_KEY)
     partial = SUMMARY_KEY.replace("060000", "090000")
-    write(store, partial, export_id="20261211T090000Z", selection={"include_tables": ["dag"], "exclude_tables": []})
-    store.write(LAYOUT.latest_key, json.dumps({"summary_key": partial}).encode(), "application/json")
+    write(store, partial, export_id="20261211T090000Z", selection=Selection(("dag",)))
+    store.write(LAYOUT.latest_key, stored(pointer(partial)), "application/json")
     assert find_fresh_export(store, EXPORT, 20, NOW) == SUMMARY_KEY
 
 
@@ -98,11 +90,11 @@ def test_given_an_age_that_the_stack_has_raised_since_then_the_export_does_not_c
 
 
 def test_given_many_exports_of_less_then_the_search_ends(store, monkeypatch):
-    less = {"selection": {"include_tables": ["dag"], "exclude_tables": []}}
+    less = {"selection": Selection(("dag",))}
     for minute in range(45):
         write(store, SUMMARY_KEY.replace("060000", f"06{minute:02}00"), **less)
     reads = []
-    monkeypatch.setattr(store, "read_json", lambda key, read=store.read_json: reads.append(key) or read(key))
+    monkeypatch.setattr(store, "read", lambda key, read=store.read: reads.append(key) or read(key))
     assert find_fresh_export(store, EXPORT, 20, NOW) is None
     assert len(reads) == 1 + SUMMARIES_READ
 
@@ -117,10 +109,15 @@ def test_given_no_export_then_none_is_found(store):
     assert find_fresh_export(store, EXPORT, 20, NOW) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"summary_key": 7}', b'{"summary_key": "gone.gz"}'], ids=repr)
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"summary_key": 7}', stored(pointer("gone.gz"))], ids=repr)
 def test_given_an_unusable_pointer_then_no_export_is_found(store, content):
     store.write(LAYOUT.latest_key, content, "application/json")
     assert find_fresh_export(store, EXPORT, 20, NOW) is None
+
+
+def changed(body: bytes, **changes: object) -> bytes:
+    """Return a summary's content with fields that no type holds."""
+    return gzip.compress(json.dumps(json.loads(gzip.decompress(body)) | changes).encode())
 
 
 @pytest.mark.parametrize(
@@ -130,6 +127,10 @@ def test_given_an_unusable_pointer_then_no_export_is_found(store, content):
         pytest.param(lambda body: body[:20] + b"\0\0\0\0" + body[24:], id="corrupt"),
         pytest.param(lambda body: gzip.decompress(body), id="not compressed"),
         pytest.param(lambda body: b"", id="empty"),
+        pytest.param(lambda body: changed(body, export_id="yesterday"), id="malformed id"),
+        pytest.param(lambda body: changed(body, export_id=None), id="no id"),
+        pytest.param(lambda body: changed(body, max_age_days="30"), id="malformed window"),
+        pytest.param(lambda body: changed(body, format_version=3), id="of a format to come"),
     ],
 )
 def test_given_an_unreadable_summary_then_it_does_not_count(store, damage):

@@ -8,8 +8,8 @@ from export_runtime.executions import Executions
 from plan_export import handler as entry
 from plan_export.errors import InvalidExportInputError
 
+from tests.contracts import violations
 from tests.unit.lambdas.conftest import BUCKET
-from tests.unit.lambdas.contracts import violations
 from tests.unit.lambdas.plan_export.cases import ARN, LAYOUT, NOW, OTHER_ARN
 from tests.unit.template.definitions import variables
 

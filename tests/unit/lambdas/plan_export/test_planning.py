@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 
 import pytest
 from export_contracts.coverage import Coverage
-from export_contracts.plan import Export, TableGroup
+from export_contracts.plan import Decision, Plan
 from export_runtime.errors import InvalidEventError, TerminalError
 from plan_export.errors import OtherExportError
-from plan_export.planning import LONGEST_WAIT, Decision, Plan, decide, parse_request
+from plan_export.planning import LONGEST_WAIT, decide, parse_request, settle
 from plan_export.settings import Settings
 
-from tests.unit.lambdas.contracts import violations
+from tests.contracts import violations
 from tests.unit.lambdas.plan_export.cases import ARN, LAYOUT, NOW, OTHER_ARN, SETTINGS, STARTED, draft, request_with
 from tests.unit.lambdas.plan_export.test_fresh_export import SUMMARY_KEY, publish
 
@@ -191,16 +191,14 @@ def test_given_an_age_then_the_input_beats_the_stack(raw, days):
     ids=["due", "not", "wait"],
 )
 def test_given_any_plan_then_it_is_the_contract(raw, decision):
-    plan = Plan(decision, *draft(raw)).to_json()
+    plan = settle(decision, *draft(raw)).to_json()
     assert violations("plan", plan) == []
     assert bool(plan["groups"]) == decision.due
 
 
 def test_given_a_plan_went_through_json_then_it_reads_the_same():
-    export, groups = draft({"exclude_tables": ["log"]})
-    content = json.loads(json.dumps(Plan(Decision(True, ""), export, groups).to_json()))
-    assert Export.from_json(content["export"]) == export
-    assert tuple(TableGroup.from_json(group) for group in content["groups"]) == groups
+    plan = settle(Decision(True, ""), *draft({"exclude_tables": ["log"]}))
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
 
 @pytest.mark.parametrize(
@@ -220,5 +218,5 @@ def test_given_an_execution_that_is_not_the_contract_then_the_error_says_so(exec
 
 
 def test_given_a_whole_plan_then_it_is_far_from_the_limit_of_a_state():
-    plan = Plan(Decision(True, "because"), *draft({}, replace(SETTINGS, max_age_in_days=None))).to_json()
+    plan = settle(Decision(True, "because"), *draft({}, replace(SETTINGS, max_age_in_days=None))).to_json()
     assert len(json.dumps(plan)) < 32_000

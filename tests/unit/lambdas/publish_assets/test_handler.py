@@ -7,8 +7,8 @@ from export_runtime.errors import AwsCallError
 from publish_assets import handler as entry
 from publish_assets.cloudformation import Answer
 
+from tests.contracts import violations
 from tests.unit.lambdas.conftest import Context
-from tests.unit.lambdas.contracts import violations
 from tests.unit.lambdas.publish_assets.cases import PROPERTIES, STACK, request_for
 from tests.unit.template.definitions import variables
 

@@ -5,12 +5,15 @@ from dataclasses import replace
 
 import pytest
 from export_contracts.coverage import Coverage
+from export_contracts.findings import FailedGroup
+from export_contracts.summary import Selection, Summary
 from export_runtime.notice import MESSAGE_LIMIT
 from report_failure.alert import write_alert
 from report_failure.glue_runs import Stopped
 from report_failure.objects import Remains
 from report_failure.report import Report
 
+from tests.documents import of_rows, summary
 from tests.unit.lambdas.report_failure.cases import ARN, RUN_ID, SETTINGS, execution
 
 NOTHING = Remains(0, None, "s3://bucket/summary.json.gz", None)
@@ -28,6 +31,11 @@ def alert(report: Report = REPORT, **changes: object) -> dict[str, str]:
 def with_remains(**changes: object) -> Report:
     """Return a report of what exists."""
     return replace(REPORT, remains=replace(NOTHING, **changes))
+
+
+def without(*groups: FailedGroup) -> Summary:
+    """Return a summary in which groups have failed."""
+    return summary(status="INCOMPLETE", failed_groups=groups)
 
 
 def test_given_a_function_that_failed_then_its_message_is_readable():
@@ -74,16 +82,16 @@ def test_given_a_time_out_then_the_alert_says_that_it_took_too_long():
     [
         ({"tables": 7}, "7 table objects that nobody has verified, and no summary"),
         (
-            {"summary": {"status": "INCOMPLETE", "total_tables": 35, "total_rows": 9}},
-            "A summary with status INCOMPLETE: 35 tables, 9 rows verified\nSummary: s3://bucket/summary.json.gz",
+            {"summary": summary(status="INCOMPLETE", details=of_rows(dict.fromkeys(map(str, range(35)), 2)))},
+            "A summary with status INCOMPLETE: 35 tables, 70 rows verified\nSummary: s3://bucket/summary.json.gz",
         ),
         (
-            {"summary": {"status": "INCOMPLETE", "failed_groups": [{"group": "logs"}, {"group": "xcom\nWHY"}, 5]}},
+            {"summary": without(FailedGroup("logs", (), {}, "", None), FailedGroup("xcom\nWHY", (), {}, "", None))},
             "rows verified\nIt lacks tables of: logs, xcom WHY\nSummary: s3://bucket/summary.json.gz",
         ),
         (
-            {"summary": {"status": "INCOMPLETE\nWHY", "total_tables": "7"}},
-            "INCOMPLETE WHY: an unknown number of tables",
+            {"tables": 7, "summary_problem": "format_version is 3; allowed is 1 or 2"},
+            "A summary that cannot be read: format_version is 3; allowed is 1 or 2\nSummary: s3://bucket/summary.json.gz",
         ),
         ({"latest_export_id": "20261210T143022Z"}, "(latest.json): 20261210T143022Z (it is not known of what)"),
         (
@@ -91,7 +99,7 @@ def test_given_a_time_out_then_the_alert_says_that_it_took_too_long():
             "(latest.json): 20261210T143022Z (only dag; last 7 days)",
         ),
         (
-            {"summary": {"status": "COMPLETE", "scope": "partial", **Coverage(("dag",), (), 7).to_json()}},
+            {"summary": summary(scope="partial", selection=Selection(("dag",)), max_age_days=7)},
             "It is of a PARTIAL export, no backup of the environment: only dag; last 7 days",
         ),
         ({}, "(latest.json): there is none yet"),
@@ -100,7 +108,7 @@ def test_given_a_time_out_then_the_alert_says_that_it_took_too_long():
         "no summary",
         "incomplete",
         "missing groups",
-        "odd summary",
+        "a summary that cannot be read",
         "an older export",
         "and of what",
         "partial",
@@ -112,8 +120,8 @@ def test_given_what_exists_then_it_is_told(remains, said):
 
 
 def test_given_tables_that_failed_then_they_are_named_with_the_two_ways_on():
-    group = {"group": "tasks", "tables": ["xcom", *map(str, range(20))], "failed_tables": {"xcom": "damaged"}}
-    message = alert(with_remains(summary={"status": "INCOMPLETE", "failed_groups": [group]}))["message"]
+    group = FailedGroup("tasks", ("xcom", *map(str, range(20))), {"xcom": "damaged"}, "", None)
+    message = alert(with_remains(summary=without(group)))["message"]
     assert "It lacks tables of: tasks (xcom, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 9 more)" in message
     assert "Repair it" in message
     assert "exclude_tables" in message
@@ -121,8 +129,7 @@ def test_given_tables_that_failed_then_they_are_named_with_the_two_ways_on():
 
 
 def test_given_no_table_that_failed_then_nothing_is_said_of_leaving_it_out():
-    group = {"group": "tasks", "tables": ["xcom"]}  # a summary of format 1
-    message = alert(with_remains(summary={"status": "INCOMPLETE", "failed_groups": [group]}))["message"]
+    message = alert(with_remains(summary=without(FailedGroup("tasks", ("xcom",), {}, "", None))))["message"]
     assert "It lacks tables of: tasks (xcom)" in message
     assert "ExcludeTables" not in message
 
@@ -142,7 +149,7 @@ def test_given_runs_and_uploads_then_what_was_done_and_what_was_not_is_told():
 
 
 def test_given_the_summary_is_complete_then_only_the_rest_is_to_be_repeated():
-    message = alert(with_remains(summary={"status": "COMPLETE"}), error="SNS.NotFound", cause="no topic")["message"]
+    message = alert(with_remains(summary=summary()), error="SNS.NotFound", cause="no topic")["message"]
     assert "What this export was asked for is COMPLETE" in message
 
 

@@ -1,14 +1,15 @@
 """What a failed execution left in S3."""
 
 import gzip
-import json
 
 import pytest
 from botocore.exceptions import ClientError
+from export_contracts.summary import Selection
 from export_runtime import clients
 from export_runtime.errors import AwsCallError
 from report_failure.objects import ExportObjects
 
+from tests.documents import pointer, stored, summary
 from tests.unit.lambdas.conftest import BUCKET
 from tests.unit.lambdas.report_failure.cases import LAYOUT, STARTED, execution
 
@@ -53,29 +54,35 @@ def test_given_nothing_then_nothing_remains(objects):
 def test_given_tables_summary_and_pointer_then_they_are_told(store, objects):
     for name in ("dag_run_143022.csv.gz", "xcom_143022.csv.gz", "xcom_143023.csv.gz"):
         store.write(f"{DAY}{name}", b"x", "application/gzip")
-    summary = {"status": "INCOMPLETE", "total_tables": 2}
-    store.write(LAYOUT.summary_key(STARTED), gzip.compress(json.dumps(summary).encode()), "application/gzip")
+    own = summary(status="INCOMPLETE")
+    store.write(LAYOUT.summary_key(STARTED), stored(own), "application/gzip")
     latest = f"{LAYOUT.root}/2026/12/10/export_summary_143022.json.gz"
-    older = {"selection": {"include_tables": ["dag"], "exclude_tables": []}, "max_age_days": 7}
-    store.write(latest, gzip.compress(json.dumps(older).encode()), "application/gzip")
-    pointer = {"export_id": "20261210T143022Z", "summary_key": latest}
-    store.write(LAYOUT.latest_key, json.dumps(pointer).encode(), "application/json")
+    store.write(latest, stored(summary(selection=Selection(("dag",)), max_age_days=7)), "application/gzip")
+    store.write(LAYOUT.latest_key, stored(pointer(latest, "20261210T143022Z")), "application/json")
     remains = objects.remains(execution())
-    assert (remains.tables, remains.summary, remains.latest_export_id) == (2, summary, "20261210T143022Z")
+    assert (remains.tables, remains.summary, remains.latest_export_id) == (2, own, "20261210T143022Z")
     assert str(remains.latest_coverage) == "only dag; last 7 days"
     assert remains.summary_uri == f"s3://{BUCKET}/{DAY}export_summary_143022.json.gz"
 
 
-@pytest.mark.parametrize("pointer", [{}, {"summary_key": 7}, {"summary_key": "gone.json.gz"}], ids=str)
-def test_given_a_pointer_that_leads_nowhere_then_it_is_not_known_what_its_export_covers(store, objects, pointer):
-    store.write(LAYOUT.latest_key, json.dumps({"export_id": "x", **pointer}).encode(), "application/json")
-    assert objects.remains(execution()).latest_coverage is None
+def test_given_a_pointer_that_leads_nowhere_then_it_is_not_known_what_its_export_covers(store, objects):
+    store.write(LAYOUT.latest_key, stored(pointer("gone.json.gz")), "application/json")
+    remains = objects.remains(execution())
+    assert (remains.latest_export_id, remains.latest_coverage) == ("20261211T143022Z", None)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"export_id": "x"}', b'{"export_id": 7, "summary_key": 7}'], ids=repr)
+def test_given_a_damaged_pointer_then_it_names_no_export(store, objects, body):
+    store.write(LAYOUT.latest_key, body, "application/json")
+    assert objects.remains(execution()).latest_export_id is None
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", gzip.compress(b"[]", mtime=0), gzip.compress(b"{", mtime=0)], ids=repr)
-def test_given_an_unreadable_summary_then_there_is_none(store, objects, body):
+def test_given_an_unreadable_summary_then_it_is_said_why(store, objects, body):
     store.write(LAYOUT.summary_key(STARTED), body, "application/gzip")
-    assert objects.remains(execution()).summary is None
+    remains = objects.remains(execution())
+    assert remains.summary is None
+    assert str(remains.summary_problem).startswith("it is ")
 
 
 def test_given_s3_refuses_then_that_is_an_error(aws):

@@ -8,6 +8,7 @@ import pytest
 from aggregate_results.summary import move_latest
 from aggregate_results.verification import verify_groups
 from export_contracts.layout import started_at
+from export_contracts.pointer import Pointer
 from export_runtime.errors import ArchivedObjectError
 from export_runtime.store import ObjectStore, ObjectVersion
 from plan_export.lock import take_lock
@@ -57,7 +58,7 @@ def test_given_an_archived_pointer_then_only_one_of_before_this_export_is_replac
     aged.written = STARTED + timedelta(days=days)
     assert move_latest(aged, EXPORT, NOW) is moves
     if moves:
-        assert json.loads(aged.read(EXPORT.latest_key).body)["export_id"] == EXPORT.export_id
+        assert Pointer.from_bytes(aged.read(EXPORT.latest_key).body).export_id == EXPORT.export_id
 
 
 def test_given_an_archived_lock_of_long_ago_then_it_is_stale(s3, aged):

@@ -1,11 +1,15 @@
 """Whether one export brings what another would."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
-from export_contracts.coverage import Coverage, is_backup, is_full
+from export_contracts.coverage import Coverage, is_backup, is_full, is_same_kind
+from export_contracts.summary import Selection
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.documents import summary
 
 ALL = Coverage()
 # Every way in which a table can be named here, and one that nobody names.
@@ -65,7 +69,7 @@ def test_given_cases_that_people_have_then_they_are_as_expected(had, wanted, cov
     assert had.covers(wanted) is covers
 
 
-SUMMARY = {"status": "COMPLETE", "environment": "prod", **Coverage((), (), 30).to_json()}
+SUMMARY = summary(scope=None)
 STACK = Coverage((), (), 30)
 
 
@@ -78,19 +82,42 @@ STACK = Coverage((), (), 30)
         ({"status": "INCOMPLETE"}, False),
         ({"environment": "test"}, False),
         ({"selection": None}, False),
-        ({"selection": {"include_tables": "dag", "exclude_tables": []}}, False),
-        ({"selection": {"include_tables": [1], "exclude_tables": []}}, False),
-        ({"max_age_days": "30"}, False),
-        ({"max_age_days": True}, False),
     ],
     ids=str,
 )
 def test_given_a_summary_then_only_what_it_covers_makes_it_a_backup_and_not_its_own_word(changes, backup):
-    assert is_backup(SUMMARY | changes, "prod", STACK) is backup
+    assert is_backup(replace(SUMMARY, **changes), "prod", STACK) is backup
 
 
-def test_given_a_summary_without_age_then_it_is_not_known_to_reach_back():
-    assert Coverage.of({"selection": {"include_tables": [], "exclude_tables": []}}) is None
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"selection": {"include_tables": [], "exclude_tables": []}},
+        {"selection": {"include_tables": "dag", "exclude_tables": []}, "max_age_days": 30},
+        {"selection": {"include_tables": [1], "exclude_tables": []}, "max_age_days": 30},
+        {"selection": {"include_tables": [], "exclude_tables": []}, "max_age_days": "30"},
+        {"selection": {"include_tables": [], "exclude_tables": []}, "max_age_days": True},
+    ],
+    ids=str,
+)
+def test_given_a_lock_that_does_not_say_it_then_what_its_export_covers_is_not_known(document):
+    assert Coverage.of(document) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({}, True),
+        ({"status": "INCOMPLETE"}, True),
+        ({"environment": "test"}, False),
+        ({"max_age_days": 31}, False),
+        ({"selection": Selection((), ("log",))}, False),
+        ({"selection": None}, False),
+    ],
+    ids=str,
+)
+def test_given_a_summary_then_only_one_of_the_same_tables_and_age_is_of_the_same_kind(changes, same):
+    assert is_same_kind(replace(SUMMARY, **changes), "prod", STACK) is same
 
 
 @pytest.mark.parametrize(
@@ -99,11 +126,11 @@ def test_given_a_summary_without_age_then_it_is_not_known_to_reach_back():
         ({}, STACK, True),
         ({"scope": "full"}, Coverage((), (), 31), False),
         ({"scope": "partial"}, Coverage((), (), 7), True),
-        ({"scope": "full", "selection": {"include_tables": ["dag"], "exclude_tables": []}}, None, True),
+        ({"scope": "full", "selection": Selection(("dag",))}, None, True),
         ({"scope": "partial"}, None, False),
         ({}, None, True),
-        ({"selection": {"include_tables": ["dag"], "exclude_tables": []}}, None, False),
-        ({"selection": {"include_tables": [], "exclude_tables": ["log"]}}, None, False),
+        ({"selection": Selection(("dag",))}, None, False),
+        ({"selection": Selection((), ("log",))}, None, False),
         ({"selection": None}, None, False),
     ],
     ids=str,
@@ -111,7 +138,7 @@ def test_given_a_summary_without_age_then_it_is_not_known_to_reach_back():
 def test_given_the_stack_is_not_known_then_the_summarys_word_counts_and_in_format_1_whether_it_has_all(
     changes, stack, full
 ):
-    assert is_full(SUMMARY | changes, stack) is full
+    assert is_full(replace(SUMMARY, **changes), stack) is full
 
 
 @pytest.mark.parametrize(

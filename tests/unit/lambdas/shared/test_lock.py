@@ -7,7 +7,7 @@ from export_contracts.coverage import Coverage
 from export_contracts.lock import ExportLock, released_lock
 
 from tests.contract_examples import examples
-from tests.unit.lambdas.contracts import violations
+from tests.contracts import violations
 
 EXAMPLES = [*examples("export_lock", "valid"), *examples("export_lock", "invalid")]
 ARN = "arn:aws:states:eu-central-1:123456789012:execution:env-metadata-export:one"

@@ -3,6 +3,7 @@
 from html.parser import HTMLParser
 
 from aggregate_results.report.document import render_report
+from export_contracts.summary import Summary
 
 from tests.report_cases import URI
 
@@ -47,6 +48,6 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-def page(summary: dict, history: tuple = ()) -> Page:
+def page(summary: Summary, history: tuple = ()) -> Page:
     """Return the parsed report of a summary."""
     return Page(render_report(summary, URI, history))

@@ -1,16 +1,19 @@
 """The report: what it says, in which order, and that nothing in it can break out."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from aggregate_results.report.document import render_report
+from export_contracts.findings import RowFall
+from export_contracts.summary import Selection, Summary
 
 from tests import report_cases as cases
 from tests.unit.lambdas.aggregate_results.report.pages import page
 
 KB = 1000
-FALL = {"table": "log", "previous_rows": 1000, "rows": 200, "percent": 80.0}
+FALL = RowFall("log", 1000, 200, 80.0)
 
 
 def test_given_a_complete_export_then_status_figures_and_facts_are_there():
@@ -25,13 +28,13 @@ def test_given_a_complete_export_then_status_figures_and_facts_are_there():
 
 
 def test_given_nothing_to_say_then_it_says_that():
-    assert "Nothing to do" in page(cases.summary(uncatalogued_tables=[])).text
+    assert "Nothing to do" in page(cases.summary(uncatalogued_tables=())).text
     assert "Nothing to do" not in page(cases.summary()).text
     assert "Nothing to do" not in page(cases.incomplete()).text
 
 
 def test_given_warnings_then_the_worst_stands_first_and_all_before_the_figures():
-    found = page({**cases.incomplete(), "problems": ["object x has 3 bytes"], "row_falls": [FALL]}).text
+    found = page(replace(cases.incomplete(), problems=("object x has 3 bytes",), row_falls=(FALL,))).text
     order = [
         "INCOMPLETE", "Group tasks failed", "57P01 terminating connection", "Not in this export: task_instance",
         "What the verification found object x has 3 bytes", "far fewer rows",
@@ -42,17 +45,17 @@ def test_given_warnings_then_the_worst_stands_first_and_all_before_the_figures()
     assert positions == sorted(positions)
 
 
-def failed_tables(number: int = 1, **changes: Any) -> dict[str, Any]:
+def failed_tables(number: int = 1, **changes: Any) -> Summary:
     """Return a summary in which tables of one group failed."""
-    names = ["xcom", *(f"table_{index}" for index in range(1, number))]
+    names = ("xcom", *(f"table_{index}" for index in range(1, number)))
     summary = cases.incomplete()
-    group = {**summary["failed_groups"][0], "tables": names, "failed_tables": dict.fromkeys(names, "no permission")}
-    return {**summary, "failed_groups": [group | changes]}
+    failed = {"tables": names, "failed_tables": dict.fromkeys(names, "no permission"), **changes}
+    return replace(summary, failed_groups=(replace(summary.failed_groups[0], **failed),))
 
 
 def test_given_tables_that_failed_then_each_stands_with_its_error_and_the_two_ways_on():
-    details = cases.incomplete()["details"] | {"task_instance": cases.entry("tasks", 3, 9, 0.1)}
-    found = page({**failed_tables(), "details": details}).text
+    details = cases.incomplete().details | {"task_instance": cases.entry("tasks", 3, 9, 0.1)}
+    found = page(replace(failed_tables(), details=details)).text
     assert "xcom: no permission" in found
     assert "Not in this export: xcom. 1 table of the group exported and verified all the same." in found
     assert "Repair such a table and redrive the execution, or leave it out: exclude_tables" in found
@@ -64,14 +67,14 @@ def test_given_many_tables_that_failed_then_the_report_stays_light():
 
 
 def test_given_a_failed_run_that_left_nothing_out_then_the_report_says_so():
-    details = cases.incomplete()["details"] | {"xcom": cases.entry("tasks", 3, 9, 0.1)}
-    found = page({**failed_tables(tables=[], failed_tables={}), "details": details}).text
+    details = cases.incomplete().details | {"xcom": cases.entry("tasks", 3, 9, 0.1)}
+    found = page(replace(failed_tables(tables=(), failed_tables={}), details=details)).text
     assert "Nothing is known to be missing: 1 table of the group exported and verified all the same." in found
 
 
 def test_given_a_failed_group_then_its_log_is_linked():
     summary = cases.incomplete()
-    assert summary["failed_groups"][0]["log_url"] in [a["href"] for a in page(summary).all("a")]
+    assert summary.failed_groups[0].log_url in [a["href"] for a in page(summary).all("a")]
 
 
 def test_given_skipped_tables_then_each_stands_with_its_reason():
@@ -86,24 +89,24 @@ def test_given_an_export_of_everything_then_the_window_says_so():
 
 
 def test_given_a_selection_then_the_tables_asked_for_are_named():
-    selection = {"include_tables": ["dag"], "exclude_tables": ["log"]}
+    selection = Selection(("dag",), ("log",))
     assert "Asked for only dag but log; last 30 days" in page(cases.summary(selection=selection)).text
     assert "Asked for all tables; last 30 days (full)" in page(cases.summary(scope="full")).text
 
 
 def test_given_a_partial_export_then_nothing_of_its_report_reads_like_a_backup():
-    selection = {"include_tables": ["dag", "<b>x</b>\n"], "exclude_tables": []}
-    partial = cases.summary(scope="partial", selection=selection, uncatalogued_tables=[], skipped_tables={})
+    selection = Selection(("dag", "<b>x</b>\n"))
+    partial = cases.summary(scope="partial", selection=selection, uncatalogued_tables=(), skipped_tables={})
     found = page(partial)
     assert "COMPLETE (partial)" in found.text
     assert "A partial export, no backup of the environment" in found.text
     assert "only dag, <b>x</b>; last 30 days" in found.text
     assert "Nothing to do" not in found.text
-    assert "Nothing to do" in page(partial | {"scope": "full"}).text
+    assert "Nothing to do" in page(replace(partial, scope="full")).text
 
 
 def test_given_nothing_was_exported_then_there_is_a_report_all_the_same():
-    text = page(cases.incomplete() | {"details": {}, "total_rows": 0, "total_tables": 0, "alembic_heads": {}}).text
+    text = page(replace(cases.incomplete(), details={}, alembic_heads={})).text
     assert "No table was exported and verified." in text
 
 

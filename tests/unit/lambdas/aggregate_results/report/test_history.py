@@ -5,11 +5,13 @@ import json
 from datetime import timedelta
 
 import pytest
-from aggregate_results.report.history import DAYS_BACK, LENGTH, past_export, read_history
+from aggregate_results.report.history import DAYS_BACK, LENGTH, read_history
 from export_contracts.layout import export_id, started_at, summary_prefix
+from export_contracts.summary import Selection
 from export_runtime.errors import AwsCallError
 
 from tests import report_cases as cases
+from tests.documents import stored
 
 ROOT = "exports/analytics-prod-backups"
 NEWEST = cases.summary()
@@ -18,8 +20,7 @@ NEWEST = cases.summary()
 def put(store, back: timedelta, body: bytes | None = None, **changes: object) -> None:
     """Write the summary of an export that started so long before the newest."""
     started = cases.STARTED - back
-    content = {"export_id": export_id(started), **changes}
-    body = gzip.compress(json.dumps(cases.summary(**content)).encode()) if body is None else body
+    body = stored(cases.summary(export_id=export_id(started), **changes)) if body is None else body
     store.write(f"{summary_prefix(ROOT, started)}{started:%H%M%S}.json.gz", body, "application/gzip")
 
 
@@ -50,9 +51,7 @@ def test_given_a_later_export_of_the_same_day_then_it_is_not_history(store):
     assert read(store) == ids(timedelta())
 
 
-@pytest.mark.parametrize(
-    "changes", [{"selection": {"include_tables": ["dag"], "exclude_tables": []}}, {"max_age_days": 7}], ids=str
-)
+@pytest.mark.parametrize("changes", [{"selection": Selection(("dag",))}, {"max_age_days": 7}], ids=str)
 def test_given_an_export_of_other_tables_or_another_age_in_between_then_it_is_not_in_the_line(store, changes):
     put(store, timedelta(days=2))
     put(store, timedelta(days=1), **changes)
@@ -75,7 +74,28 @@ def test_given_an_export_before_the_days_that_are_looked_at_then_it_is_not_found
 EMPTY = gzip.compress(b"{}", mtime=0)
 
 
-@pytest.mark.parametrize("body", [b"", b"no gzip", gzip.compress(b"[]", mtime=0), EMPTY, EMPTY[:-4]])
+def odd(**changes: object) -> bytes:
+    """Return the content of a summary of yesterday with fields that no type holds."""
+    content = cases.summary(export_id=export_id(cases.STARTED - timedelta(days=1))).to_json()
+    return gzip.compress(json.dumps(content | changes).encode(), mtime=0)
+
+
+ODD = [
+    {"total_rows": -1},
+    {"total_rows": "7"},
+    {"total_rows": True},
+    {"duration_seconds": float("nan")},
+    {"details": []},
+    {"export_id": "yesterday"},
+    {"export_id": None},
+]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"no gzip", gzip.compress(b"[]", mtime=0), EMPTY, EMPTY[:-4], *(odd(**each) for each in ODD)],
+    ids=range(12),
+)
 def test_given_an_unreadable_summary_then_the_others_are_the_history(store, body):
     put(store, timedelta(days=2))
     put(store, timedelta(days=1), body)
@@ -105,11 +125,10 @@ def test_given_a_refused_listing_then_it_is_an_error(store, s3):
         read(store)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"total_rows": -1}, {"total_rows": "7"}, {"total_rows": True}, {"duration_seconds": float("nan")}, {"details": []},
-     {"export_id": "yesterday"}, {"export_id": None}],
-    ids=str,
-)  # fmt: skip
-def test_given_something_else_than_a_summary_then_it_is_no_export(changes):
-    assert past_export(NEWEST | changes) is None
+def test_given_clocks_that_differ_then_no_export_took_less_than_no_time(store):
+    assert read_history(store, ROOT, cases.summary(duration_seconds=-3.5), lambda: True)[0].seconds == 0
+
+
+def test_given_an_export_of_which_it_is_not_known_what_it_was_asked_for_then_none_is_comparable(store):
+    put(store, timedelta(days=1), selection=None)
+    assert len(read_history(store, ROOT, cases.summary(selection=None), lambda: True)) == 1
