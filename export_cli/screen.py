@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from export_contracts.summary import COMPLETE, INCOMPLETE
 from export_runtime.figures import duration
 from export_runtime.text import one_line
 from rich.console import JustifyMethod
@@ -16,8 +17,8 @@ from rich.text import Text
 from export_cli.output import Terminal, plain
 
 STYLES = {
-    "COMPLETE": "green", "pass": "green", "ok": "green", "SUCCEEDED": "green", "ALREADY_EXPORTED": "green",
-    "INCOMPLETE": "red", "fail": "red", "bad": "red", "FAILED": "red", "TIMED_OUT": "red", "ABORTED": "red",
+    COMPLETE: "green", "pass": "green", "ok": "green", "SUCCEEDED": "green", "ALREADY_EXPORTED": "green",
+    INCOMPLETE: "red", "fail": "red", "bad": "red", "FAILED": "red", "TIMED_OUT": "red", "ABORTED": "red",
     "unknown": "yellow", "RUNNING": "cyan",
 }  # fmt: skip
 

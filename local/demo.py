@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from export_contracts.summary import COMPLETE
+
 from local import observe
 from local.airflow import population
 from local.console import Progress
@@ -120,7 +122,7 @@ def check(result: dict[str, Any]) -> None:
         DemoError: says what is missing, and where to look.
     """
     status = (result["summary"] or {}).get("status")
-    if (result["execution"]["status"], status, result["dag_run_state"]) != ("SUCCEEDED", "COMPLETE", "success"):
+    if (result["execution"]["status"], status, result["dag_run_state"]) != ("SUCCEEDED", COMPLETE, "success"):
         raise DemoError(
             f"The export is not complete: execution {result['execution']['status']}, summary {status}, "
             f"DAG run {result['dag_run_state']}. {result['execution'].get('cause') or ''} See .local/demo/logs."

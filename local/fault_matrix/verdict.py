@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from export_contracts.summary import COMPLETE
+
 from local.fault_matrix.faulted_stack import OWN_TABLES
 from local.fault_matrix.outcome import Outcome
 from local.pipeline import ENVIRONMENT
@@ -78,7 +80,7 @@ def of_unheard(outcome: Outcome, kept: Sequence[str]) -> list[str]:
     problems += [f"an alert came through: {alert['subject']}" for alert in outcome.alerts]
     moved = outcome.latest != outcome.latest_before
     problems += ["latest.json names an export without a COMPLETE summary"] * (
-        moved and outcome.summary_status != "COMPLETE"
+        moved and outcome.summary_status != COMPLETE
     )
     return [*problems, *_always(outcome)]
 
@@ -91,7 +93,7 @@ def of_failed(outcome: Outcome, naming: Sequence[str], status: str = "FAILED") -
         status: of the execution.
     """
     problems = [] if outcome.status == status else [f"the execution is {outcome.status}, not {status}"]
-    if outcome.summary_status == "COMPLETE":
+    if outcome.summary_status == COMPLETE:
         problems.append("there is a COMPLETE summary")
     if outcome.latest != outcome.latest_before:
         problems.append(f"latest.json has moved to {outcome.latest}")
@@ -108,7 +110,7 @@ def of_failed_after_export(outcome: Outcome, tables: Sequence[str], naming: Sequ
         naming: what the alert must say besides.
     """
     problems = [] if outcome.status == "FAILED" else [f"the execution is {outcome.status}, not FAILED"]
-    if outcome.summary is None or outcome.summary_status != "COMPLETE":
+    if outcome.summary is None or outcome.summary_status != COMPLETE:
         return [*problems, f"the summary is {outcome.summary_status}, not COMPLETE", *_always(outcome)]
     problems += _missing(outcome.summary, tables)
     problems += _alert_problems(outcome.alerts, (*naming, "the export itself is COMPLETE"))
@@ -127,7 +129,7 @@ def is_said(alerts: Alerts, naming: Sequence[str]) -> bool:
 
 
 def _is_complete(outcome: Outcome, tables: Sequence[str]) -> list[str]:
-    if outcome.summary is None or (outcome.status, outcome.summary_status) != ("SUCCEEDED", "COMPLETE"):
+    if outcome.summary is None or (outcome.status, outcome.summary_status) != ("SUCCEEDED", COMPLETE):
         cause = outcome.execution.get("cause", "")
         return [f"the execution is {outcome.status}, its summary {outcome.summary_status}: {cause}"]
     summary, problems = outcome.summary, _missing(outcome.summary, tables)
