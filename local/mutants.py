@@ -12,6 +12,7 @@ import itertools
 import multiprocessing
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -40,7 +41,9 @@ COMPARISON = "Eq_NotEq|NotEq_Eq|Is_IsNot|IsNot_Is|Lt_LtE|Lt_GtE|LtE_Lt|LtE_Gt|Gt
 OPERATORS = re.compile(
     rf"core/(?!Variable|ReplaceBinary|ReplaceComparison)|.*BinaryOperator_({BINARY})$|.*ComparisonOperator_({COMPARISON})$"
 )
-LEAST_SECONDS = 30.0  # that the tests of a mutant may take; one that loops for ever is noticed by that
+# Tests that loop for ever, or wait, have noticed; processor time is the same on a busy machine.
+LEAST_CPU_SECONDS = 15
+WAITING_SECONDS = 300.0
 
 
 class MutantsError(Exception):
@@ -115,10 +118,10 @@ def _try_all(module: str, tests: Sequence[str]) -> Iterator[tuple[Mutant, bool]]
     """Make the mistakes; yield each, and whether the tests have noticed it."""
     copy = LOCAL / "mutants" / "project"
     _copy_project(copy)
-    started = time.monotonic()
-    if _fail(tests, copy, seconds=3600, compile_files=True):
+    before = os.times().children_user
+    if _fail(tests, copy, cpu_seconds=600, compile_files=True):
         raise MutantsError(f"the tests of {module} fail without any mistake: {' '.join(tests)}")
-    seconds = max(LEAST_SECONDS, 10 * (time.monotonic() - started))
+    cpu_seconds = max(LEAST_CPU_SECONDS, round(4 * (os.times().children_user - before)))
     path = copy / module
     # It would be taken for that of a mistake which comes within a second and leaves the module as long as it was.
     for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
@@ -126,7 +129,7 @@ def _try_all(module: str, tests: Sequence[str]) -> Iterator[tuple[Mutant, bool]]
     source = path.read_text()
     for mutated in _mutated(source):
         path.write_text(mutated)
-        yield _mutant(module, source, mutated), _fail(tests, copy, seconds)
+        yield _mutant(module, source, mutated), _fail(tests, copy, cpu_seconds)
     path.write_text(source)
 
 
@@ -157,18 +160,19 @@ def _mutant(module: str, source: str, mutated: str) -> Mutant:
     return Mutant(module, was, becomes)
 
 
-def _fail(tests: Sequence[str], copy: Path, seconds: float, *, compile_files: bool = False) -> bool:
+def _fail(tests: Sequence[str], copy: Path, cpu_seconds: int, *, compile_files: bool = False) -> bool:
     """Return whether the tests fail, or take longer than that, in a process that has imported nothing of the copy."""
-    process = multiprocessing.get_context("fork").Process(target=_test, args=(tests, copy, compile_files))
+    process = multiprocessing.get_context("fork").Process(target=_test, args=(tests, copy, cpu_seconds, compile_files))
     process.start()
-    process.join(seconds)
+    process.join(WAITING_SECONDS)
     if process.is_alive():
         process.kill()
         process.join()
     return process.exitcode != 0
 
 
-def _test(tests: Sequence[str], copy: Path, compile_files: bool) -> None:
+def _test(tests: Sequence[str], copy: Path, cpu_seconds: int, compile_files: bool) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     os.chdir(copy)
     sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != ROOT]
     sys.dont_write_bytecode = not compile_files
