@@ -11,7 +11,7 @@ VERSIONS ?= 2.9.2,2.10.3,2.11.0,3.0.6,3.2.1,3.3.1
 
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up down test unit lint lint-code lint-template lint-security sizes evidence faults deploy-local iam test-on-aws test-versions bench lock clean
+.PHONY: help demo up down test unit lint lint-code lint-template lint-security sizes evidence faults deploy-local iam test-on-aws test-versions mutants bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ test-on-aws: .venv/ready ## what the emulated AWS is believed to do, asked of th
 
 test-versions: .venv/ready ## the export end to end in every Airflow version (VERSIONS=...)
 	AIRFLOW_VERSIONS=$(VERSIONS) $(BIN)/python -m pytest -n 2 tests/end_to_end tests/integration/airflow tests/integration/completeness
+
+mutants: .venv/ready ## make mistakes in the modules that matter most, and see that a test notices each (MODULES=parts for some)
+	@$(BIN)/python -m local.mutants $(MODULES)
 
 bench: .venv/ready ## measure the engine against pg_dump, Spark and the original's way (BENCH=--rows=200000 for less)
 	$(BIN)/python -m local.bench $(BENCH)

@@ -11,6 +11,7 @@ from metadata_export.errors import StorageError
 from metadata_export.object_upload import ObjectUpload, UploadedObject
 from metadata_export.parts import (
     GIB,
+    MAXIMUM_PARTS,
     MIB,
     MINIMUM_PART_BYTES,
     Part,
@@ -87,6 +88,18 @@ def test_given_part_sizes_then_ten_thousand_parts_hold_what_a_table_may_have_and
     longest_row = GIB  # and the block before it, and what ends a gzip member
     assert all(part_bytes(number) + longest_row + 2 * MIB < 5 * GIB for number in range(1, 10_001))
     assert sum(map(part_bytes, range(1, 10_001))) > 26 * 1024 * GIB
+
+
+def test_given_a_part_s_number_then_it_takes_more_the_higher_it_is() -> None:
+    numbers = (1, 999, 1000, 1999, 2000, 10_000)
+    assert [part_bytes(number) / GIB for number in numbers] == [1, 1, 2, 2, 3, 3]
+
+
+def test_the_limits_are_those_that_s3_documents() -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
+    assert (MIB, GIB) == (2**20, 2**30)
+    assert MINIMUM_PART_BYTES == 5_242_880
+    assert MAXIMUM_PARTS == 10_000
 
 
 def test_given_parts_then_the_checksum_is_that_of_their_digests() -> None:

@@ -1,12 +1,14 @@
 """The claim, by the writes to S3; what it means in a database is tested in tests/integration/engine."""
 
+import logging
 import threading
+import time
 from typing import Any
 from unittest.mock import MagicMock
 
 import psycopg
 import pytest
-from metadata_export.errors import StorageError
+from metadata_export.errors import ExportError, StorageError
 from metadata_export.holder import SnapshotHolder
 from metadata_export.secret import Credentials
 from metadata_export.snapshot import Party, SharedSnapshot
@@ -80,6 +82,136 @@ def test_given_a_claim_that_can_be_neither_written_nor_read_then_the_run_does_no
     store.put_json_if_absent.return_value = False
     with pytest.raises(StorageError, match=r"_snapshot\.json"):
         shared(store).open(SOURCE, connection())
+
+
+def test_given_a_group_that_is_alone_then_it_claims_nothing_and_shows_one_moment(store: Store) -> None:
+    alone = SharedSnapshot(Party("runs", ("runs",), "jr_runs", "runs/"), store)
+    snapshot = alone.open(SOURCE, connection())
+    assert (snapshot.role, snapshot.claimed_by, snapshot.reason) == ("own", "jr_runs", None)
+    assert snapshot.consistency == "snapshot"
+    assert store.keys("") == []
+
+
+def test_given_a_claim_then_it_says_whose_snapshot_it_is_and_of_which_moment(store: Store) -> None:
+    shared(store).open(SOURCE, connection())
+    claim = store.get_json(CLAIM)
+    assert claim is not None
+    assert {name: claim[name] for name in ("job_run_id", "group", "snapshot_id", "moment")} == {
+        "job_run_id": "jr_runs",
+        "group": "runs",
+        "snapshot_id": "mine",
+        "moment": "10:10:",
+    }
+
+
+def test_given_a_snapshot_of_another_moment_under_the_claimed_id_then_the_run_takes_its_own_and_says_why(
+    store: Store,
+) -> None:
+    # GIVEN a server that was restarted, and hands out the same ids again
+    shared(store, "runs").open(SOURCE, connection(moment="10:10:"))
+    restarted = connection(moment="99:99:")
+
+    snapshot = shared(store, "tasks").open(SOURCE, restarted)
+    assert (snapshot.role, snapshot.claimed_by, snapshot.consistency) == ("own", "jr_tasks", "per-group")
+    assert snapshot.reason is not None
+    assert snapshot.reason.startswith("the export's snapshot, claimed by jr_runs (group runs) at ")
+    assert "is of another moment: 99:99: instead of 10:10:" in snapshot.reason
+    assert "ROLLBACK" in str(restarted.execute.call_args_list)
+
+
+def test_given_groups_that_announce_themselves_then_the_holder_waits_for_the_last_of_them(store: Store) -> None:
+    holder = shared(store, "runs")
+    holder.announce("claimed")
+    slept: list[float] = []
+
+    def other_imports(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            shared(store, "tasks").announce("imported")
+
+    assert holder.wait_for_groups(time.monotonic() + 600, sleep=other_imports) == ()
+    assert len(slept) == 3
+    assert store.get_json("runs/_snapshot_tasks.json") == {"job_run_id": "jr_tasks", "role": "imported"}
+
+
+def no_sleep(seconds: float) -> None:
+    raise AssertionError("nobody needs to be waited for")
+
+
+def test_given_the_bound_or_dead_runs_then_nobody_is_waited_for_any_longer(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder = shared(store, "runs")
+    monkeypatch.setattr("metadata_export.snapshot.time.monotonic", lambda: 100.0)
+    assert holder.wait_for_groups(100.0, sleep=no_sleep) == ("runs", "tasks")
+    holder.announce("claimed")
+    assert holder.wait_for_groups(100.0, sleep=no_sleep) == ("tasks",)
+    assert holder.wait_for_groups(700.0, lambda: frozenset({"tasks", "another"}), no_sleep) == ("tasks",)
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    """What the package logs."""
+    monkeypatch.setattr(logging.getLogger("metadata_export"), "propagate", True)
+    caplog.set_level(logging.INFO, logger="metadata_export")
+    return caplog
+
+
+@pytest.mark.parametrize(
+    ("deadline", "why"), [(100.0, "the bound has passed"), (700.0, "their runs have ended")], ids=["late", "dead"]
+)
+def test_given_a_group_that_never_came_then_the_holder_says_why_it_goes(
+    store: Store, monkeypatch: pytest.MonkeyPatch, said: pytest.LogCaptureFixture, deadline: float, why: str
+) -> None:
+    holder = shared(store, "runs")
+    holder.announce("claimed")
+    monkeypatch.setattr("metadata_export.snapshot.time.monotonic", lambda: 100.0)
+    holder.hold(deadline, lambda: frozenset({"tasks"}))
+    assert said.messages == [f"released the snapshot though tasks have not imported it: {why}"]
+
+
+def test_given_all_groups_have_come_then_the_holder_goes_in_silence(
+    store: Store, said: pytest.LogCaptureFixture
+) -> None:
+    for group in ("runs", "tasks"):
+        shared(store, group).announce("imported")
+    shared(store).hold(time.monotonic() + 600, frozenset)
+    assert said.messages == []
+
+
+def test_given_a_run_that_fails_then_its_siblings_are_told_and_the_error_is_the_run_s(
+    store: Store, monkeypatch: pytest.MonkeyPatch, said: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(KeyboardInterrupt), shared(store).announcing_failure():
+        raise KeyboardInterrupt
+    assert store.get_json("runs/_snapshot_runs.json") == {"job_run_id": "jr_runs", "role": "failed"}
+    assert said.messages == []
+
+    # AND when S3 refuses that, the run's own error is still the one
+    def refuse(self: Store, key: str, document: object) -> None:
+        raise StorageError("AccessDenied")
+
+    monkeypatch.setattr(Store, "put_json", refuse)
+    with pytest.raises(ExportError, match="no such host"), shared(store).announcing_failure():
+        raise ExportError("no such host")
+    assert said.messages == ["could not tell the other groups of the failure: AccessDenied"]
+
+
+def test_given_a_run_that_does_not_fail_then_nobody_is_told(store: Store) -> None:
+    with shared(store).announcing_failure():
+        pass
+    assert store.keys("") == []
+
+
+def test_given_a_snapshot_that_was_lost_before_then_the_error_says_so() -> None:
+    holder = SnapshotHolder(MagicMock())
+    error = ExportError("cannot export the table log")
+    assert holder.explained(error) is error
+    holder.lost = "server closed the connection"
+    assert str(holder.explained(error)) == (
+        "cannot export the table log - the connection that held the snapshot was lost before: server closed the "
+        "connection"
+    )
 
 
 @pytest.mark.parametrize("state", ["08006", "53300", "57P01", None], ids=str)

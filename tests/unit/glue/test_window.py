@@ -8,7 +8,7 @@ from metadata_export.catalog import Catalog, Table
 from metadata_export.errors import SourceError
 from metadata_export.row_filter import row_filter
 from metadata_export.touched import evidence_of_runs
-from metadata_export.window import Window, parent_rules
+from metadata_export.window import DATA_DATES, Window, parent_rules
 
 from tests.unit.glue.conftest import catalog, key, table
 
@@ -117,6 +117,35 @@ def test_given_a_dated_row_that_refers_to_a_run_then_the_run_decides_and_its_dat
 def test_given_a_table_that_refers_to_nothing_windowed_then_all_of_it_is_exported(rule: str) -> None:
     trigger = AIRFLOW.tables["trigger"]
     assert condition(trigger, rules={"trigger": rule}) == ""
+
+
+def test_given_moments_that_somebody_planned_then_they_tell_nothing_of_what_happened() -> None:
+    planned = table("deadline", "id! deadline_time@ logical_date@ created_at@")
+    window = Window(catalog(planned), {"deadline": "date"}, CUTOFF)
+    happened = window.since_cutoff("t0", planned)
+    without_data_dates = window.since_cutoff("t0", planned, DATA_DATES)
+    assert happened is not None
+    assert without_data_dates is not None
+    assert happened.as_string(None).startswith('GREATEST("t0"."logical_date", "t0"."created_at") >= ')
+    assert without_data_dates.as_string(None).startswith('GREATEST("t0"."created_at") >= ')
+    assert window.since_cutoff("t0", planned, DATA_DATES | {"created_at"}) is None
+
+
+def test_given_a_run_without_a_state_then_its_dates_alone_decide() -> None:
+    bare = table("dag_run", "id! end_date@")
+    window = Window(catalog(bare), {"dag_run": "run"}, CUTOFF)
+    assert "state" not in window.run_by_itself("r").as_string(None)
+
+
+def test_given_the_type_of_a_run_s_id_then_ids_are_of_the_same() -> None:
+    assert Window(AIRFLOW, {}, CUTOFF).run_id_type() == "text"
+    assert Window(catalog(table("dag_run", "dag_id! run_id!")), {}, CUTOFF).run_id_type() == "integer"
+
+
+def test_given_no_cutoff_or_no_runs_then_nobody_looks_for_touched_runs() -> None:
+    assert not Window(AIRFLOW, parent_rules(AIRFLOW), None).depends_on_runs(["xcom"])
+    without_runs = catalog(table("xcom", "id"))
+    assert not Window(without_runs, {"xcom": "follow"}, CUTOFF).depends_on_runs(["xcom"])
 
 
 def test_given_a_dated_table_without_dates_then_nothing_is_lost() -> None:
