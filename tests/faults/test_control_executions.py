@@ -53,7 +53,12 @@ def test_time_limit_of_the_execution(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{"trigger": "schedule"}, {"trigger": "dag"}, {"trigger": "manual", "force": True}, {"max_age_in_days": 7}],
+    [
+        {"trigger": "schedule", "force": True},
+        {"trigger": "dag"},
+        {"trigger": "manual", "force": True},
+        {"max_age_in_days": 7},
+    ],
     ids=["schedule", "DAG", "force", "less"],
 )
 def test_second_execution_in_mid_export(scenario: Scenario, given: dict[str, object]) -> None:

@@ -113,7 +113,7 @@ def test_answers_to_all_writes_of_the_functions_lost(scenario: Scenario) -> None
         for key in (LOCK, "/export_summary_", "/latest.json")
     ]
 
-    scenario.start(include_tables=SMALL)
+    scenario.start()
 
     scenario.must_complete()
     assert [each.hits for each in lost] == [1, 1, 1]
@@ -124,7 +124,7 @@ def test_latest_always_changed_by_others(scenario: Scenario) -> None:
     changed = scenario.faults.refuse(
         "s3", "PutObject", "PreconditionFailed", 412, resource="/latest.json", times=ALWAYS
     )
-    scenario.start(include_tables=SMALL)
+    scenario.start()
     control.must_fail_after_export(scenario, "Aggregate Results", "latest.json", "was changed 5 times by others")
     changed.remove()
 
