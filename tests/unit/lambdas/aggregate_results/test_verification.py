@@ -16,6 +16,7 @@ from tests.unit.lambdas.aggregate_results.exports import (
     EXPORT,
     GROUPS,
     PART_MINIMUM,
+    RUN_ID,
     deliver,
     deliver_all,
     entry,
@@ -285,6 +286,17 @@ def test_given_many_problems_then_the_cause_is_short_and_the_list_is_whole(store
     found = outcome_of(store, "runs")
     assert len(found.problems) == 10
     assert "and 5 more" in found.cause.text
+
+
+@pytest.mark.parametrize(("tables", "rest"), [(4, []), (5, ["and 1 more"])], ids=["five", "six"])
+def test_given_problems_then_the_cause_names_five_of_them_and_the_run(store, tables, rest):
+    # GIVEN a run that lacks dag_run and brought so many tables that nobody planned
+    deliver(store, RUNS, tables={f"t{number}": put_table(store, f"t{number}") for number in range(tables)})
+    cause = outcome_of(store, "runs").cause
+    said = cause.text.partition(", but ")[2].split("; ")
+    assert said[5:] == rest
+    assert all("table" in each for each in said[:5])
+    assert cause.job_run_id == RUN_ID
 
 
 def test_given_a_result_is_missing_at_first_then_its_group_fails(store):
