@@ -10,6 +10,8 @@ https://states-language.net/spec.html
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from jsonata.signature import Signature
+from jsonata.utils import Utils
 from ministack.services import stepfunctions as sfn
 
 from local.aws.patches.replace import attribute, replace, wrap
@@ -24,6 +26,7 @@ def apply(_: Settings) -> None:
         attribute(sfn, name)
     wrap(sfn, "_register_sfn_jsonata_functions", _without_eval)
     replace(sfn, "_evaluate_jsonata_choice_rule", _condition)
+    wrap(Signature, "get_symbol", _null_is_a_value)
 
 
 def _without_eval(original: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -36,6 +39,18 @@ def _without_eval(original: Callable[[Any], None]) -> Callable[[Any], None]:
 
 def _refuse_eval(_text: Any = None, _context: Any = None) -> NoReturn:
     raise sfn._ExecutionError(ERROR, "T1006: Attempted to invoke a non-function: $eval is not available, use $parse")
+
+
+def _null_is_a_value(original: Callable[[Any, Any], str]) -> Callable[[Any, Any], str]:
+    """A null that a function is given is none of its texts or numbers; the port takes it for an argument left out.
+
+    As in the reference implementation: tests/integration/jsonata.
+    """
+
+    def get_symbol(signature: Any, value: Any) -> str:
+        return "l" if value is Utils.NULL_VALUE else original(signature, value)
+
+    return get_symbol
 
 
 def _condition(rule: dict[str, Any], data: Any, context: Any) -> bool:

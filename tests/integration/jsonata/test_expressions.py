@@ -94,6 +94,9 @@ CHANGED = [
     "$parse($string({'text': $states.input})).text",
     "$parse('{\"cut')",
     "$eval('1')",
+    "$lookup({'a': 1}, $states.context.null)",
+    "$join([$states.context.null], ',')",
+    "$contains($states.context.null, 'a')",
     "$states.context.nothing",
     "$states.input > 1",
 ]
@@ -144,7 +147,7 @@ def test_given_the_known_differences_then_they_are_still_there() -> None:
 
 
 def test_given_what_step_functions_changes_in_jsonata_then_both_engines_have_it() -> None:
-    cases = [(expression, {"states": {"input": HOSTILE}}) for expression in CHANGED]
+    cases = [(expression, {"states": {"input": HOSTILE, "context": {"null": None}}}) for expression in CHANGED]
     assert dict(zip(CHANGED, reference(cases), strict=True)) == dict(zip(CHANGED, emulated(cases), strict=True))
 
 

@@ -73,7 +73,7 @@ def test_given_no_object_then_it_is_missing_and_no_error(store: Store, objects: 
     store.put(f"{key}.gz", b"a longer key")
 
     assert (store.read(key), store.get_json(key), store.facts(key)) == (None, None, None)
-    assert (objects.read(key), objects.read_json(key), objects.facts(key), objects.version(key)) == (None,) * 4
+    assert (objects.read(key), objects.facts(key), objects.version(key)) == (None, None, None)
     assert (store.keys(f"{key}/"), objects.keys(f"{key}/"), objects.folders(f"{key}/")) == ([], (), ())
 
 
