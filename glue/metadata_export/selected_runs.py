@@ -29,7 +29,7 @@ class SelectedRuns:
 
     Args:
         runs: None where dag_run cannot be read.
-        total: how many dag runs there are.
+        total: how many dag runs there are, as PostgreSQL has counted them last, if it ever has.
         early: whether one that is dated in the window was made before it.
         unread: tables of Airflow's that could tell of more runs, but cannot be read.
         error: why there are no runs.
@@ -73,7 +73,7 @@ def find_selected_runs(connection: Connection, window: Window, indexes: Indexes,
         SourceError: a table could be read at another time.
     """
     try:
-        own, total, early = _by_themselves(connection, window, connection if final else None)
+        own, early, total = _by_themselves(connection, window, indexes, connection if final else None)
     except SourceError as error:
         if error.transient or not is_for_good(error):
             raise
@@ -81,10 +81,11 @@ def find_selected_runs(connection: Connection, window: Window, indexes: Indexes,
         return SelectedRuns(None, 0, True, (RUN_TABLE,), str(error))
     touched = find_touched_runs(connection, window, indexes, final=final)
     runs = run_set([*own.ids, *touched.ids], own.type)
+    total = max(len(runs.ids), total)
     older = len(runs.ids) - len(own.ids)
     info(
-        f"{len(runs.ids):,} of {total:,} dag runs belong to the window; {older:,} of them are older, but something "
-        "happened to them",
+        f"{len(runs.ids):,} of about {total:,} dag runs belong to the window; {older:,} of them are older, but "
+        "something happened to them",
         selected_runs=len(runs.ids),
         touched_runs=older,
         runs=total,
@@ -92,18 +93,22 @@ def find_selected_runs(connection: Connection, window: Window, indexes: Indexes,
     return SelectedRuns(runs, total, early, touched.unread)
 
 
-def _by_themselves(connection: Connection, window: Window, final: Connection | None) -> tuple[RunSet, int, bool]:
-    """Return the runs that are in the window by their own dates and state, how many there are, and if one is early."""
+def _by_themselves(
+    connection: Connection, window: Window, indexes: Indexes, final: Connection | None
+) -> tuple[RunSet, bool, int]:
+    """Return the runs that are in the window by their own dates and state, if one is early, and how many there are."""
     table = window.catalog.tables[RUN_TABLE]
     with naming(ACTION, final), savepoint(connection):
-        counted = sql.SQL("SELECT count(*) FROM {} AS r").format(relation(table))
-        total = int(str(connection.execute(counted).fetchall()[0][0]))
         ids, early = list[object](), False
         for each, is_early in _selected(connection, window, relation(table)):
             ids.append(each)
             early = early or is_early
+        total = round(sum(indexes.rows(heap, heap.pages) for heap in table.heaps))
+        if not all(heap.oid in indexes.density for heap in table.heaps):
+            counted = sql.SQL("SELECT count(*) FROM {} AS r").format(relation(table))
+            total = int(str(connection.execute(counted).fetchall()[0][0]))
         check_unchanged(connection, changed_query([table]), ACTION)
-    return run_set(ids, window.run_id_type), total, early
+    return run_set(ids, window.run_id_type), early, total
 
 
 def _selected(connection: Connection, window: Window, runs: Condition) -> Iterator[tuple[object, bool]]:

@@ -132,13 +132,15 @@ def from_json(document: dict[str, Any]) -> SelectedRuns:
     Raises:
         ExportError, KeyError, TypeError, ValueError: it is damaged.
     """
-    runs = document["runs"]
-    kind = str(runs["type"])
+    runs, early, unread = document["runs"], document["early_runs"], document["unread_evidence"]
+    kind, selected, total = runs["type"], runs["selected"], runs["total"]
+    fields = ((kind, str), (selected, int), (total, int), (early, bool), (unread, list))
+    if wrong := [value for value, wanted in fields if not isinstance(value, wanted)]:
+        raise TypeError(f"{wrong[0]!r} is of another type")
     ids = unpack(runs["packed"]) if kind in INTEGERS else tuple(str(each) for each in runs["ids"])
-    if len(ids) != runs["selected"]:
-        raise ValueError(f"it tells {len(ids)} dag runs instead of {runs['selected']}")
-    unread = tuple(str(each) for each in document["unread_evidence"])
-    return SelectedRuns(RunSet(ids, kind), int(runs["total"]), bool(document["early_runs"]), unread)
+    if len(ids) != selected:
+        raise ValueError(f"it tells {len(ids)} dag runs instead of {selected}")
+    return SelectedRuns(RunSet(ids, kind), total, early, tuple(map(str, unread)))
 
 
 def _told(document: dict[str, Any], claim: Claim) -> SelectedRuns | None:
