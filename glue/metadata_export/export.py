@@ -59,7 +59,7 @@ def export_group(
         shared.announce(snapshot.role)
         catalog = read_catalog(connection, request.stands_alone, request.any_schema)
         heads = read_alembic_heads(connection, catalog)
-        decide = SharedWindow(arguments.export_id, shared.party, store, snapshot, ended).decide
+        decide = SharedWindow(arguments.export_id, shared, snapshot, ended).decide
         plan = make_plan(connection, catalog, request, arguments.cutoff, arguments.table_key, decide)
         session = Session(source, snapshot.id, arguments.region, arguments.bucket, attempts)
         with SnapshotHolder(connection) as holder:

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from metadata_export import statements
 from metadata_export.catalog import Catalog, Column, Table
-from metadata_export.from_clause import heap_name
+from metadata_export.from_clause import aliased
 from metadata_export.heavy_runs import HeavyRun
 from metadata_export.identity import changed_query
 from metadata_export.planner import BY_HASH, BY_INDEX
@@ -83,13 +83,13 @@ def statements_by_time(
     [heap] = table.heaps
     others = [catalog.tables[name] for name in sorted(rows.tables - {table.name})]
     changed = changed_query(others, (table, heap))
-    return tuple(Statement(copy_of(selected, heap_name(heap), each), changed, BY_INDEX) for each in conditions)
+    return tuple(Statement(copy_of(selected, aliased(heap), each), changed, BY_INDEX) for each in conditions)
 
 
 def _by_index(way: Way, selected: sql.Composable, runs: RunSet, pages: Sequence[sql.Composable]) -> Statement:
     [heap] = way.table.heaps
-    conditions = [*pages, way.condition(runs)]
-    return Statement(copy_of(selected, heap_name(heap), conditions), _changed(way), BY_INDEX)
+    changed = changed_query(way.others, (way.table, heap))
+    return Statement(copy_of(selected, way.rows(runs, pages)), changed, BY_INDEX)
 
 
 def _of_heavy_run(way: Way, selected: sql.Composable, run: HeavyRun, window: Window) -> Iterator[Statement]:
@@ -103,14 +103,9 @@ def _of_heavy_run(way: Way, selected: sql.Composable, run: HeavyRun, window: Win
     whole = sql.SQL("({})").format(rows.condition or sql.SQL("true"))
     yield _by_index(way, selected, run.alone, page_conditions(0, run.bounds[0]))
     for first, end in pairwise(run.bounds):
-        copy = copy_of(selected, heap_name(heap), [*page_conditions(first, end), whole])
+        copy = copy_of(selected, aliased(heap), [*page_conditions(first, end), whole])
         yield Statement(copy, changed_query(others, (way.table, heap)), BY_HASH)
     yield _by_index(way, selected, run.alone, page_conditions(run.bounds[-1], None))
-
-
-def _changed(way: Way) -> str:
-    [heap] = way.table.heaps
-    return changed_query(way.others, (way.table, heap))
 
 
 def _from_to(moment: sql.Composable, start: datetime, end: datetime | None) -> list[sql.Composable]:

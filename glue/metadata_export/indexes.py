@@ -21,7 +21,8 @@ INDEXES = """
 SELECT i.indrelid, c.relname::text,
        ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(i.indkey) WITH ORDINALITY AS u(attnum, position)
              JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.attnum
-             WHERE u.position <= i.indnkeyatts ORDER BY u.position)
+             WHERE u.position <= i.indnkeyatts ORDER BY u.position),
+       i.indisunique AND i.indimmediate
 FROM pg_catalog.pg_index i
 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_am m ON m.oid = c.relam
@@ -50,6 +51,7 @@ class Index:
 
     name: str
     columns: tuple[str, ...]
+    unique: bool = False
 
     def serves(self, columns: Iterable[str]) -> bool:
         """Return whether it finds the rows with given values of all these columns, and has no column before them."""
@@ -92,6 +94,12 @@ class Indexes:
         columns = list(columns)
         return next((each for each in self.by_heap.get(table.heaps[0].oid, ()) if each.serves(columns)), None)
 
+    def unique(self, table: Table, columns: Iterable[str]) -> bool:
+        """Return whether no two rows of a table have the same values in these columns; a table of one heap."""
+        wanted = set(columns)
+        known = self.by_heap.get(table.heaps[0].oid, ()) if len(table.heaps) == 1 else ()
+        return any(each.unique and set(each.columns) <= wanted for each in known)
+
     def rows(self, heap: Heap, pages: int) -> float:
         """Return about how many rows so many pages of a heap hold."""
         return pages * self.density.get(heap.oid, PAGE_BYTES / UNKNOWN_ROW_BYTES)
@@ -105,9 +113,9 @@ def read_indexes(connection: Connection, tables: Iterable[Table]) -> Indexes:
         statistics = connection.execute(sql.SQL(STATISTICS).format(oids)).fetchall()
         costs = {str(name): float(str(value)) for name, value in connection.execute(COSTS).fetchall()}
     by_heap: dict[int, list[Index]] = {}
-    for oid, name, columns in found:
+    for oid, name, columns, unique in found:
         if isinstance(columns, list):
-            by_heap.setdefault(int(str(oid)), []).append(Index(str(name), tuple(map(str, columns))))
+            by_heap.setdefault(int(str(oid)), []).append(Index(str(name), tuple(map(str, columns)), bool(unique)))
     return Indexes(
         by_heap={oid: tuple(sorted(each, key=lambda index: len(index.columns))) for oid, each in by_heap.items()},
         density={

@@ -12,8 +12,8 @@ from metadata_export.source import Connection
 
 LOOK_UP = ("enable_hashjoin", "enable_mergejoin", "enable_sort")
 """join by looking up each row of one side by index; that side may be read whole"""
-BY_INDEX = ("enable_hashjoin", "enable_mergejoin", "enable_seqscan")
-"""begin with the rows that are given by their keys, and find all others by index"""
+BY_INDEX = ("enable_seqscan",)
+"""read no table from its start to its end"""
 BY_HASH = ("enable_nestloop", "enable_mergejoin")
 """read a range of pages and the rows that it refers to, once each"""
 

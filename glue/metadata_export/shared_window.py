@@ -16,15 +16,14 @@ from metadata_export.log import info, warning
 from metadata_export.run_set import INTEGERS, RunSet, pack, unpack
 from metadata_export.selected_runs import SelectedRuns, find_selected_runs
 from metadata_export.siblings import EndedGroups
-from metadata_export.snapshot import Claim, Party, Snapshot
+from metadata_export.snapshot import Claim, SharedSnapshot, Snapshot
 from metadata_export.source import Connection
-from metadata_export.storage import Store
 from metadata_export.window import Window
 
 WINDOW = "_window.json"
 FORMAT_VERSION = 1
 POLL_SECONDS = 0.5
-LOOKS_AT_GLUE = 10  # polls from one question to Glue to the next
+POLLS_FOR_A_LOOK = 10  # after so many it is asked whether there will ever be an answer
 WAIT_SECONDS = 300.0
 
 
@@ -34,14 +33,13 @@ class SharedWindow:
 
     Args:
         export_id: of the export.
-        party: this run.
-        snapshot: that it reads.
+        shared: between the runs of the export.
+        snapshot: that this run reads.
         ended: tells which groups will tell nothing any more, their run being dead.
     """
 
     export_id: str
-    party: Party
-    store: Store
+    shared: SharedSnapshot
     snapshot: Snapshot
     ended: EndedGroups = frozenset
     sleep: Callable[[float], None] = time.sleep
@@ -60,7 +58,7 @@ class SharedWindow:
     @property
     def key(self) -> str:
         """Where the window is told."""
-        return f"{self.party.runs_prefix}{WINDOW}"
+        return f"{self.shared.party.runs_prefix}{WINDOW}"
 
     def _find_and_tell(
         self, connection: Connection, window: Window, indexes: Indexes, claim: Claim, *, needed: bool
@@ -78,7 +76,7 @@ class SharedWindow:
 
     def _tell(self, document: dict[str, Any]) -> None:
         try:
-            self.store.put_json(self.key, document)
+            self.shared.store.put_json(self.key, document)
         except ExportError as error:
             warning(f"the other groups must find the dag runs of the window by themselves: {error}")
 
@@ -88,17 +86,20 @@ class SharedWindow:
             document = self._read(self._identity(window, claim))
             if document is not None:
                 return _told(document, claim)
-            if poll % LOOKS_AT_GLUE == LOOKS_AT_GLUE - 1 and claim.group in self.ended():
+            if poll % POLLS_FOR_A_LOOK == POLLS_FOR_A_LOOK - 1 and self._has_ended(claim):
                 warning(f"finding the dag runs of the window again: the run of the group {claim.group} has ended")
                 return None
             self.sleep(POLL_SECONDS)
         warning(f"finding the dag runs of the window again: {claim.group} has not told them in {WAIT_SECONDS:.0f} s")
         return None
 
+    def _has_ended(self, claim: Claim) -> bool:
+        return self.shared.has_failed(claim) or claim.group in self.ended()
+
     def _read(self, identity: dict[str, Any]) -> dict[str, Any] | None:
         """Return what the holder has told; nothing that names another export, window or snapshot."""
         try:
-            document = self.store.get_json(self.key)
+            document = self.shared.store.get_json(self.key)
         except ValueError:
             return {"error": "it is no JSON"}
         if not isinstance(document, dict):

@@ -97,6 +97,11 @@ class SharedSnapshot:
         """Tell the holder that this group needs it no longer: it has imported the snapshot, or never will."""
         self.store.put_json(self._marker(self.party.group), {"job_run_id": self.party.job_run_id, "role": role})
 
+    def has_failed(self, claim: Claim) -> bool:
+        """Return whether the run that shares its snapshot has announced that it fails."""
+        marker = self.store.get_json(self._marker(claim.group)) or {}
+        return (marker.get("job_run_id"), marker.get("role")) == (claim.job_run_id, "failed")
+
     @contextmanager
     def announcing_failure(self) -> Iterator[None]:
         """Let the holder of the snapshot go at once when this run fails before it could import it."""

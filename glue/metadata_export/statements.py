@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from metadata_export.catalog import Catalog, Heap, Table
-from metadata_export.from_clause import heap_name, relation
+from metadata_export.from_clause import aliased, relation
 from metadata_export.identity import changed_query
 from metadata_export.mask import select_list
 from metadata_export.parts import MAXIMUM_PARTS, MIB
@@ -52,11 +52,15 @@ def copy_statements(
     others = [catalog.tables[name] for name in sorted(rows.tables - {table.name})]
     whole = [sql.SQL("({})").format(rows.condition)] if rows.condition is not None else []
     if len(table.heaps) != 1 and total_bytes(table, sizes) <= SMALL_TABLE_BYTES:
-        return (Statement(copy_of(selected, relation(table), whole), changed_query([table, *others])),)
+        return (
+            Statement(
+                copy_of(selected, sql.SQL("{} AS t0").format(relation(table)), whole), changed_query([table, *others])
+            ),
+        )
     forbidden = BY_HASH if read_with_each and total_bytes(table, sizes) > SMALL_TABLE_BYTES else ()
     return tuple(
         Statement(
-            copy=copy_of(selected, heap_name(heap), [*page_conditions(first, end), *whole]),
+            copy=copy_of(selected, aliased(heap), [*page_conditions(first, end), *whole]),
             changed=changed_query([table, *others] if table.name in rows.tables else others, (table, heap)),
             forbidden=forbidden,
         )
@@ -77,9 +81,13 @@ def page_ranges(size: Size, most: int = MAXIMUM_CHUNKS, read_with_each: int = 0)
     return list(zip(starts, [*starts[1:], None], strict=True))
 
 
-def copy_of(selected: sql.Composable, source: sql.Composable, conditions: Sequence[sql.Composable]) -> str:
-    """Return the COPY of the rows of a heap or relation that meet all conditions, under the alias t0."""
-    query = sql.SQL("SELECT {} FROM {} AS t0").format(selected, source)
+def copy_of(selected: sql.Composable, source: sql.Composable, conditions: Sequence[sql.Composable] = ()) -> str:
+    """Return the COPY of rows that meet all conditions.
+
+    Args:
+        source: has the rows under the alias t0.
+    """
+    query = sql.SQL("SELECT {} FROM {}").format(selected, source)
     if conditions:
         query = sql.SQL("{} WHERE {}").format(query, sql.SQL(" AND ").join(conditions))
     return sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query).as_string(None)

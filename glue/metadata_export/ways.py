@@ -1,12 +1,12 @@
 """How the rows of a table are found from the dag runs that they belong to: by index, from each table to the next."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 from psycopg import sql
 
 from metadata_export.catalog import ForeignKey, Table
-from metadata_export.from_clause import relation
+from metadata_export.from_clause import columns_of, relation
 from metadata_export.indexes import Index, Indexes
 from metadata_export.row_filter import Conditions
 from metadata_export.run_set import RunSet
@@ -54,21 +54,33 @@ class Way:
         """The tables that are read besides."""
         return [hop.parent for hop in self.hops]
 
-    def condition(self, runs: RunSet) -> Condition:
-        """Return whether a row of the alias t0 belongs to one of these runs."""
-        last = len(self.hops)
-        found = runs.listed(sql.Identifier(f"t{last}", "id"))
-        numbered = reversed(list(enumerate(self.hops)))
-        return reduce(lambda onward, hop: _exists(hop[1], hop[0], onward), numbered, found)
+    def rows(self, runs: RunSet, conditions: Sequence[Condition] = ()) -> Condition:
+        """Return what stands behind FROM for the rows, under the alias t0, that belong to these runs.
+
+        Each table is looked up for one row of the one before. PostgreSQL does not see through OFFSET, so there is no
+        other order that it could choose, whatever it holds the tables to be: it may never have counted their rows.
+
+        Args:
+            conditions: that the rows must meet besides.
+        """
+        number = len(self.hops)
+        of_runs = runs.listed(sql.Identifier(f"t{number}", "id"))
+        chosen = sql.SQL(" AND ").join([of_runs, *(conditions if not self.hops else ())])
+        first = _fenced(self.runs, number, chosen)
+        others = [
+            _fenced(hop.child, place, sql.SQL(" AND ").join([_pairs(hop, place), *(conditions if not place else ())]))
+            for place, hop in reversed(list(enumerate(self.hops)))
+        ]
+        return sql.SQL(" CROSS JOIN LATERAL ").join([first, *others])
 
 
 def way_from_runs(window: Window, indexes: Indexes, table: Table) -> Way | None:
     """Return the way by index to the rows of a table that follows its dag run alone; None where there is no such way.
 
-    Every row must have exactly one run, or which rows belong to the export is another question.
+    Every row must have exactly one run, and be found from there once.
     """
     runs = window.catalog.tables.get(RUN_TABLE)
-    run_index = indexes.serving(runs, ["id"]) if runs else None
+    run_index = indexes.serving(runs, ["id"]) if runs and indexes.unique(runs, ["id"]) else None
     hops = _hops(Conditions(window), indexes, table, ())
     return Way(runs, run_index, hops) if runs and run_index and hops is not None else None
 
@@ -83,7 +95,8 @@ def _hops(conditions: Conditions, indexes: Indexes, table: Table, path: tuple[st
     path = (*path, table.name)
     for key in _references(conditions, table, path):
         parent, index = window.catalog.tables[key.parent], indexes.serving(table, key.columns)
-        onward = _hops(conditions, indexes, parent, path) if index and _always_made(table, key) else None
+        once = indexes.unique(parent, key.parent_columns) and _always_made(table, key)
+        onward = _hops(conditions, indexes, parent, path) if index and once else None
         if index and onward is not None:
             return (Hop(table, key.columns, parent, key.parent_columns, index), *onward)
     return None
@@ -107,11 +120,15 @@ def _always_made(table: Table, key: ForeignKey) -> bool:
     return all(column.not_null for column in table.columns if column.name in key.columns)
 
 
-def _exists(hop: Hop, number: int, onward: Condition) -> Condition:
+def _pairs(hop: Hop, number: int) -> Condition:
     child, parent = f"t{number}", f"t{number + 1}"
-    pairs = sql.SQL(" AND ").join(
+    return sql.SQL(" AND ").join(
         sql.SQL("{} = {}").format(sql.Identifier(parent, one), sql.Identifier(child, other))
         for one, other in zip(hop.parent_columns, hop.columns, strict=True)
     )
-    template = sql.SQL("EXISTS (SELECT FROM {} AS {} WHERE {} AND {})")
-    return template.format(relation(hop.parent), sql.Identifier(parent), pairs, onward)
+
+
+def _fenced(table: Table, number: int, condition: Condition) -> Condition:
+    alias = sql.Identifier(f"t{number}")
+    template = sql.SQL("(SELECT {} FROM {} AS {} WHERE {} OFFSET 0) AS {}")
+    return template.format(columns_of(table, f"t{number}"), relation(table), alias, condition, alias)
