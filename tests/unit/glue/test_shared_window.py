@@ -19,8 +19,8 @@ from metadata_export.storage import Store
 from metadata_export.window import Window
 
 from tests.contract_examples import Example, examples
+from tests.contracts import violations
 from tests.unit.glue.conftest import catalog, table
-from tests.unit.lambdas.contracts import violations
 
 CUTOFF = datetime(2026, 11, 11, 14, 30, 22, tzinfo=UTC)
 EXPORT = "20261211T143022Z"
