@@ -17,7 +17,7 @@ from metadata_export.sizes import Size
 SMALL_TABLE_BYTES = 8 * MIB  # exported whole by one task, many tables to a task
 CHUNK_BYTES = 64 * MIB  # on disk; compresses to one S3 part, over its minimum of 5 MiB for most tables
 MAXIMUM_CHUNKS = MAXIMUM_PARTS // 2
-HEAP_TO_OTHERS = 4  # bytes of a heap to each byte of others that a statement reads with it
+HEAP_TO_OTHERS = 2  # bytes of a heap to each byte of others that a statement reads with it
 TID_RANGE_SCAN = 140_000  # before PostgreSQL 14 each range of ctid would read the whole table
 
 

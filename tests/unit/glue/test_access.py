@@ -277,4 +277,4 @@ def test_given_other_tables_that_each_statement_reads_then_a_heap_is_cut_into_fe
         len(statements.copy_statements(log, given_, size, LIVE, (), each * statements.CHUNK_BYTES))
         for each in (0, 1, 5, 1000)
     ]
-    assert counts == [100, 25, 5, 1]
+    assert counts == [100, 50, 10, 1]
