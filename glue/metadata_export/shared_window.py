@@ -17,7 +17,7 @@ from metadata_export.run_set import INTEGERS, RunSet, pack, unpack
 from metadata_export.selected_runs import SelectedRuns, find_selected_runs
 from metadata_export.siblings import EndedGroups
 from metadata_export.snapshot import Claim, SharedSnapshot, Snapshot
-from metadata_export.source import Connection
+from metadata_export.source import Connection, naming
 from metadata_export.window import Window
 
 WINDOW = "_window.json"
@@ -53,7 +53,7 @@ class SharedWindow:
             return find_selected_runs(connection, window, indexes)
         if self.snapshot.role == "claimed":
             return self._find_and_tell(connection, window, indexes, claim, needed=needed)
-        return self._wait(window, claim) or find_selected_runs(connection, window, indexes)
+        return self._wait(connection, window, claim) or find_selected_runs(connection, window, indexes)
 
     @property
     def key(self) -> str:
@@ -80,15 +80,17 @@ class SharedWindow:
         except ExportError as error:
             warning(f"the other groups must find the dag runs of the window by themselves: {error}")
 
-    def _wait(self, window: Window, claim: Claim) -> SelectedRuns | None:
+    def _wait(self, connection: Connection, window: Window, claim: Claim) -> SelectedRuns | None:
         polls = round(WAIT_SECONDS / POLL_SECONDS)
         for poll in range(polls):
             document = self._read(self._identity(window, claim))
             if document is not None:
                 return _told(document, claim)
-            if poll % POLLS_FOR_A_LOOK == POLLS_FOR_A_LOOK - 1 and self._has_ended(claim):
-                warning(f"finding the dag runs of the window again: the run of the group {claim.group} has ended")
-                return None
+            if poll % POLLS_FOR_A_LOOK == POLLS_FOR_A_LOOK - 1:
+                _talk(connection)
+                if self._has_ended(claim):
+                    warning(f"finding the dag runs of the window again: the run of the group {claim.group} has ended")
+                    return None
             self.sleep(POLL_SECONDS)
         warning(f"finding the dag runs of the window again: {claim.group} has not told them in {WAIT_SECONDS:.0f} s")
         return None
@@ -142,6 +144,12 @@ def from_json(document: dict[str, Any]) -> SelectedRuns:
     if len(ids) != selected:
         raise ValueError(f"it tells {len(ids)} dag runs instead of {selected}")
     return SelectedRuns(RunSet(ids, kind), total, early, tuple(map(str, unread)))
+
+
+def _talk(connection: Connection) -> None:
+    """Keep the transaction that has the snapshot: an idle one is ended, and RDS Proxy drops silent clients."""
+    with naming("wait for the dag runs of the window"):
+        connection.execute("SELECT 1")
 
 
 def _told(document: dict[str, Any], claim: Claim) -> SelectedRuns | None:

@@ -57,8 +57,10 @@ def shared(
     return SharedWindow(EXPORT, SharedSnapshot(party, store), snapshot, ended, sleep)
 
 
-def decide(window: SharedWindow, *, needed: bool = True, cutoff: datetime | None = CUTOFF) -> SelectedRuns | None:
-    return window.decide(MagicMock(), Window(LIVE, {"dag_run": "run"}, cutoff), Indexes(), needed=needed)
+def decide(
+    window: SharedWindow, *, needed: bool = True, cutoff: datetime | None = CUTOFF, connection: Any = None
+) -> SelectedRuns | None:
+    return window.decide(connection or MagicMock(), Window(LIVE, {"dag_run": "run"}, cutoff), Indexes(), needed=needed)
 
 
 def told(store: Store) -> Any:
@@ -167,15 +169,18 @@ def test_a_holder_that_tells_nothing_is_not_waited_for_for_ever(
     assert sum(waited) == (20.0 if why == "the bound has passed" else 4.5)
 
 
-def test_another_run_of_the_holder_s_group_that_failed_is_not_the_holder(
+def test_another_run_of_the_holder_s_group_that_failed_is_not_the_holder_and_the_snapshot_is_kept(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared_window, "WAIT_SECONDS", 20.0)
     Finder(monkeypatch)
     SharedSnapshot(Party("runs", ("runs", "tasks"), "jr_0", "runs/"), store).announce("failed")
     waited: list[float] = []
-    decide(shared(store, "imported", sleep=waited.append))
+    connection = MagicMock()
+    decide(shared(store, "imported", sleep=waited.append), connection=connection)
     assert sum(waited) == 20.0
+    # AND the transaction meanwhile is never idle for long
+    assert [call.args for call in connection.execute.call_args_list] == [("SELECT 1",)] * 4
 
 
 @pytest.mark.parametrize(
