@@ -17,6 +17,7 @@ from metadata_export.manifest import build_manifest
 from metadata_export.plan import GroupPlan, make_plan
 from metadata_export.progress import Progress
 from metadata_export.revisions import read_alembic_heads
+from metadata_export.shared_window import SharedWindow
 from metadata_export.siblings import EndedGroups
 from metadata_export.snapshot import Party, SharedSnapshot
 from metadata_export.source import Source, releasing
@@ -58,7 +59,8 @@ def export_group(
         shared.announce(snapshot.role)
         catalog = read_catalog(connection, request.stands_alone, request.any_schema)
         heads = read_alembic_heads(connection, catalog)
-        plan = make_plan(connection, catalog, request, arguments.cutoff, arguments.table_key)
+        decide = SharedWindow(arguments.export_id, shared, snapshot, ended).decide
+        plan = make_plan(connection, catalog, request, arguments.cutoff, arguments.table_key, decide)
         session = Session(source, snapshot.id, arguments.region, arguments.bucket, attempts)
         with SnapshotHolder(connection) as holder:
             kept = keep_whole(run, manifest_key, store, plan, heads)

@@ -10,6 +10,11 @@ def heap_name(heap: Heap) -> sql.Composed:
     return sql.SQL("ONLY {}").format(sql.Identifier(heap.schema, heap.name))
 
 
+def aliased(heap: Heap) -> sql.Composed:
+    """Return a heap under the alias t0."""
+    return sql.SQL("{} AS t0").format(heap_name(heap))
+
+
 def columns_of(table: Table, alias: str | None = None) -> sql.Composed:
     """Return the columns of a table, separated by commas."""
     names = ((alias, column.name) if alias else (column.name,) for column in table.columns)

@@ -76,6 +76,7 @@ def _table(exported: ExportedTable) -> dict[str, Any]:
         "checksum_sha256": uploaded.checksum_sha256,
         "part_sizes": list(uploaded.part_sizes),
         "duration_seconds": round(exported.seconds, 3),
+        "access": exported.extract.access.to_json(len(exported.extract.statements)),
     }
 
 

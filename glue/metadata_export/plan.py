@@ -1,22 +1,24 @@
 """What this run exports: the tables that the live catalog has, each with the statements that return its rows."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from metadata_export.access import WHOLE, Access, Reading, read_statements
 from metadata_export.catalog import Catalog, Column
 from metadata_export.errors import SourceError
+from metadata_export.indexes import Indexes, read_indexes
 from metadata_export.log import info, warning
 from metadata_export.mask import check_masks, masked_columns
 from metadata_export.orphans import count_orphans
 from metadata_export.parts import MIB
 from metadata_export.request import TableRequest
 from metadata_export.row_filter import row_filter
+from metadata_export.selected_runs import DecideRuns, decide_alone
 from metadata_export.selection import Selection, select_tables, unknown_tables, window_rules
-from metadata_export.sizes import Size, measure
+from metadata_export.sizes import measure
 from metadata_export.source import Connection
-from metadata_export.statements import SMALL_TABLE_BYTES, Statement, copy_statements, total_bytes
-from metadata_export.touched import find_touched_runs
+from metadata_export.statements import SMALL_TABLE_BYTES, Statement, total_bytes
 from metadata_export.window import Window
 
 BUNDLE_BYTES = 32 * MIB
@@ -34,6 +36,8 @@ class Extract:
     total_bytes: int
     masked: tuple[str, ...] = ()
     """columns whose values are not in the file"""
+    access: Access = WHOLE
+    """how the rows are read"""
 
     @property
     def header(self) -> bytes:
@@ -66,22 +70,30 @@ def make_plan(
     request: TableRequest,
     cutoff: datetime | None,
     key_of: Callable[[str], str],
+    decide: DecideRuns = decide_alone,
 ) -> GroupPlan:
     """Turn the request into statements, within the connection's transaction. No table stays locked.
 
     Args:
         cutoff: rows at or after it are in the window; None exports everything.
         key_of: gives the object key of a table.
+        decide: finds the dag runs of the window.
     """
     selection = select_tables(request, catalog)
-    window, unread = _window(connection, catalog, request, selection, cutoff)
+    rules, unknown = window_rules(request, catalog, selection), unknown_tables(request, catalog, selection)
+    window = Window(catalog, rules, cutoff, unknown)
+    indexes = read_indexes(connection, catalog.tables.values()) if window.has_runs else Indexes()
+    selected = decide(connection, window, indexes, needed=window.depends_on_runs(selection.rules))
+    if selected is not None:
+        window = replace(window, runs=selected.runs, early_runs=selected.early, error=selected.error)
     sizes = measure(connection, [catalog.tables[name] for name in selection.rules])
+    reading = Reading(connection, window, indexes, sizes, selected)
     failed, orphans, extracts = dict(selection.failed), dict[str, int](), list[Extract]()
     for name in selection.rules:
         try:
             check_masks(connection, catalog, [name], request.mask_columns)
             orphans[name] = count_orphans(connection, catalog, catalog.tables[name])
-            extracts.append(_extract(window, name, key_of(name), sizes, request.mask_columns))
+            extracts.append(_extract(reading, name, key_of(name), request.mask_columns))
         except SourceError as error:
             if error.transient:
                 raise
@@ -93,7 +105,7 @@ def make_plan(
         extracts=tuple(sorted(extracts, key=lambda extract: (-extract.total_bytes, extract.table))),
         failed=failed,
         orphans={name: number for name, number in orphans.items() if number},
-        unread_evidence=unread,
+        unread_evidence=selected.unread if selected is not None else (),
     )
 
 
@@ -116,32 +128,20 @@ def csv_header(names: Sequence[str]) -> bytes:
     return (",".join(fields) + "\n").encode()
 
 
-def _window(
-    connection: Connection, catalog: Catalog, request: TableRequest, selection: Selection, cutoff: datetime | None
-) -> tuple[Window, tuple[str, ...]]:
-    rules = window_rules(request, catalog, selection)
-    unknown = unknown_tables(request, catalog, selection)
-    window = Window(catalog, rules, cutoff, by_key_only=unknown)
-    if not window.depends_on_runs(selection.rules):
-        return window, ()
-    touched = find_touched_runs(connection, window)
-    number = len(touched.ids)
-    info(f"{number} older dag runs belong to the window by what happened to them", touched_runs=number)
-    return Window(catalog, rules, cutoff, touched.ids, unknown), touched.unread
-
-
-def _extract(
-    window: Window, name: str, key: str, sizes: Mapping[int, Size], masks: Mapping[str, tuple[str, ...]]
-) -> Extract:
+def _extract(reading: Reading, name: str, key: str, masks: Mapping[str, tuple[str, ...]]) -> Extract:
+    window, sizes = reading.window, reading.sizes
     table, masked = window.catalog.tables[name], masked_columns(name, masks)
+    small = total_bytes(table, sizes) <= SMALL_TABLE_BYTES
+    chosen, access = read_statements(reading, table, row_filter(window, table), masked, small=small)
     return Extract(
         table=name,
         key=key,
         rule=window.rules[name],
         columns=table.columns,
-        statements=copy_statements(table, row_filter(window, table), sizes, window.catalog, masked),
+        statements=chosen,
         total_bytes=total_bytes(table, sizes),
         masked=masked,
+        access=access,
     )
 
 

@@ -26,18 +26,23 @@ def row_filter(window: Window, table: Table) -> RowFilter:
     Raises:
         SourceError: the foreign keys that decide about them form a circle.
     """
-    conditions = _Conditions(window)
+    conditions = Conditions(window)
     return RowFilter(conditions.of(table, "t0", ()), frozenset(conditions.read))
 
 
 @dataclass
-class _Conditions:
-    """Composes the condition of one table, and notes what it reads."""
+class Conditions:
+    """Composes the condition of one table, and notes what it reads.
+
+    `path` is where from: the names of the tables whose references have led to a table, itself included once it is asked
+    for its own.
+    """
 
     window: Window
     read: set[str] = field(default_factory=set)
 
     def of(self, table: Table, alias: str, path: tuple[str, ...]) -> Condition | None:
+        """Return the condition under which a row is exported; None: always."""
         if table.name in path:
             cycle = " -> ".join((*path, table.name))
             raise SourceError(f"the foreign keys {cycle} form a circle: export with max_age_in_days null")
@@ -45,7 +50,7 @@ class _Conditions:
         path = (*path, table.name)
         match rule:
             case "run":
-                return self._run(alias)
+                return self.window.is_selected(alias)
             case "event":
                 return self._event(table, alias, path)
             case "follow":
@@ -57,15 +62,6 @@ class _Conditions:
 
     def _table(self, name: str) -> Table:
         return self.window.catalog.tables[name]
-
-    def _run(self, alias: str) -> Condition:
-        window = self.window
-        condition = window.run_by_itself(alias)
-        if not window.touched_runs:
-            return condition
-        ids = sql.Literal("{" + ",".join(window.touched_runs) + "}")
-        kind = sql.SQL(window.run_id_type())
-        return sql.SQL("{} OR {} = ANY ({}::{}[])").format(condition, sql.Identifier(alias, "id"), ids, kind)
 
     def _event(self, table: Table, alias: str, path: tuple[str, ...]) -> Condition:
         conditions = [self.window.in_window(alias, table), *self._used_by_a_run(table, alias, path)]
@@ -88,7 +84,7 @@ class _Conditions:
         return _all_exported(parents) if parents else None
 
     def _date(self, table: Table, alias: str, path: tuple[str, ...]) -> Condition:
-        own = self.window.in_window(alias, table)
+        own = self.window.dated(alias, table)
         parents = self._parents(table, alias, path, by_key_only=True)
         if not parents:
             return own
@@ -101,20 +97,28 @@ class _Conditions:
         self, table: Table, alias: str, path: tuple[str, ...], *, by_key_only: bool = False
     ) -> list[tuple[Condition | None, Condition]]:
         """Return for each reference to a windowed row when it is missing (None: never) and when its row is exported."""
-        found: list[tuple[Condition | None, Condition]] = []
+        return [
+            (
+                _missing(table, alias, key.columns),
+                self._exists(key.parent, key.columns, key.parent_columns, alias, path),
+            )
+            for key in self.references(table, path, by_key_only=by_key_only)
+        ]
+
+    def references(self, table: Table, path: tuple[str, ...], *, by_key_only: bool = False) -> list[ForeignKey]:
+        """Return the references to windowed rows that together decide about a row, that to its run first."""
+        found: list[ForeignKey] = []
         tables = self.window.catalog.tables
         direct = not by_key_only and table.has(*RUN_KEY) and RUN_TABLE in tables and table.name != RUN_TABLE
         if direct:
-            found.append((_missing(table, alias, RUN_KEY), self._exists(RUN_TABLE, RUN_KEY, RUN_KEY, alias, path)))
+            found.append(ForeignKey("", RUN_TABLE, RUN_KEY, RUN_KEY, enforced=False))
         for key in table.foreign_keys:
-            windowed = _Conditions(self.window).of(tables[key.parent], "unused", path) is not None
-            if not windowed or (direct and self._decided_by_run(key, path)):
-                continue
-            exists = self._exists(key.parent, key.columns, key.parent_columns, alias, path)
-            found.append((_missing(table, alias, key.columns), exists))
+            windowed = Conditions(self.window).of(tables[key.parent], "unused", path) is not None
+            if windowed and not (direct and self.decided_by_run(key, path)):
+                found.append(key)
         return found
 
-    def _decided_by_run(self, key: ForeignKey, path: tuple[str, ...]) -> bool:
+    def decided_by_run(self, key: ForeignKey, path: tuple[str, ...]) -> bool:
         """Return whether the parent is there, of the same dag run as its child, and follows nothing else."""
         parent = self._table(key.parent)
         pairs = set(zip(key.columns, key.parent_columns, strict=True))
@@ -123,7 +127,7 @@ class _Conditions:
         return parent.name == RUN_TABLE or (
             key.enforced
             and self.window.rules[parent.name] == "follow"
-            and len(_Conditions(self.window)._parents(parent, "unused", (*path, parent.name))) == 1
+            and len(self.references(parent, (*path, parent.name))) == 1
         )
 
     def _exists(

@@ -40,6 +40,16 @@ class Party:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """Who shares a snapshot, and which: its id alone is not proof."""
+
+    job_run_id: str
+    group: str
+    snapshot_id: str
+    moment: str
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """The snapshot this run reads: its tasks import `id`."""
 
@@ -48,6 +58,8 @@ class Snapshot:
     claimed_by: str
     reason: str | None
     """why it is not the shared one"""
+    claim: Claim | None = None
+    """on the shared one; None: it is the run's own"""
 
     @property
     def consistency(self) -> Literal["snapshot", "per-group"]:
@@ -84,6 +96,11 @@ class SharedSnapshot:
     def announce(self, role: str) -> None:
         """Tell the holder that this group needs it no longer: it has imported the snapshot, or never will."""
         self.store.put_json(self._marker(self.party.group), {"job_run_id": self.party.job_run_id, "role": role})
+
+    def has_failed(self, claim: Claim) -> bool:
+        """Return whether the run that shares its snapshot has announced that it fails."""
+        marker = self.store.get_json(self._marker(claim.group)) or {}
+        return (marker.get("job_run_id"), marker.get("role")) == (claim.job_run_id, "failed")
 
     @contextmanager
     def announcing_failure(self) -> Iterator[None]:
@@ -143,7 +160,7 @@ class SharedSnapshot:
         written = self.store.put_json_if_absent(self._claim_key, claim)
         if written or (self.store.get_json(self._claim_key) or {}).get("job_run_id") == me:
             info(f"claimed the export's snapshot {snapshot_id}", snapshot_id=snapshot_id)
-            return Snapshot(snapshot_id, "claimed", me, reason=None)
+            return Snapshot(snapshot_id, "claimed", me, None, Claim(me, self.party.group, snapshot_id, moment))
         rollback(connection)
         return None
 
@@ -156,9 +173,10 @@ class SharedSnapshot:
             rollback(connection)
             since = f"claimed by {claimer} (group {claim['group']}) at {claim['claimed_at']}"
             return self._own(source, connection, reason=f"the export's snapshot, {since}, is gone: {error}")
-        snapshot_id, _ = _export(connection)
+        snapshot_id, moment = _export(connection)
         info(f"imported the export's snapshot from {claimer}", snapshot_id=snapshot_id, claimed_by=claimer)
-        return Snapshot(snapshot_id, "imported", claimer, reason=None)
+        shared = Claim(claimer, str(claim["group"]), str(claim["snapshot_id"]), moment)
+        return Snapshot(snapshot_id, "imported", claimer, None, shared)
 
     def _own(self, source: Source, connection: Connection, reason: str | None) -> Snapshot:
         source.begin(connection)

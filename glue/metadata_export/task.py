@@ -15,6 +15,7 @@ from metadata_export.copy_out import CopyOut, without_garbage_collector
 from metadata_export.errors import ExportError, StorageError, TableError, describe
 from metadata_export.identity import check_unchanged
 from metadata_export.parts import Part
+from metadata_export.planner import pinned
 from metadata_export.source import Connection, Source, releasing, source_error
 from metadata_export.statements import Statement
 from metadata_export.storage import Store
@@ -157,7 +158,7 @@ def _copy(
     """
     csv_bytes = 0
     try:
-        with without_garbage_collector():
+        with without_garbage_collector(), pinned(connection, statement.forbidden):
             copy = CopyOut(connection, statement.copy)
             for block in copy:
                 csv_bytes += len(block)

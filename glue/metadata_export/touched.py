@@ -1,11 +1,10 @@
 """Dag runs that are old by their own dates though something about them happened in the window.
 
 A cleared task instance of a finished run, or a note written on it today, leaves the run's own dates alone: any row
-that leads to a run tells of it. The ids are found once per Glue run, because each chunk of each table that follows a
-run asks for them; every group finds the same ones, since catalog and registry alone decide where it looks.
+that leads to a run tells of it. Where to look, catalog and registry alone decide.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -15,7 +14,9 @@ from metadata_export.catalog import Table
 from metadata_export.errors import SourceError
 from metadata_export.from_clause import relation
 from metadata_export.identity import changed_query, check_unchanged
+from metadata_export.indexes import Indexes
 from metadata_export.log import warning
+from metadata_export.planner import LOOK_UP, pinned
 from metadata_export.references import AIRFLOW_TABLES
 from metadata_export.source import Connection, naming, savepoint
 from metadata_export.window import DATA_DATES, RUN_KEY, RUN_TABLE, Condition, Window
@@ -24,42 +25,61 @@ FOR_GOOD = ("42501", "XX00")  # no permission; data or an index is damaged
 
 
 @dataclass(frozen=True)
+class Step:
+    """From rows of a table to those that they refer to."""
+
+    columns: tuple[str, ...]
+    parent: Table
+    parent_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Evidence:
-    """What a table tells of dag runs: the query for their ids, and the tables that it reads."""
+    """What a table tells of dag runs: the query for their ids, and the tables that it reads.
+
+    Args:
+        steps: from the table to dag_run.
+    """
 
     table: str
     query: sql.Composed
     tables: tuple[Table, ...]
+    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True)
 class TouchedRuns:
-    """The ids as text, in order, and the tables of Airflow's that could tell of more, but cannot be read."""
+    """Ids in any order and more than once, and the tables of Airflow's that could tell of more, but cannot be read."""
 
-    ids: tuple[str, ...] = ()
+    ids: Sequence[object] = ()
     unread: tuple[str, ...] = ()
 
 
-def find_touched_runs(connection: Connection, window: Window) -> TouchedRuns:
+def find_touched_runs(connection: Connection, window: Window, indexes: Indexes, *, final: bool = True) -> TouchedRuns:
     """Look into every table that leads to a run, within the connection's transaction. No table stays locked.
+
+    Args:
+        final: whether the transaction may end when a table is locked: then the error says by whom.
 
     Raises:
         SourceError: a table of Airflow's could be read at another time; then the window would be another one.
     """
-    found, unread = set[str](), list[str]()
+    found, unread = set[object](), list[str]()
     for evidence in evidence_of_runs(window):
         airflow = evidence.table in AIRFLOW_TABLES
         try:
-            found |= _ids(connection, evidence)
+            # To say who has locked a table ends the transaction: only where that is the end of the export too.
+            found |= _ids(connection, evidence, indexes, connection if airflow and final else None)
         except SourceError as error:
-            if error.transient or (airflow and not _is_for_good(error)):
+            if error.transient or (airflow and not is_for_good(error)):
                 raise
             warning(f"{evidence.table} tells of no dag run: {error}", table=evidence.table)
             unread += [evidence.table] if airflow else []
-    return TouchedRuns(tuple(sorted(found)), tuple(sorted(unread)))
+    return TouchedRuns(tuple(found), tuple(sorted(unread)))
 
 
-def _is_for_good(error: SourceError) -> bool:
+def is_for_good(error: SourceError) -> bool:
+    """Return whether a table cannot be read at any other time either."""
     cause = error.__cause__
     return isinstance(cause, psycopg.Error) and (cause.sqlstate or "").startswith(FOR_GOOD)
 
@@ -76,54 +96,53 @@ def evidence_of_runs(window: Window) -> Iterator[Evidence]:
                 yield evidence
 
 
-def _ids(connection: Connection, evidence: Evidence) -> set[str]:
+def _ids(connection: Connection, evidence: Evidence, indexes: Indexes, final: Connection | None) -> set[object]:
     action = f"look in {evidence.table} for dag runs that something happened to"
-    # To say who has locked a table ends the transaction: only where that is the end of the export too.
-    final = connection if evidence.table in AIRFLOW_TABLES else None
+    # One scan of the table, then one look for each key: without the indexes for that PostgreSQL decides.
+    indexed = all(indexes.serving(step.parent, step.parent_columns) for step in evidence.steps)
     with naming(action, final), savepoint(connection):
-        ids = {str(row[0]) for row in connection.execute(evidence.query).fetchall()}
+        with pinned(connection, LOOK_UP if indexed else ()):
+            ids = {row[0] for row in connection.execute(evidence.query).fetchall()}
         check_unchanged(connection, changed_query(evidence.tables), action)
     return ids
 
 
 def _evidence(window: Window, table: Table) -> Evidence | None:
-    way = _way_to_run(window, table, (table,))
+    steps = _steps_to_run(window, table, (table,))
     happened = window.since_cutoff("e0", table, DATA_DATES)
-    if way is None or happened is None:
+    if steps is None or happened is None:
         return None
-    joins, tables = way
-    template = sql.SQL("SELECT DISTINCT r.id FROM {} AS e0 {} WHERE {} AND ({}) IS NOT TRUE")
-    query = template.format(relation(table), sql.SQL(" ").join(joins), happened, window.run_by_itself("r"))
-    return Evidence(table.name, query, tables)
+    template = sql.SQL("SELECT {} FROM (SELECT DISTINCT {} FROM {} AS e0 WHERE {}) AS e0 {}")
+    keys = sql.SQL(", ").join(sql.Identifier("e0", column) for column in steps[0].columns)
+    joins = sql.SQL(" ").join(_join(step, f"e{number}", f"e{number + 1}") for number, step in enumerate(steps))
+    run_id = window.run_id(f"e{len(steps)}")
+    query = template.format(run_id, keys, relation(table), happened, joins)
+    return Evidence(table.name, query, (table, *(step.parent for step in steps)), tuple(steps))
 
 
-def _way_to_run(
-    window: Window, table: Table, path: tuple[Table, ...]
-) -> tuple[list[Condition], tuple[Table, ...]] | None:
-    """Return the joins from `table AS e<n>` to its dag run r, by the run's key or along foreign keys, and the tables.
+def _steps_to_run(window: Window, table: Table, path: tuple[Table, ...]) -> list[Step] | None:
+    """Return the way from a table to its dag run, by the run's key or along foreign keys; None: it leads to no run.
 
     Args:
-        path: the tables from the first one to this one, which is the nth.
+        path: the tables from the first one to this one.
     """
-    here, runs = f"e{len(path) - 1}", window.catalog.tables[RUN_TABLE]
+    runs = window.catalog.tables[RUN_TABLE]
     if table.has(*RUN_KEY):
-        return [_join(runs, "r", RUN_KEY, here, RUN_KEY)], (*path, runs)
+        return [Step(RUN_KEY, runs, RUN_KEY)]
     for key in table.foreign_keys:
         parent = window.catalog.tables[key.parent]
+        step = Step(key.columns, parent, key.parent_columns)
         if parent is runs:
-            return [_join(runs, "r", key.parent_columns, here, key.columns)], (*path, runs)
-        onward = _way_to_run(window, parent, (*path, parent)) if parent not in path else None
+            return [step]
+        onward = _steps_to_run(window, parent, (*path, parent)) if parent not in path else None
         if onward is not None:
-            step = _join(parent, f"e{len(path)}", key.parent_columns, here, key.columns)
-            return [step, *onward[0]], onward[1]
+            return [step, *onward]
     return None
 
 
-def _join(
-    table: Table, alias: str, columns: tuple[str, ...], child_alias: str, child_columns: tuple[str, ...]
-) -> Condition:
+def _join(step: Step, child_alias: str, alias: str) -> Condition:
     pairs = sql.SQL(" AND ").join(
         sql.SQL("{} = {}").format(sql.Identifier(alias, one), sql.Identifier(child_alias, other))
-        for one, other in zip(columns, child_columns, strict=True)
+        for one, other in zip(step.parent_columns, step.columns, strict=True)
     )
-    return sql.SQL("JOIN {} AS {} ON {}").format(relation(table), sql.Identifier(alias), pairs)
+    return sql.SQL("JOIN {} AS {} ON {}").format(relation(step.parent), sql.Identifier(alias), pairs)

@@ -4,22 +4,26 @@ The rules are those of docs/contracts/README.md. A group is told the rules of Ai
 them, because a row follows its parents wherever those are; the rule of any other table comes from its foreign keys.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg import sql
 
-from metadata_export.catalog import Catalog, Table
+from metadata_export.catalog import Catalog, Column, Table
+from metadata_export.errors import SourceError
+from metadata_export.run_set import INTEGERS, RunSet
 
 RUN_TABLE = "dag_run"
 RUN_KEY = ("dag_id", "run_id")
 EVENT_TABLES = ("asset_event", "dataset_event")
+AUDIT_TABLE = "log"
 FINISHED = ("success", "failed")
 # Moments that somebody planned: nothing happened then. A task's state that expires in 30 days tells nothing of its run.
 PLANNED = frozenset({"deadline", "deadline_time", "exp", "expires_at", "expiry", "reschedule_date", "trigger_timeout"})
 # Moments of the data that a run is about. Of the run itself they count; in a row that belongs to it they tell nothing.
 DATA_DATES = frozenset({"execution_date", "logical_date", "partition_date"})
+INTERVAL = frozenset({"data_interval_start", "data_interval_end", "run_after"})  # of a run: as its data dates
 
 Condition = sql.Composable
 
@@ -64,26 +68,52 @@ class Window:
         catalog: the live tables.
         rules: table -> rule, for every table of the catalog.
         cutoff: rows at or after it are in the window; None exports everything.
-        touched_runs: ids of dag runs, as text, that are old by their own dates though something about them happened in
-            the window.
         by_key_only: tables whose columns dag_id and run_id mean nothing, because they are not Airflow's.
+        runs: the dag runs that are exported; None before they have been found.
+        early_runs: whether a run that is dated in the window may have been made before it, see `written`.
+        error: why the runs cannot be found, in one line.
     """
 
     catalog: Catalog
     rules: Mapping[str, str]
     cutoff: datetime | None
-    touched_runs: Sequence[str] = ()
     by_key_only: frozenset[str] = frozenset()
+    runs: RunSet | None = None
+    early_runs: bool = True
+    error: str = "nobody has looked for the dag runs of the window"
 
     def depends_on_runs(self, names: Iterable[str]) -> bool:
         """Return whether any of these tables is exported by what happened to its dag run."""
-        windowed = [name for name in names if name in self.catalog.tables and self.rules[name] != "full"]
-        return self.cutoff is not None and RUN_TABLE in self.catalog.tables and bool(windowed)
+        return self.has_runs and any(name in self.catalog.tables and self.rules[name] != "full" for name in names)
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether some table may be exported by what happened to its dag run."""
+        return self.cutoff is not None and RUN_TABLE in self.catalog.tables
 
     def in_window(self, alias: str, table: Table) -> Condition:
         """Return whether the newest of a row's moments is in the window, or there is none."""
         happened = self.since_cutoff(alias, table)
         return sql.SQL("true") if happened is None else sql.SQL("COALESCE({}, true)").format(happened)
+
+    def dated(self, alias: str, table: Table) -> Condition:
+        """Return whether a row of a table that is exported by its own date is in the window."""
+        written = self.written(table)
+        anyhow = self.in_window(alias, table)
+        if written is None:
+            return anyhow
+        return sql.SQL("COALESCE({} >= {}, {})").format(sql.Identifier(alias, written.name), self._cutoff, anyhow)
+
+    def written(self, table: Table) -> Column | None:
+        """Return the one column that tells when an entry of the audit log was written, where that alone decides.
+
+        The date of the data that an entry is about decides only where a run that is dated in the window may have been
+        made before it: what was written then about that run is kept too.
+        """
+        if table.name != AUDIT_TABLE or self.early_runs:
+            return None
+        columns = self.moments(table, DATA_DATES)
+        return columns[0] if len(columns) == 1 else None
 
     def since_cutoff(self, alias: str, table: Table, ignored: frozenset[str] = frozenset()) -> Condition | None:
         """Return whether the newest of a row's moments is in the window; None where the table has no such column.
@@ -91,13 +121,17 @@ class Window:
         Args:
             ignored: columns that do not count, besides the planned ones.
         """
-        columns = [column for column in table.timestamps if column.name not in PLANNED | ignored]
-        if not columns:
-            return None
-        # GREATEST passes over NULLs; a moment without zone is read in the transaction's, UTC.
-        moments = sql.SQL(", ").join(sql.Identifier(alias, column.name) for column in columns)
-        cutoff = sql.Literal(self.cutoff.isoformat() if self.cutoff else None)
-        return sql.SQL("GREATEST({}) >= {}::timestamptz").format(moments, cutoff)
+        columns = self.moments(table, ignored)
+        return sql.SQL("{} >= {}").format(newest(alias, columns), self._cutoff) if columns else None
+
+    def moments(self, table: Table, ignored: frozenset[str] = frozenset()) -> list[Column]:
+        """Return the columns of a table whose moments count: neither planned nor ignored."""
+        return [column for column in table.timestamps if column.name not in PLANNED | ignored]
+
+    @property
+    def _cutoff(self) -> Condition:
+        # A moment without zone is read in the transaction's, UTC.
+        return sql.SQL("{}::timestamptz").format(sql.Literal(self.cutoff.isoformat() if self.cutoff else None))
 
     def run_by_itself(self, alias: str) -> Condition:
         """Return whether a dag run is in the window by its own dates and state."""
@@ -109,7 +143,48 @@ class Window:
             conditions.append(sql.SQL("{0} IS NULL OR {0} NOT IN ({1})").format(state, finished))
         return sql.SQL(" OR ").join(conditions)
 
+    def run_made_early(self, alias: str) -> Condition:
+        """Return whether a dag run is dated in the window and was made before it.
+
+        The latest of the dates of its data tells what it is about, the earliest of the others when it was made. That is
+        not known any more of a run that was cleared in the window.
+        """
+        run = self.catalog.tables[RUN_TABLE]
+        made = self.moments(run, DATA_DATES | INTERVAL)
+        data = [column for column in self.moments(run) if column.name in DATA_DATES]
+        if not made or not data:
+            return sql.SQL("false")
+        earliest = sql.SQL("LEAST({})").format(_columns(alias, made))
+        return sql.SQL("{} >= {} AND {} < {}").format(newest(alias, data), self._cutoff, earliest, self._cutoff)
+
+    def is_selected(self, alias: str) -> Condition:
+        """Return whether a dag run is exported.
+
+        Raises:
+            SourceError: which runs are cannot be found.
+        """
+        if self.runs is None:
+            raise SourceError(self.error)
+        return self.runs.condition(sql.Identifier(alias, "id"))
+
+    @property
     def run_id_type(self) -> str:
-        """Return the type of dag_run.id: PostgreSQL hashes a list of ids only if it is of the same type."""
+        """Return the type of dag_run.id."""
         column = self.catalog.tables[RUN_TABLE].column("id")
         return column.type if column else "integer"
+
+    def run_id(self, alias: str) -> Condition:
+        """Return the id of a dag run, as text where it is no integer."""
+        template = "{}" if self.run_id_type in INTEGERS else "{}::text"
+        return sql.SQL(template).format(sql.Identifier(alias, "id"))
+
+
+def newest(alias: str, columns: Iterable[Column]) -> Condition:
+    """Return the newest moment of a row: GREATEST passes over NULLs, and no index serves it of one column."""
+    columns = list(columns)
+    template = "{}" if len(columns) == 1 else "GREATEST({})"
+    return sql.SQL(template).format(_columns(alias, columns))
+
+
+def _columns(alias: str, columns: Iterable[Column]) -> Condition:
+    return sql.SQL(", ").join(sql.Identifier(alias, column.name) for column in columns)

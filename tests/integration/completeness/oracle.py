@@ -67,6 +67,8 @@ class Oracle:
     def _date(self, table: str, number: int, row: Row) -> bool:
         answers = [answer for answer in self._answers(table, row, by_run_id=False) if answer is not None]
         moments = self._moments(table, row)
+        if table == "log" and row["dttm"] is not None and not self.has_early_runs:
+            moments = [row["dttm"]]  # when it was written, whatever it is about
         return all(answers) if answers else not moments or self._is_recent(moments)
 
     def _event(self, table: str, number: int, row: Row) -> bool:
@@ -95,6 +97,17 @@ class Oracle:
             rows = enumerate(self._rows[table])
             self._indexes[table, columns] = {tuple(row[name] for name in columns): n for n, row in rows}
         return self._indexes[table, columns]
+
+    @cached_property
+    def has_early_runs(self) -> bool:
+        """Whether a run is dated in the window though something about it happened before."""
+        data = {"execution_date", "logical_date", "partition_date"}
+        planned = {"run_after", "data_interval_start", "data_interval_end"}
+        return any(
+            self._is_recent([row[name] for name in data & row.keys() if row[name] is not None])
+            and not all(self._is_recent([each]) for each in self._moments("dag_run", row, besides=(*data, *planned)))
+            for row in self._rows["dag_run"]
+        )
 
     @cached_property
     def _touched_runs(self) -> set[int]:

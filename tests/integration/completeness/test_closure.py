@@ -1,5 +1,6 @@
 """The export of aged data holds exactly the rows of the window rules, and loads into a fresh database."""
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,14 +8,16 @@ from typing import Any
 
 import psycopg
 import pytest
+from metadata_export.run_set import unpack
 from plan_export.table_registry import EXCLUDED_TABLES, TABLES
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from tests.contracts import violations
 from tests.integration.completeness.aged_data import AgedData
 from tests.integration.completeness.conftest import CHOSEN
 from tests.integration.completeness.databases import UPGRADED, Databases
-from tests.integration.completeness.engine import Aws, Engine, Export, group_arguments
+from tests.integration.completeness.engine import BUCKET, Aws, Engine, Export, group_arguments
 from tests.integration.completeness.live_catalog import LiveCatalog, read_live_catalog
 from tests.integration.completeness.loading import load, rows_as_text
 from tests.integration.completeness.oracle import Oracle
@@ -136,6 +139,19 @@ def test_given_the_whole_registry_when_exported_then_the_files_are_the_live_tabl
 ) -> None:
     assert sorted(aged.export.tables) == aged.tables
     assert {manifest["consistency"] for manifest in aged.export.manifests.values()} == {"snapshot"}
+
+
+def test_given_all_groups_then_one_has_found_the_dag_runs_of_the_window_and_told_the_others(aged: Aged) -> None:
+    export = aged.export
+    any_key = export.tables["dag_run"]["key"]
+    prefix = f"{any_key.split('-backups/')[0]}-backups/_runs/{export.manifests['runs']['export_id']}/"
+    told = json.loads(export.s3.get_object(Bucket=BUCKET, Key=f"{prefix}_window.json")["Body"].read())
+
+    assert violations("selected_runs", told) == []
+    claimers = {manifest["snapshot"]["claimed_by"] for manifest in export.manifests.values()}
+    assert claimers == {told["job_run_id"]}
+    ids = [row["id"] for row in aged.rows["dag_run"] if row["run_id"] in aged.oracle.exported_runs()]
+    assert list(unpack(told["runs"]["packed"])) == sorted(ids)
 
 
 @pytest.mark.parametrize("aged", [UPGRADED], indirect=True)

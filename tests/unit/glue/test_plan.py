@@ -65,6 +65,9 @@ def test_given_a_table_of_the_bound_then_it_shares_a_task_and_a_larger_one_does_
     assert not is_small(extract(1, 8 * MIB + 1))
 
 
+LOOK, COUNT = 'SELECT DISTINCT "e0"', 'SELECT count(*) FROM ONLY "public"."note"'
+
+
 @dataclass
 class Database:
     """A database that answers what a plan asks of it.
@@ -97,10 +100,10 @@ class Database:
         if "pg_table_size" in asked:
             heaps = [(heap.oid, each.name) for each in self.live.tables.values() for heap in each.heaps]
             return [(oid, self.bytes_of.get(name, 0), 1000) for oid, name in heaps]
-        if "SELECT DISTINCT r.id" in asked:
+        if LOOK in asked:
             return [(each,) for each in self.touched]
         if "SELECT count(*)" in asked:
-            return [(self.orphans,)]
+            return [(self.orphans if COUNT in asked else 0,)]
         return []
 
 
@@ -151,23 +154,34 @@ def test_given_runs_that_something_happened_to_then_the_statements_of_what_follo
     database = Database(LIVE, touched=("7", "9"))
     plan = planned(database, "xcom:follow", "job:full")
     copies = {each.table: each.statements[0].copy for each in plan.extracts}
-    assert "= ANY ('{7,9}'::text[])" in copies["xcom"]
+    assert """= ANY ('{"7","9"}'::text[])""" in copies["xcom"]
     assert "ANY" not in copies["job"]
     unbounded = Database(LIVE, touched=("7", "9"))
     assert "ANY" not in planned(unbounded, "xcom:follow", cutoff=None).extracts[0].statements[0].copy
-    assert not any("SELECT DISTINCT r.id" in each for each in unbounded.asked)
+    assert not any(LOOK in each for each in unbounded.asked)
 
 
 def test_given_definitions_only_then_nobody_looks_for_runs_that_something_happened_to() -> None:
     database = Database(LIVE)
     planned(database, "job:full", "pool:full")
-    assert not any("SELECT DISTINCT r.id" in each for each in database.asked)
+    assert not any(LOOK in each for each in database.asked)
 
 
 def test_given_evidence_that_is_damaged_then_the_plan_names_what_could_not_be_read() -> None:
-    plan = planned(Database(LIVE, refused={"SELECT DISTINCT r.id": "XX001"}), "dag_run:run")
+    plan = planned(Database(LIVE, refused={LOOK: "XX001"}), "dag_run:run")
     assert plan.unread_evidence == ("xcom",)
     assert [each.table for each in plan.extracts] == ["dag_run"]
+
+
+def test_given_dag_runs_that_may_not_be_read_then_what_follows_them_fails_and_the_others_do_not() -> None:
+    plan = planned(Database(LIVE, refused={"AS r WHERE": "42501"}), "dag_run:run", "xcom:follow", "job:full")
+    assert [each.table for each in plan.extracts] == ["job"]
+    assert {name: error.partition(":")[0] for name, error in plan.failed.items()} == dict.fromkeys(
+        ("dag_run", "xcom"), "cannot look for the dag runs of the window"
+    )
+    assert plan.unread_evidence == ("dag_run",)
+    with pytest.raises(SourceError, match="look for the dag runs"):
+        planned(Database(LIVE, refused={"AS r WHERE": "57014"}), "xcom:follow", "job:full")
 
 
 def test_given_rows_without_parents_then_they_are_counted_where_nothing_enforces_the_key(
@@ -186,12 +200,12 @@ def test_given_a_table_that_may_not_be_read_then_it_fails_alone_and_a_lost_conne
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("metadata_export"), "propagate", True)
-    plan = planned(Database(LIVE, refused={"SELECT count(*)": "42501"}), "note:follow", "job:full")
+    plan = planned(Database(LIVE, refused={COUNT: "42501"}), "note:follow", "job:full")
     assert [each.table for each in plan.extracts] == ["job"]
     assert list(plan.failed) == ["note"]
     assert caplog.messages == [f"note cannot be exported: {plan.failed['note']}"]
     with pytest.raises(SourceError) as caught:
-        planned(Database(LIVE, refused={"SELECT count(*)": "57P01"}), "note:follow", "job:full")
+        planned(Database(LIVE, refused={COUNT: "57P01"}), "note:follow", "job:full")
     assert caught.value.transient
 
 
@@ -207,7 +221,7 @@ def test_given_what_the_selection_says_of_tables_then_the_plan_says_it_too(
     # AND its columns dag_id and run_id mean nothing: it is exported whole
     assert "EXISTS" not in plan.extracts[1].statements[0].copy
     assert caplog.messages == [
-        "0 older dag runs belong to the window by what happened to them",
+        "0 of about 0 dag runs belong to the window; 0 of them are older, but something happened to them",
         "skipped sla_miss: not in this Airflow version's schema",
         "mine is not in the table registry: exported with all rows that refer to no older run",
     ]

@@ -2,11 +2,13 @@
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from metadata_export.catalog import Catalog, Table
 from metadata_export.errors import SourceError
 from metadata_export.row_filter import row_filter
+from metadata_export.run_set import RunSet
 from metadata_export.touched import evidence_of_runs
 from metadata_export.window import DATA_DATES, Window, parent_rules
 
@@ -44,16 +46,16 @@ AIRFLOW = catalog(
 )  # fmt: skip
 
 
-def condition(
-    each: Table, *, rules: dict[str, str] | None = None, touched: tuple[str, ...] = (), of: Catalog = AIRFLOW
-) -> str:
+def condition(each: Table, *, rules: dict[str, str] | None = None, of: Catalog = AIRFLOW, **changes: Any) -> str:
     """The condition on the rows of a table, with the quotes of harmless names left out."""
-    window = Window(of, parent_rules(of) | (rules or {}), CUTOFF, touched)
+    window = Window(of, parent_rules(of) | (rules or {}), CUTOFF, runs=RUNS, **changes)
     composed = row_filter(window, each).condition
     return "" if composed is None else re.sub(r'"(\w+)"', r"\1", composed.as_string(None))
 
 
-RUN = (
+RUNS = RunSet(("no 7", "x,y"), "text")
+RUN = """{0}.id = ANY ('{{"no 7","x,y"}}'::text[])"""
+OWN = (
     "COALESCE(GREATEST({0}.updated_at, {0}.end_date) >= '2026-11-11T14:30:22+00:00'::timestamptz, true)"
     " OR {0}.state IS NULL OR {0}.state NOT IN ('success', 'failed')"
 )
@@ -75,9 +77,20 @@ def test_given_airflow_s_tables_then_the_catalog_tells_the_rule_of_each_parent()
     }
 
 
-def test_given_a_run_then_its_dates_its_state_or_what_touched_it_decide() -> None:
+def test_given_a_run_then_whether_it_was_selected_decides() -> None:
     assert condition(DAG_RUN) == RUN.format("t0")
-    assert condition(DAG_RUN, touched=("7", "9")) == RUN.format("t0") + " OR t0.id = ANY ('{7,9}'::text[])"
+
+
+def test_given_no_selected_runs_then_the_error_says_why_for_each_table_that_follows_one() -> None:
+    window = Window(AIRFLOW, parent_rules(AIRFLOW), CUTOFF, error="permission denied")
+    with pytest.raises(SourceError, match=r"^permission denied$"):
+        row_filter(window, XCOM)
+    assert row_filter(window, AIRFLOW.tables["trigger"]).condition is None
+
+
+def test_given_a_run_then_its_dates_and_its_state_select_it() -> None:
+    own = Window(AIRFLOW, parent_rules(AIRFLOW), CUTOFF).run_by_itself("t0").as_string(None)
+    assert re.sub(r'"(\w+)"', r"\1", own) == OWN.format("t0")
 
 
 def test_given_a_task_level_row_then_its_run_decides_however_far_its_foreign_keys_lead() -> None:
@@ -99,14 +112,14 @@ def test_given_a_reference_that_may_be_missing_then_rows_without_it_are_kept() -
 
 
 def test_given_an_event_then_its_date_or_an_exported_run_that_used_it_decides() -> None:
-    own = "(COALESCE(GREATEST(t0.timestamp) >= '2026-11-11T14:30:22+00:00'::timestamptz, true))"
+    own = "(COALESCE(t0.timestamp >= '2026-11-11T14:30:22+00:00'::timestamptz, true))"
     run = f"EXISTS (SELECT FROM ONLY public.dag_run AS t2 WHERE t2.id = t1.dag_run_id AND ({RUN.format('t2')}))"
     used = f"(EXISTS (SELECT FROM ONLY public.dagrun_asset_event AS t1 WHERE t1.event_id = t0.id AND {run}))"
     assert condition(EVENT) == f"{own} OR {used}"
 
 
 def test_given_a_dated_row_that_refers_to_a_run_then_the_run_decides_and_its_date_only_without_one() -> None:
-    own = "COALESCE(GREATEST(t0.updated_at) >= '2026-11-11T14:30:22+00:00'::timestamptz, true)"
+    own = "COALESCE(t0.updated_at >= '2026-11-11T14:30:22+00:00'::timestamptz, true)"
     run = f"EXISTS (SELECT FROM ONLY public.dag_run AS t1 WHERE t1.id = t0.created_dag_run_id AND ({RUN.format('t1')}))"
     missing = "(t0.created_dag_run_id IS NULL)"
     expected = f"CASE WHEN {missing} THEN {own} ELSE ({missing} OR {run}) END"
@@ -127,7 +140,7 @@ def test_given_moments_that_somebody_planned_then_they_tell_nothing_of_what_happ
     assert happened is not None
     assert without_data_dates is not None
     assert happened.as_string(None).startswith('GREATEST("t0"."logical_date", "t0"."created_at") >= ')
-    assert without_data_dates.as_string(None).startswith('GREATEST("t0"."created_at") >= ')
+    assert without_data_dates.as_string(None).startswith('"t0"."created_at" >= ')
     assert window.since_cutoff("t0", planned, DATA_DATES | {"created_at"}) is None
 
 
@@ -138,8 +151,8 @@ def test_given_a_run_without_a_state_then_its_dates_alone_decide() -> None:
 
 
 def test_given_the_type_of_a_run_s_id_then_ids_are_of_the_same() -> None:
-    assert Window(AIRFLOW, {}, CUTOFF).run_id_type() == "text"
-    assert Window(catalog(table("dag_run", "dag_id! run_id!")), {}, CUTOFF).run_id_type() == "integer"
+    assert Window(AIRFLOW, {}, CUTOFF).run_id_type == "text"
+    assert Window(catalog(table("dag_run", "dag_id! run_id!")), {}, CUTOFF).run_id_type == "integer"
 
 
 def test_given_no_cutoff_or_no_runs_then_nobody_looks_for_touched_runs() -> None:
@@ -151,6 +164,28 @@ def test_given_no_cutoff_or_no_runs_then_nobody_looks_for_touched_runs() -> None
 def test_given_a_dated_table_without_dates_then_nothing_is_lost() -> None:
     undated = table("undated", "id!")
     assert condition(undated, rules={"undated": "date"}, of=catalog(undated)) == "true"
+
+
+LOG = table("log", "id! dttm@ execution_date@ dag_id run_id")
+ABOUT = "COALESCE(GREATEST(t0.dttm, t0.execution_date) >= '2026-11-11T14:30:22+00:00'::timestamptz, true)"
+
+
+def test_given_an_audit_entry_then_when_it_was_written_decides_and_its_data_s_date_only_where_that_is_not_known() -> (
+    None
+):
+    dated = {"rules": {"log": "date"}, "of": catalog(LOG, DAG_RUN, table("log_template", "id!"))}
+    written = f"COALESCE(t0.dttm >= '2026-11-11T14:30:22+00:00'::timestamptz, {ABOUT})"
+    assert condition(LOG, **dated, early_runs=False) == written
+    assert condition(LOG, **dated, early_runs=True) == ABOUT
+
+
+def test_given_a_run_that_is_dated_in_the_window_then_what_was_first_about_it_tells_when_it_was_made() -> None:
+    runs = table("dag_run", "id! logical_date@ partition_date@ run_after@ data_interval_end@ queued_at@ start_date@")
+    window = Window(catalog(runs), {"dag_run": "run"}, CUTOFF)
+    cutoff = "'2026-11-11T14:30:22+00:00'::timestamptz"
+    expected = f"GREATEST(r.logical_date, r.partition_date) >= {cutoff} AND LEAST(r.queued_at, r.start_date) < {cutoff}"
+    assert re.sub(r'"(\w+)"', r"\1", window.run_made_early("r").as_string(None)) == expected
+    assert Window(AIRFLOW, {"dag_run": "run"}, CUTOFF).run_made_early("r").as_string(None) == "false"
 
 
 def test_given_no_cutoff_then_everything_is_exported() -> None:
