@@ -24,6 +24,11 @@ from local.postgres import PostgresServer
 PASSWORD = "bench"
 BUCKET = "bench-exports"
 ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = {
+    "autovacuum": "off",  # the databases are vacuumed as they are made, and nothing changes any more
+    "log_statement_stats": "on",  # processor seconds of each statement, for local.bench.statements
+    "max_wal_size": "1GB",
+}
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,10 @@ def running(home: Path) -> Iterator[Services]:
     home.mkdir(parents=True, exist_ok=True)
     classes = runtimes.ensure_spark_classes(Path(sys.executable), home / "classes")
     settings = Settings(home=home / "aws", auth=False, java_home=runtimes.java_home(), spark_classes=classes)
-    with postgres.start(home / "postgres", password=PASSWORD) as database, server.start(settings) as aws:
+    with (
+        postgres.start(home / "postgres", password=PASSWORD, settings=SETTINGS) as database,
+        server.start(settings) as aws,
+    ):
         services = Services(home, database, aws)
         services.client("s3").create_bucket(Bucket=BUCKET)
         yield services

@@ -1,9 +1,15 @@
 -- What the rows have in common, in a schema that goes when the database is made. `run` counts the dag runs of one year
--- from 0. Nothing is random: the same size gives the same rows, however many connections insert them.
+-- from 0; they are made a slice after the other, each in a transaction that notes it: an interrupted making is continued.
+-- Nothing is random: the same size gives the same rows, however many connections insert them.
 CREATE SCHEMA build;
+
+CREATE TABLE build.made (part text PRIMARY KEY, runs bigint NOT NULL);
 
 CREATE FUNCTION build.runs() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
     RETURN current_setting('bench.runs')::bigint;
+
+CREATE FUNCTION build.slice_of_runs() RETURNS SETOF bigint LANGUAGE sql STABLE
+    BEGIN ATOMIC SELECT generate_series(current_setting('bench.first')::bigint, current_setting('bench.end')::bigint - 1); END;
 
 CREATE FUNCTION build.run_moment(run bigint) RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
     RETURN timestamptz '2025-11-01 00:00:00+00' + run * (interval '365 days' / build.runs());

@@ -5,10 +5,5 @@ SELECT run * 9 + event + 1, moment + event * interval '48.777 seconds', run_dag(
        CASE WHEN event IN (6, 8) THEN format('{"host_name": "%s", "full_command": "[''/usr/local/airflow/.local/bin/airflow'', ''tasks'', ''run'', ''%s'', ''%s'', ''%s'', ''--local'']"}',
                                         host_name(run + event), run_dag(run), task_name(event / 2), run_name(moment)) END,
        CASE WHEN event <> 8 THEN 1 END
-FROM generate_series(0::bigint, runs() - 1) run, generate_series(0::bigint, 8) event,
+FROM slice_of_runs() run, generate_series(0::bigint, 8) event,
      LATERAL (SELECT run_moment(run) AS moment OFFSET 0) n;
-
-ALTER TABLE log ADD PRIMARY KEY (id);
-CREATE INDEX idx_log_dttm ON log (dttm);
-CREATE INDEX idx_log_event ON log (event);
-CREATE INDEX idx_log_task_instance ON log (dag_id, task_id, run_id, map_index, try_number);

@@ -8,10 +8,6 @@ SELECT run + 1, task_name(task), -1, 'return_value', NULL, run_dag(run), run_nam
             WHEN chance < 900 THEN to_jsonb(format('s3://analytics-landing/%s/%s', run_dag(run), number))
             ELSE to_jsonb(number) END,
        moment + task * interval '110 seconds'
-FROM generate_series(0::bigint, runs() - 1) run, generate_series(1::bigint, 4) task,
+FROM slice_of_runs() run, generate_series(1::bigint, 4) task,
      LATERAL (SELECT run * 6 + task AS number, run_moment(run) AS moment OFFSET 0) n,
      LATERAL (SELECT pseudo_random(number, 5, 1000) AS chance OFFSET 0) c;
-
-ALTER TABLE xcom ADD PRIMARY KEY (dag_run_id, task_id, map_index, key);
-CREATE INDEX idx_xcom_key ON xcom (key);
-CREATE INDEX idx_xcom_task_instance ON xcom (dag_id, task_id, run_id, map_index);
