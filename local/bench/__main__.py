@@ -9,7 +9,8 @@ from pathlib import Path
 
 from local import paths
 from local.aws.errors import EmulatorError
-from local.bench import contestants, dataset, functions, jdbc, report, result, services, turns
+from local.bench import builds, contestants, dataset, fixed, functions, jdbc, report, result, services, turns, window
+from local.bench.builds import THIS
 from local.bench.contestants import Contestant
 from local.bench.dataset import Dataset
 from local.bench.errors import BenchError, DriverUnavailableError
@@ -21,7 +22,7 @@ from local.postgres import PostgresError
 HOME = paths.LOCAL / "bench"
 DOCS = paths.ROOT / "docs"
 ROWS = 4_000_000
-PARTS = ("contest", "memory", "slots", "functions")
+PARTS = ("contest", "memory", "slots", "window", "fixed", "functions")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -32,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
     if options.docs and not complete:
         parser.error("--docs needs all parts: the page shows them together")
     if options.docs is None:
-        options.docs = complete and options.rows >= ROWS
+        options.docs = complete and options.rows >= ROWS and options.window_rows == window.SIZES
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     progress = Progress()
     try:
@@ -57,6 +58,8 @@ class Bench:
         self._quarter = dataset.of_size(options.rows // 4)
         self._sample = dataset.of_size(min(options.sample_rows, options.rows))
         self._table = dataset.of_size(options.rows, ("log",))
+        self._windows = window.windows([dataset.of_size(rows) for rows in options.window_rows])
+        self._builds = [THIS, *(builds.of_commit(commit, options.home / "worktrees") for commit in options.against)]
 
     def run(self, command: str) -> Result:
         """Prepare the databases, let everybody take their turns, and return the result."""
@@ -69,6 +72,10 @@ class Bench:
             self._memory(measured)
         if "slots" in parts:
             self._slots(measured)
+        if "window" in parts:
+            measured["window"] = self._window()
+        if "fixed" in parts:
+            measured["fixed"] = self._fixed()
         if "functions" in parts:
             with self._progress.step("cold starts of the functions"):
                 measured["functions"] = functions.measure(
@@ -77,7 +84,13 @@ class Bench:
         return measured
 
     def _needed(self) -> list[Dataset]:
-        by_part = {"contest": [self._data, self._sample], "memory": [self._quarter, self._data], "slots": [self._table]}
+        by_part = {
+            "contest": [self._data, self._sample],
+            "memory": [self._quarter, self._data],
+            "slots": [self._table],
+            "window": [each.data for each in self._windows],
+            "fixed": [self._sample],
+        }
         chosen = [by_part.get(part, []) for part in PARTS if part in self._options.parts]
         return list(dict.fromkeys(data for needed in chosen for data in needed))
 
@@ -86,7 +99,7 @@ class Bench:
         entrants = [contestants.spark_start(self._data)]
         if "contest" in parts:
             entrants += [
-                contestants.engine(self._data),
+                *(contestants.engine(self._data, build=build) for build in self._builds),
                 contestants.pg_dump(self._data, 2),
                 contestants.pg_dump(self._data, 1),
             ]
@@ -115,8 +128,9 @@ class Bench:
         return [entrant(self._sample, jar) for entrant in make.values()]
 
     def _memory(self, measured: Result) -> None:
-        sizes = [contestants.engine(data, key=f"engine-{data.rows}") for data in (self._quarter, self._data)]
-        for figures in self._take(sizes):
+        largest = max((each.data for each in self._windows), key=lambda data: data.runs)
+        sizes = dict.fromkeys([self._quarter, self._data, *([largest] if "window" in self._options.parts else [])])
+        for figures in self._take([contestants.engine(data, key=f"engine-{data.rows}") for data in sizes]):
             measured["memory"].append(self._engine_row(figures))
 
     def _slots(self, measured: Result) -> None:
@@ -129,6 +143,31 @@ class Bench:
         ]
         for slots, figures in zip(numbers, self._take(entrants), strict=True):
             measured["slots"].append(self._engine_row(figures) | {"slots": slots})
+
+    def _window(self) -> list[Result]:
+        """Measure the windows, and as many of Spark's starts at once as each build has groups."""
+        plans = {build: builds.plan(build) for build in self._builds}
+        groups = {build: len(plan["groups"]) for build, plan in plans.items()}
+        starts = {number: contestants.spark_start(self._sample, number) for number in sorted(set(groups.values()))}
+        largest = self._windows[-1].data
+        entrants: list[tuple[str, window.Window, Contestant]] = []
+        for each in self._windows:
+            entrants += [(build.key, each, window.engine(each, build, plans[build])) for build in self._builds]
+            entrants += [(window.PSQL, each, window.psql(each))]
+        everything = window.Window(largest, largest.runs, "everything")
+        entrants += [("pg_dump", everything, contestants.pg_dump(largest, 2))]
+        taken = self._take([*starts.values(), *(entrant for *_, entrant in entrants)])
+        seconds = {number: figures.detail("start_seconds") for number, figures in zip(starts, taken, strict=False)}
+        start_of = {build.key: seconds[number] for build, number in groups.items()}
+        return [
+            window.row(name, each, figures, start_of.get(name, 0.0))
+            for (name, each, _), figures in zip(entrants, taken[len(starts) :], strict=True)
+        ]
+
+    def _fixed(self) -> Result:
+        entrants = [each for build in self._builds for each in fixed.entrants(self._sample, build)]
+        figures = self._take(entrants)
+        return {"steps": [result.row(each) for each in figures], "imports": fixed.imports(THIS)}
 
     def _engine_row(self, figures: turns.Figures) -> Result:
         line = result.row(figures)
@@ -157,6 +196,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--sample-rows", type=int, default=300_000, help="for the contestants that load tables into one process"
     )
+    window_help = "sizes of the databases of the part window, comma-separated; by hand --window-rows=100000000"
+    parser.add_argument("--window-rows", type=_numbers, default=window.SIZES, help=window_help)
+    against_help = "measure this commit's engine in turns beside today's, from a worktree of it; may be given again"
+    parser.add_argument("--against", metavar="COMMIT", action="append", default=[], help=against_help)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--parts", type=_parts, default=PARTS, help=f"comma-separated, of {', '.join(PARTS)}")
     parser.add_argument("--home", type=Path, default=HOME, help="folder for databases and result.json")
@@ -165,6 +208,10 @@ def _parser() -> argparse.ArgumentParser:
     docs_help = f"write docs/benchmarks.md and .svg too; by default with all parts and {ROWS:,} rows or more"
     parser.add_argument("--docs", action=argparse.BooleanOptionalAction, default=None, help=docs_help)
     return parser
+
+
+def _numbers(value: str) -> tuple[int, ...]:
+    return tuple(map(int, value.split(",")))
 
 
 def _parts(value: str) -> tuple[str, ...]:

@@ -3,20 +3,21 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from local.aws.glue import spark
-from local.aws.settings import REGION
+from local.bench import builds, together
 from local.bench.baselines.task import Task, read_answer
+from local.bench.builds import BUCKET, THIS, Build
 from local.bench.dataset import TABLES, Dataset
 from local.bench.errors import BenchError
-from local.bench.services import BUCKET, ROOT, Services
+from local.bench.services import Services
 
 DEFINITIONS = ("log_template", "dag_bundle", "dag", "dag_version")
 EVERYTHING = "2000-01-01T00:00:00"  # the cutoff with which the original's filter keeps every row that has a date
-EXPORT_ID = "20261211T143022Z"
 LONG_RUN_ROWS = 100_000
 BASELINE_DRIVER_MEMORY = "6g"  # about what Glue gives the driver of a G.1X worker; 1 GB would end the original early
 
@@ -57,24 +58,74 @@ class Contestant:
     outcome: Callable[[Services, Path], Outcome]
 
 
-def engine(data: Dataset, *, slots: int = 2, key: str = "engine", label: str = "this engine") -> Contestant:
-    """This project's Glue script, as the emulator starts it, with `slots` Spark slots; exports everything."""
+def engine(
+    data: Dataset,
+    *,
+    build: Build = THIS,
+    slots: int = 2,
+    tables: tuple[str, ...] = (),
+    key: str | None = None,
+    label: str | None = None,
+) -> Contestant:
+    """A build's Glue script, as the emulator starts it, with `slots` Spark slots; one group, exported whole.
+
+    Args:
+        tables: those that it exports; everything by default.
+        key, label: where one build takes part more than once.
+    """
+    everything = (*DEFINITIONS, *TABLES) if data.tables == TABLES else data.tables
+    group = {
+        "group": data.name,
+        "manifest_key": f"exports/bench-backups/_runs/{builds.EXPORT_ID}/{data.name}.json",
+        "tables": [{"table": table, "window": "full"} for table in tables or everything],
+        "catalogued_tables": [],
+    }
 
     def command(services: Services, folder: Path) -> Command:
-        argv = [sys.executable, str(ROOT / "glue" / "mwaa_metadb_export.py"), *_job_arguments(data)]
-        env = services.environment | _spark(services, folder, slots=slots)
-        return Command(argv, env)
+        export = whole_export()
+        argv = [*script(build), *builds.job_arguments(export, group, [data.name], database=data.name, cutoff=None)]
+        return Command(argv, engine_environment(services, build, folder, slots=slots))
 
     def outcome(services: Services, folder: Path) -> Outcome:
-        body = services.client("s3").get_object(Bucket=BUCKET, Key=_manifest_key(data))["Body"].read()
-        tables = json.loads(body)["tables"].values()
-        rows = sum(table["rows"] for table in tables)
-        if rows < data.rows:
-            raise BenchError(f"the engine exported {rows:,} rows of {data.name}, which has {data.rows:,} or more")
-        details = {"csv_bytes": sum(table["csv_bytes"] for table in tables)}
-        return Outcome(rows, sum(table["object_bytes"] for table in tables), details)
+        delivered = read_manifests(services, [group])
+        if not tables and (delivered.rows or 0) < data.rows:
+            raise BenchError(f"{build.label} exported {delivered.rows:,} rows of {data.name}, which has {data.rows:,}")
+        return delivered
 
-    return Contestant(key, label, data, command, outcome)
+    return Contestant(key or build.key, label or build.label, data, command, outcome)
+
+
+def script(build: Build) -> list[str]:
+    """Return the command that starts a build's script."""
+    return [sys.executable, str(build.script)]
+
+
+def whole_export() -> dict[str, object]:
+    """Return what a plan says of an export of everything."""
+    path = f"s3://{BUCKET}/exports/bench-backups/2026/12/11/"
+    lists = {"include_tables": [], "exclude_tables": [], "mask_columns": []}
+    return {"output_path": path, "export_id": builds.EXPORT_ID, "max_age_in_days": None, "windows": {}, **lists}
+
+
+def engine_environment(services: Services, build: Build, folder: Path, *, slots: int = 2) -> dict[str, str]:
+    """Return the environment of a build's run whose folder this is."""
+    return services.environment | _spark(services, folder, slots=slots) | {"PYTHONPATH": build.python_path}
+
+
+def read_manifests(services: Services, groups: Sequence[dict[str, Any]]) -> Outcome:
+    """Return what these groups say that they have exported."""
+    s3 = services.client("s3")
+    bodies = [s3.get_object(Bucket=BUCKET, Key=group["manifest_key"])["Body"].read() for group in groups]
+    tables = [table for body in bodies for table in json.loads(body)["tables"].values()]
+    details = {"csv_bytes": sum(table["csv_bytes"] for table in tables)}
+    return Outcome(sum(table["rows"] for table in tables), sum(table["object_bytes"] for table in tables), details)
+
+
+def all_at_once(commands: Mapping[str, Command], services: Services, folder: Path) -> Command:
+    """Return one command that runs several, each in the folder of its name below the turn's."""
+    described = {name: {"argv": each.argv, "env": each.env} for name, each in commands.items()}
+    (folder / together.COMMANDS).write_text(json.dumps(described))
+    return Command([sys.executable, "-m", "local.bench.together", str(folder)], services.environment)
 
 
 def pg_dump(data: Dataset, jobs: int) -> Contestant:
@@ -117,9 +168,26 @@ def spark_csv(data: Dataset, jar: Path) -> Contestant:
     return replace(contestant, outcome=lambda _, folder: replace(_answer(folder), rows=None))
 
 
-def spark_start(data: Dataset) -> Contestant:
-    """Nothing but Spark's start."""
-    return _baseline("spark_start", "Spark's start alone", data, {}, like_the_engine=True)
+def spark_start(data: Dataset, number: int = 1) -> Contestant:
+    """Nothing but Spark's start, so many times at once; the slowest counts."""
+    alone = _baseline("spark_start", "Spark's start alone", data, {}, like_the_engine=True)
+
+    def command(services: Services, folder: Path) -> Command:
+        folders = {str(run): _made(folder / str(run)) for run in range(number)}
+        commands = {name: alone.command(services, own) for name, own in folders.items()}
+        return all_at_once(commands, services, folder)
+
+    def outcome(services: Services, folder: Path) -> Outcome:
+        starts = [_answer(folder / str(run)).details["start_seconds"] for run in range(number)]
+        return Outcome(None, 0, {"start_seconds": max(starts)})
+
+    label = alone.label if number == 1 else f"{alone.label}, {number} at once"
+    return Contestant(f"spark_start-{number}", label, data, command, outcome)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def _baseline(
@@ -153,34 +221,3 @@ def _spark(services: Services, folder: Path, *, slots: int = 2, conf: dict[str, 
     settings = replace(services.aws.settings, spark_master=f"local[{slots},4]")
     env = spark.environment(settings, folder, conf)
     return env | {"TMPDIR": str(folder), "PATH": os.environ["PATH"]}
-
-
-def _manifest_key(data: Dataset) -> str:
-    return f"exports/bench-backups/_runs/{EXPORT_ID}/{data.name}.json"
-
-
-def _job_arguments(data: Dataset) -> list[str]:
-    tables = data.tables if data.tables != TABLES else (*DEFINITIONS, *TABLES)
-    arguments = {
-        "AWS_REGION": REGION,
-        "S3_OUTPUT_PATH": f"s3://{BUCKET}/exports/bench-backups/2026/12/11/",
-        "DATABASE_NAME": data.name,
-        "EXPORT_TABLES": json.dumps([{"table": table, "window": "full"} for table in tables]),
-        "GLUE_CONNECTION_NAME": data.name,
-        "MAX_AGE_IN_DAYS": "null",
-        "CUTOFF": "null",
-        "EXPORT_ID": EXPORT_ID,
-        "EXPORT_GROUP": data.name,
-        "EXPORT_GROUPS": json.dumps([data.name]),
-        "MANIFEST_KEY": _manifest_key(data),
-        "CATALOGUED_TABLES": "[]",
-        "INCLUDE_TABLES": "[]",
-        "EXCLUDE_TABLES": "[]",
-        "WINDOWS": "{}",
-        "MASK_COLUMNS": "[]",
-        "SNAPSHOT_HOLD_SECONDS": "900",
-        "MAX_CONNECTIONS": "4",
-        "STATEMENT_TIMEOUT_SECONDS": "3600",
-        "EXECUTION_ARN": "",
-    }
-    return [word for name, value in arguments.items() for word in (f"--{name}", value)]

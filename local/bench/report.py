@@ -11,7 +11,24 @@ from local.console import Progress
 BEGIN, END = "<!-- measured: begin (written by `make bench`) -->", "<!-- measured: end -->"
 SPEED = ("contestant", "rows ", "seconds ", "min - max ", "s per million rows ", "CSV MB/s ")
 USE = ("contestant", "output MB ", "peak MB: Python ", "Java ", "CPU s: own ", "PostgreSQL ", "S3 ", "cores busy ")
+WINDOW = (
+    "what",
+    "database, rows ",
+    "exported ",
+    "seconds ",
+    "net of Spark's start ",
+    "CPU s: PostgreSQL ",
+    "for rows ",
+    "to find them ",
+    "Python ",
+    "Java ",
+    "pages read ",
+    "peak MB: Python ",
+)
+FIXED = ("what runs", "seconds ", "CPU s: Python ", "Java ", "peak MB: Python ")
+IMPORTS = ("process", "what is imported, 5 ms or more each")
 COLD = ("function", "init ms ", "slowest ms ", "peak MB ")
+KINDS = {"same": "same window", "days": "30 days", "everything": "everything"}
 Rows = list[list[str]]
 
 
@@ -23,6 +40,24 @@ def speed(rows: Iterable[Result]) -> Rows:
 def use(rows: Iterable[Result]) -> Rows:
     """Return the cells of USE."""
     return [_use(each) for each in rows]
+
+
+def window(rows: Iterable[Result]) -> Rows:
+    """Return the cells of WINDOW."""
+    return [_window(each) for each in rows]
+
+
+def fixed(rows: Iterable[Result]) -> Rows:
+    """Return the cells of FIXED."""
+    return [_fixed(each) for each in rows]
+
+
+def imports(rows: Iterable[Result]) -> Rows:
+    """Return the cells of IMPORTS."""
+    found: dict[str, list[str]] = {}
+    for each in rows:
+        found.setdefault(each["process"], []).append(f"{each['package']} {each['ms']:.0f} ms")
+    return [[process, ", ".join(packages)] for process, packages in found.items()]
 
 
 def cold_starts(rows: Iterable[Result]) -> Rows:
@@ -44,6 +79,11 @@ def print_tables(result: Result, progress: Progress) -> None:
         if result[key]:
             progress.table(title, SPEED, speed(result[key]))
             progress.table("", USE, use(result[key]))
+    if result["window"]:
+        progress.table("A window of a growing database", WINDOW, window(result["window"]))
+    if result["fixed"]:
+        progress.table("What a run costs before its first row", FIXED, fixed(result["fixed"]["steps"]))
+        progress.table("", IMPORTS, imports(result["fixed"]["imports"]))
     if result["functions"]:
         progress.table("Cold starts of the functions", COLD, cold_starts(result["functions"]))
     if judge(result):
@@ -86,6 +126,11 @@ def _measured(result: Result) -> str:
         *_figures(result["memory"]),
         "## One table on one and on two slots",
         *_figures(result["slots"]),
+        "## A window of a growing database",
+        _markdown(WINDOW, window(result["window"])),
+        "## What a run costs before its first row",
+        _markdown(FIXED, fixed(result["fixed"].get("steps", []))),
+        _markdown(IMPORTS, imports(result["fixed"].get("imports", []))),
         "## Cold starts of the functions",
         _markdown(COLD, cold_starts(result["functions"])),
     ]
@@ -127,6 +172,31 @@ def _use(each: Result) -> list[str]:
         f"{cpu['s3']:.1f}",
         f"{(own + cpu['postgres'] + cpu['s3']) / each['wall_seconds']['median']:.1f}",
     ]
+
+
+def _window(each: Result) -> list[str]:
+    cpu, statements = each["cpu_seconds"], each["statement_seconds"]
+    wall = each["wall_seconds"]["median"]
+    return [
+        f"{each['label']}, {KINDS[each['kind']]}",
+        f"{each['database_rows']:,}",
+        f"{each['rows']:,}",
+        f"{wall:.1f}",
+        f"{wall - each['start_seconds']:.1f}",
+        f"{cpu['postgres']:.1f}",
+        f"{statements['rows']:.2f}",
+        f"{statements['look']:.2f}",
+        f"{cpu['python']:.1f}",
+        f"{cpu['java']:.1f}",
+        f"{each['pages_read']:,}",
+        _megabytes(each["peak_bytes"]["python"]),
+    ]
+
+
+def _fixed(each: Result) -> list[str]:
+    cpu, wall = each["cpu_seconds"], each["wall_seconds"]["median"]
+    peak = _megabytes(each["peak_bytes"]["python"])
+    return [each["label"], f"{wall:.2f}", f"{cpu['python']:.2f}", f"{cpu['java']:.2f}", peak]
 
 
 def _megabytes(size: int) -> str:

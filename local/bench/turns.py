@@ -3,11 +3,12 @@
 import shutil
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from local.bench import idle_machine
 from local.bench.contestants import Contestant, Outcome
+from local.bench.database_use import DatabaseUse, watch
 from local.bench.services import Services
 from local.bench.usage import Usage, measure
 from local.console import Note, Progress
@@ -22,6 +23,7 @@ class Turn:
 
     usage: Usage
     outcome: Outcome
+    database: DatabaseUse = field(default_factory=DatabaseUse)
 
     @property
     def disturbance(self) -> float:
@@ -54,6 +56,14 @@ class Figures:
     def cpu_seconds(self, *names: str) -> float:
         """Median of the processor seconds of these kinds and servers together."""
         return statistics.median(sum(turn.usage.cpu_seconds[name] for name in names) for turn in self.turns)
+
+    def pages(self) -> int:
+        """Median of the pages that PostgreSQL read."""
+        return round(statistics.median(turn.database.pages for turn in self.turns))
+
+    def statement_seconds(self, kind: str) -> float:
+        """Median of PostgreSQL's processor seconds for one kind of statement."""
+        return statistics.median(turn.database.cpu_seconds[kind] for turn in self.turns)
 
     def peak_bytes(self, kind: str) -> int:
         """The most that any turn held."""
@@ -113,9 +123,10 @@ def _take(services: Services, contestant: Contestant) -> Turn:
     folder.mkdir()
     command = contestant.command(services, folder)
     log = services.home / f"{contestant.key}.log"
+    watched = watch(services.database, contestant.data.name)
     try:
         usage = measure(command.argv, env=command.env, cwd=folder, log=log, servers=services.pids)
-        return Turn(usage, contestant.outcome(services, folder))
+        return Turn(usage, contestant.outcome(services, folder), watched.read())
     finally:
         services.forget_objects()
         shutil.rmtree(folder, ignore_errors=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local.bench.report import BEGIN, END, draw_chart, update_page
-from tests.unit.local.bench.results import result, row
+from tests.unit.local.bench.results import result, row, windowed
 
 SVG = {"svg": "http://www.w3.org/2000/svg"}
 
@@ -29,9 +29,13 @@ def test_given_page_when_updated_twice_then_only_what_stands_between_the_marks_i
     page.write_text(f"# Before\n\n{BEGIN}\nwritten before\n{END}\n\nAfter\n")
     slots = [row("one", 4_000_000, 13.0, slots=1), row("two", 4_000_000, 9.5, slots=2)]
 
-    update_page(page, result(slots=slots, unavailable={"somebody": "no driver"}))
+    windows = [windowed("engine", "days", 16_000_000)]
+    fixed = {"steps": [row("start", 1, 2.0)], "imports": [{"process": "driver", "package": "botocore", "ms": 99.6}]}
+    measured = result(slots=slots, window=windows, fixed=fixed, unavailable={"somebody": "no driver"})
+
+    update_page(page, measured)
     once = page.read_text()
-    update_page(page, result(slots=slots, unavailable={"somebody": "no driver"}))
+    update_page(page, measured)
 
     assert page.read_text() == once
     assert once.startswith(f"# Before\n\n{BEGIN}\n")
@@ -40,6 +44,10 @@ def test_given_page_when_updated_twice_then_only_what_stands_between_the_marks_i
     assert "Not measured: somebody: no driver" in once
     assert "| <one> | 4,000,000 | 13.0 | 12.5 - 13.5 | 3.25 | 10.0 |" in once
     assert "| <one> | 5 | 100 | - | 3.5 | 4.0 | 0.2 |" in once
+    window = "| <engine-days-16000000>, 30 days | 16,000,000 | 82,000 | 10.0 | 8.0 | 4.0 | 3.00 | 1.00 | 1.0 | 2.0 |"
+    assert f"{window} 1,234,567 | 100 |" in once
+    assert "| <start> | 2.00 | 1.00 | 2.00 | 100 |" in once
+    assert "| driver | botocore 100 ms |" in once
     assert "| at least 1.7 times | 1.5 times | missed |" in once
 
 

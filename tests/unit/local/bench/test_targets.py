@@ -3,7 +3,7 @@
 import pytest
 
 from local.bench.targets import judge
-from tests.unit.local.bench.results import result, row
+from tests.unit.local.bench.results import result, row, windowed
 
 MILLION = 1_000_000
 
@@ -15,11 +15,12 @@ def verdicts(measured: dict) -> list[tuple[str, bool]]:
 @pytest.mark.parametrize(
     ("engine", "expected"),
     [
-        (8.0, [("1.00 times", True), ("1.60 times", True)]),
-        (8.5, [("1.10 times", True), ("1.70 times", False)]),
-        (9.5, [("1.30 times", False), ("1.90 times", False)]),
+        (8.0, [("1.00 times", True), ("1.60 times", True), ("0.97", False)]),
+        (8.5, [("1.10 times", True), ("1.70 times", False), ("0.91", False)]),
+        (9.0, [("1.20 times", False), ("1.80 times", False), ("0.86", False)]),
+        (4.0, [("0.20 times", True), ("0.80 times", True), ("1.94", True)]),
     ],
-    ids=["both met", "net met, gross missed", "both missed"],
+    ids=["both met", "net met, gross missed", "both missed", "busy"],
 )
 def test_given_engine_and_pg_dump_when_judged_then_once_net_of_spark_and_once_with_it(
     engine: float, expected: list[tuple[str, bool]]
@@ -64,6 +65,64 @@ def test_given_one_and_two_slots_when_judged_then_net_of_spark(two: float, met: 
     slots = [row("one", 4 * MILLION, 13.0, slots=1), row("two", 4 * MILLION, two, slots=2)]
 
     assert [target.met for target in judge(result(slots=slots))] == [met]
+
+
+@pytest.mark.parametrize(
+    ("look", "postgres", "wall", "met"),
+    [
+        (1.5, 4.5, 14.0, [True, True, True]),
+        (1.51, 4.51, 14.0, [False, True, True]),
+        (1.5, 4.6, 14.0, [True, False, True]),
+        (1.5, 4.5, 14.1, [True, True, False]),
+    ],
+    ids=["all met", "finding costs too much", "reading grows", "slower"],
+)
+def test_given_growing_databases_when_judged_then_only_finding_the_window_may_grow(
+    look: float, postgres: float, wall: float, met: list[bool]
+) -> None:
+    sizes = [
+        windowed("engine", "same", 16 * MILLION, postgres=postgres, look=look, wall=wall),
+        windowed("engine", "same", MILLION, postgres=2.2, look=0.2),
+        windowed("engine", "same", 4 * MILLION, postgres=99.0),
+    ]
+
+    assert [target.met for target in judge(result(window=sizes))] == met
+
+
+@pytest.mark.parametrize(
+    ("kind", "older", "wall", "met"),
+    [
+        ("same", 60.0, 1.0, [True]),
+        ("same", 59.0, 1.0, [False]),
+        ("days", 32.0, 26.0, [True, True]),
+        ("days", 31.0, 25.0, [False, False]),
+    ],
+    ids=["15 times", "14.8 times", "8 times, 3 times as fast", "less"],
+)
+def test_given_older_build_when_judged_then_over_this_engine_at_the_largest_database(
+    kind: str, older: float, wall: float, met: list[bool]
+) -> None:
+    rows = [
+        windowed("engine", kind, 16 * MILLION),
+        windowed("engine-0f69f5f", kind, 16 * MILLION, postgres=older, wall=wall),
+        windowed("engine", "same", MILLION),
+        windowed("engine-0f69f5f", "same", MILLION, postgres=1000.0),
+    ]
+
+    judged = [target for target in judge(result(window=rows)) if "<engine-0f69f5f" in target.name]
+    assert [target.met for target in judged if "of 16 million" in target.name] == met
+
+
+@pytest.mark.parametrize(("postgres", "met"), [(3.33, False), (3.34, True)], ids=["1.201 times", "1.198 times"])
+def test_given_psql_when_judged_then_in_both_windows(postgres: float, met: bool) -> None:
+    rows = [
+        windowed(name, kind, MILLION, postgres=seconds)
+        for kind in ("same", "days")
+        for name, seconds in (("engine", 4.0), ("psql", postgres))
+    ]
+
+    judged = [target for target in judge(result(window=rows)) if "COPY by hand" in target.name]
+    assert [target.met for target in judged] == [met, met]
 
 
 def test_given_nothing_measured_when_judged_then_no_target_is_claimed() -> None:

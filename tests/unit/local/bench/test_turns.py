@@ -9,6 +9,7 @@ import pytest
 
 from local.bench import idle_machine, turns
 from local.bench.contestants import Command, Contestant, Outcome
+from local.bench.database_use import DatabaseUse
 from local.bench.dataset import of_size
 from local.bench.usage import Usage
 from local.console import Progress
@@ -24,7 +25,9 @@ def log(tmp_path: Path) -> list[str]:
 
 @pytest.fixture
 def services(tmp_path: Path, log: list[str]) -> Any:
-    return SimpleNamespace(home=tmp_path, pids={}, forget_objects=lambda: log.append("objects forgotten"))
+    return SimpleNamespace(
+        home=tmp_path, pids={}, database=None, forget_objects=lambda: log.append("objects forgotten")
+    )
 
 
 @pytest.fixture
@@ -38,6 +41,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, log: list[str]) -> list[tuple[floa
         return Usage(wall, {"python": 1.0}, {"python": 1, "java": 0, "other": 0}, others)
 
     monkeypatch.setattr(turns, "measure", measure)
+    monkeypatch.setattr(turns, "watch", lambda *_: SimpleNamespace(read=DatabaseUse))
     monkeypatch.setattr(idle_machine, "wait", lambda seconds: True)
     return figures
 
