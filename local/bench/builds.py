@@ -22,6 +22,17 @@ JOB_SETTINGS = {
     "SNAPSHOT_HOLD_SECONDS": "900",
     "STATEMENT_TIMEOUT_SECONDS": "3600",
 }
+# Of Plan Export: the template's defaults.
+PLAN_SETTINGS = {
+    "ENVIRONMENT_NAME": "bench",
+    "EXPORT_BUCKET": BUCKET,
+    "BASE_PREFIX": "exports",
+    "MAX_AGE_IN_DAYS": "30",
+    "INCLUDE_TABLES": "",
+    "EXCLUDE_TABLES": "",
+    "MASK_COLUMNS": "",
+    "FRESH_HOURS": "20",
+}
 # Without the finder of this environment's own packages, which would complete an older tree; `plan` is an older name.
 PLAN = """
 import importlib, importlib.util, json, os, sys
@@ -87,12 +98,7 @@ def plan(build: Build) -> dict[str, Any]:
         BenchError: it cannot.
     """
     event = {"input": {}, "execution": {"id": "", "start_time": EXPORT_STARTED}}
-    env = {
-        "PYTHONPATH": build.python_path,
-        "EXPORT_BUCKET": BUCKET,
-        "BASE_PREFIX": "exports",
-        "ENVIRONMENT_NAME": "bench",
-    }
+    env = PLAN_SETTINGS | {"PYTHONPATH": build.python_path}
     done = subprocess.run(
         [sys.executable, "-c", PLAN], input=json.dumps(event), env=env, capture_output=True, text=True, check=False
     )
