@@ -27,7 +27,7 @@ SETTINGS = {
     "autovacuum": "off",  # the databases are vacuumed as they are made, and nothing changes any more
     "log_statement_stats": "on",  # for local.bench.database_use
     "max_parallel_workers_per_gather": "0",  # so that a statement's processor seconds are all its own
-    "max_wal_size": "1GB",
+    "max_wal_size": "256MB",  # the databases are large enough
 }
 
 
