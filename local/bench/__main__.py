@@ -21,6 +21,7 @@ from local.postgres import PostgresError
 
 HOME = paths.LOCAL / "bench"
 DOCS = paths.ROOT / "docs"
+RESULT = "result.json"
 ROWS = 4_000_000
 PARTS = ("contest", "memory", "slots", "window", "fixed", "functions")
 
@@ -68,19 +69,16 @@ class Bench:
             services.prepare(self._services, self._needed(), note)
         measured = result.begin(command, self._services.postgres_version)
         self._contest(measured, parts)
-        if "memory" in parts:
-            self._memory(measured)
-        if "slots" in parts:
-            self._slots(measured)
-        if "window" in parts:
-            measured["window"] = self._window()
-        if "fixed" in parts:
-            measured["fixed"] = self._fixed()
-        if "functions" in parts:
-            with self._progress.step("cold starts of the functions"):
-                measured["functions"] = functions.measure(
-                    2 * self._options.rounds, self._options.home / "sam-build.log"
-                )
+        others = {
+            "memory": self._memory,
+            "slots": self._slots,
+            "window": self._window,
+            "fixed": self._fixed,
+            "functions": self._functions,
+        }
+        for part in (part for part in others if part in parts):
+            result.write(measured, self._options.home / RESULT)  # an interrupt loses only what comes after
+            others[part](measured)
         return measured
 
     def _needed(self) -> list[Dataset]:
@@ -144,7 +142,7 @@ class Bench:
         for slots, figures in zip(numbers, self._take(entrants), strict=True):
             measured["slots"].append(self._engine_row(figures) | {"slots": slots})
 
-    def _window(self) -> list[Result]:
+    def _window(self, measured: Result) -> None:
         """Measure the windows, and as many of Spark's starts at once as each build has groups."""
         plans = {build: builds.plan(build) for build in self._builds}
         groups = {build: len(plan["groups"]) for build, plan in plans.items()}
@@ -159,15 +157,20 @@ class Bench:
         taken = self._take([*starts.values(), *(entrant for *_, entrant in entrants)])
         seconds = {number: figures.detail("start_seconds") for number, figures in zip(starts, taken, strict=False)}
         start_of = {build.key: seconds[number] for build, number in groups.items()}
-        return [
+        measured["window"] = [
             window.row(name, each, figures, start_of.get(name, 0.0))
             for (name, each, _), figures in zip(entrants, taken[len(starts) :], strict=True)
         ]
 
-    def _fixed(self) -> Result:
+    def _fixed(self, measured: Result) -> None:
         entrants = [each for build in self._builds for each in fixed.entrants(self._sample, build)]
         figures = self._take(entrants)
-        return {"steps": [result.row(each) for each in figures], "imports": fixed.imports(THIS)}
+        measured["fixed"] = {"steps": [result.row(each) for each in figures], "imports": fixed.imports(THIS)}
+
+    def _functions(self, measured: Result) -> None:
+        with self._progress.step("cold starts of the functions"):
+            log = self._options.home / "sam-build.log"
+            measured["functions"] = functions.measure(2 * self._options.rounds, log)
 
     def _engine_row(self, figures: turns.Figures) -> Result:
         line = result.row(figures)
@@ -181,8 +184,8 @@ class Bench:
 
 def _publish(measured: Result, options: argparse.Namespace, progress: Progress) -> None:
     report.print_tables(measured, progress)
-    result.write(measured, options.home / "result.json")
-    progress.say(f"written: {options.home / 'result.json'}")
+    result.write(measured, options.home / RESULT)
+    progress.say(f"written: {options.home / RESULT}")
     if not options.docs:
         return
     (DOCS / "benchmarks.svg").write_text(report.draw_chart(measured))

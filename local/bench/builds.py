@@ -8,12 +8,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.aws.settings import REGION
 from local.bench.errors import BenchError
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPORT_STARTED = "2026-12-11T14:30:22Z"
 EXPORT_ID = "20261211T143022Z"
 BUCKET = "bench-exports"
+# Defaults of the job in the template, whose region is the emulator's.
+JOB_SETTINGS = {
+    "AWS_REGION": REGION,
+    "MAX_CONNECTIONS": "4",
+    "SNAPSHOT_HOLD_SECONDS": "900",
+    "STATEMENT_TIMEOUT_SECONDS": "3600",
+}
+# Of Plan Export: the template's defaults.
+PLAN_SETTINGS = {
+    "ENVIRONMENT_NAME": "bench",
+    "EXPORT_BUCKET": BUCKET,
+    "BASE_PREFIX": "exports",
+    "MAX_AGE_IN_DAYS": "30",
+    "INCLUDE_TABLES": "",
+    "EXCLUDE_TABLES": "",
+    "MASK_COLUMNS": "",
+    "FRESH_HOURS": "20",
+}
 # Without the finder of this environment's own packages, which would complete an older tree; `plan` is an older name.
 PLAN = """
 import importlib, importlib.util, json, os, sys
@@ -79,17 +98,7 @@ def plan(build: Build) -> dict[str, Any]:
         BenchError: it cannot.
     """
     event = {"input": {}, "execution": {"id": "", "start_time": EXPORT_STARTED}}
-    env = {
-        "PYTHONPATH": build.python_path,
-        "EXPORT_BUCKET": BUCKET,
-        "BASE_PREFIX": "exports",
-        "ENVIRONMENT_NAME": "bench",
-        "MAX_AGE_IN_DAYS": "30",
-        "INCLUDE_TABLES": "",
-        "EXCLUDE_TABLES": "",
-        "MASK_COLUMNS": "",
-        "FRESH_HOURS": "20",
-    }
+    env = PLAN_SETTINGS | {"PYTHONPATH": build.python_path}
     done = subprocess.run(
         [sys.executable, "-c", PLAN], input=json.dumps(event), env=env, capture_output=True, text=True, check=False
     )
@@ -104,7 +113,6 @@ def job_arguments(
 ) -> list[str]:
     """Return the command line of a group's Glue run, as the state machine starts it; a build ignores what it lacks."""
     arguments = {
-        "AWS_REGION": "us-east-1",
         "S3_OUTPUT_PATH": export["output_path"],
         "DATABASE_NAME": database,
         "EXPORT_TABLES": json.dumps(group["tables"]),
@@ -120,10 +128,8 @@ def job_arguments(
         "EXCLUDE_TABLES": json.dumps(export["exclude_tables"]),
         "WINDOWS": json.dumps(export.get("windows", {})),
         "MASK_COLUMNS": json.dumps(export.get("mask_columns", [])),
-        "SNAPSHOT_HOLD_SECONDS": "900",
-        "MAX_CONNECTIONS": "4",
-        "STATEMENT_TIMEOUT_SECONDS": "3600",
         "EXECUTION_ARN": "",
+        **JOB_SETTINGS,
     }
     return [word for name, value in arguments.items() for word in (f"--{name}", value)]
 

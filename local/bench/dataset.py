@@ -100,6 +100,13 @@ def ensure(server: PostgresServer, dataset: Dataset, note: Note) -> str:
     return url
 
 
+def folder(server: PostgresServer, dataset: Dataset) -> Path:
+    """Return the folder of the database's files."""
+    with psycopg.connect(server.url(dataset.name)) as connection:
+        row = connection.execute("SELECT oid FROM pg_database WHERE datname = current_database()").fetchone()
+    return server.data_dir / "base" / str(row[0] if row else "")
+
+
 def steps(dataset: Dataset, lane: tuple[str, ...]) -> Iterator[Step]:
     """Yield what makes the tables of a lane: definitions at once, each table slice by slice and then its indexes."""
     for part in lane:

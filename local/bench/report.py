@@ -11,18 +11,15 @@ from local.console import Progress
 BEGIN, END = "<!-- measured: begin (written by `make bench`) -->", "<!-- measured: end -->"
 SPEED = ("contestant", "rows ", "seconds ", "min - max ", "s per million rows ", "CSV MB/s ")
 USE = ("contestant", "output MB ", "peak MB: Python ", "Java ", "CPU s: own ", "PostgreSQL ", "S3 ", "cores busy ")
-WINDOW = (
+WINDOW = ("what", "of rows ", "exported ", "seconds ", "min - max ", "net of Spark's start ", "pages read ")
+WINDOW_USE = (
     "what",
-    "database, rows ",
-    "exported ",
-    "seconds ",
-    "net of Spark's start ",
+    "of rows ",
     "CPU s: PostgreSQL ",
     "for rows ",
     "to find them ",
     "Python ",
     "Java ",
-    "pages read ",
     "peak MB: Python ",
 )
 FIXED = ("what runs", "seconds ", "CPU s: Python ", "Java ", "peak MB: Python ")
@@ -45,6 +42,11 @@ def use(rows: Iterable[Result]) -> Rows:
 def window(rows: Iterable[Result]) -> Rows:
     """Return the cells of WINDOW."""
     return [_window(each) for each in rows]
+
+
+def window_use(rows: Iterable[Result]) -> Rows:
+    """Return the cells of WINDOW_USE."""
+    return [_window_use(each) for each in rows]
 
 
 def fixed(rows: Iterable[Result]) -> Rows:
@@ -81,6 +83,7 @@ def print_tables(result: Result, progress: Progress) -> None:
             progress.table("", USE, use(result[key]))
     if result["window"]:
         progress.table("A window of a growing database", WINDOW, window(result["window"]))
+        progress.table("", WINDOW_USE, window_use(result["window"]))
     if result["fixed"]:
         progress.table("What a run costs before its first row", FIXED, fixed(result["fixed"]["steps"]))
         progress.table("", IMPORTS, imports(result["fixed"]["imports"]))
@@ -128,6 +131,7 @@ def _measured(result: Result) -> str:
         *_figures(result["slots"]),
         "## A window of a growing database",
         _markdown(WINDOW, window(result["window"])),
+        _markdown(WINDOW_USE, window_use(result["window"])),
         "## What a run costs before its first row",
         _markdown(FIXED, fixed(result["fixed"].get("steps", []))),
         _markdown(IMPORTS, imports(result["fixed"].get("imports", []))),
@@ -175,22 +179,25 @@ def _use(each: Result) -> list[str]:
 
 
 def _window(each: Result) -> list[str]:
-    cpu, statements = each["cpu_seconds"], each["statement_seconds"]
-    wall = each["wall_seconds"]["median"]
+    wall = each["wall_seconds"]
     return [
-        f"{each['label']}, {KINDS[each['kind']]}",
-        f"{each['database_rows']:,}",
+        *_database(each),
         f"{each['rows']:,}",
-        f"{wall:.1f}",
-        f"{wall - each['start_seconds']:.1f}",
-        f"{cpu['postgres']:.1f}",
-        f"{statements['rows']:.2f}",
-        f"{statements['look']:.2f}",
-        f"{cpu['python']:.1f}",
-        f"{cpu['java']:.1f}",
+        f"{wall['median']:.1f}",
+        f"{wall['min']:.1f} - {wall['max']:.1f}",
+        f"{wall['median'] - each['start_seconds']:.1f}",
         f"{each['pages_read']:,}",
-        _megabytes(each["peak_bytes"]["python"]),
     ]
+
+
+def _window_use(each: Result) -> list[str]:
+    cpu, statements = each["cpu_seconds"], each["statement_seconds"]
+    seconds = (cpu["postgres"], statements["rows"], statements["look"], cpu["python"], cpu["java"])
+    return [*_database(each), *(f"{spent:.2f}" for spent in seconds), _megabytes(each["peak_bytes"]["python"])]
+
+
+def _database(each: Result) -> list[str]:
+    return [f"{each['label']}, {KINDS[each['kind']]}", f"{each['database_rows'] / 1e6:g} million"]
 
 
 def _fixed(each: Result) -> list[str]:
