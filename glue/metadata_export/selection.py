@@ -76,7 +76,8 @@ def _known_rules(request: TableRequest, catalog: Catalog, selection: Selection) 
     # An execution that an older version has planned, and that is redriven now, names no windows.
     told = request.windows or {name: rule for name, rule in parent_rules(catalog).items() if name in AIRFLOW_TABLES}
     own = {} if request.group == UNCATALOGUED_GROUP else selection.rules
-    return {name: rule for name, rule in {**told, **own}.items() if name in catalog.tables}
+    unknown = frozenset(selection.uncatalogued)
+    return {name: rule for name, rule in {**told, **own}.items() if name in catalog.tables and name not in unknown}
 
 
 def _tables_named(name: str, request: TableRequest, catalog: Catalog) -> Iterator[str]:

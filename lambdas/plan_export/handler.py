@@ -15,6 +15,7 @@ from export_runtime.store import ObjectStore
 
 from plan_export.planning import decide, draft_plan, execution_start, parse_request, settle
 from plan_export.settings import read_settings
+from plan_export.unknown_tables import share_look
 
 logger = Logger()
 tracer = Tracer(patch_modules=["botocore"])
@@ -36,4 +37,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     logger.info("planned", extra={**to_json(decision), "trigger": export.trigger, "scope": export.scope})
     if not decision.wait:
         publish(metrics, export.environment, {"ExportsDue": int(decision.due)})
+    if decision.due:
+        groups = share_look(groups, store, export)
     return settle(decision, export, groups).to_json()

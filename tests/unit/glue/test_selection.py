@@ -123,6 +123,16 @@ def test_given_unknown_tables_then_they_follow_what_they_refer_to_by_foreign_key
     assert rules["heartbeat"] == ("follow" if changes else "full")
 
 
+def test_given_a_group_of_registered_tables_that_looks_for_unknown_ones_too_then_they_follow_as_well() -> None:
+    live = airflow(JOB, TICKET, LOOKALIKE)
+    changes = {"CATALOGUED_TABLES": '["job", "dag_run"]', "WINDOWS": '{"dag_run": "run", "job": "date"}'}
+    asked = request("job:date", **changes)
+    chosen = select_tables(asked, live)
+    rules = window_rules(asked, live, chosen)
+    assert chosen.uncatalogued == ("lookalike", "run_ticket")
+    assert (rules["job"], rules["run_ticket"], rules["lookalike"]) == ("date", "follow", "full")
+
+
 def test_given_an_unknown_table_that_somebody_asked_for_then_it_follows_too() -> None:
     asked = request("run_ticket:full", EXPORT_GROUP="uncatalogued", EXPORT_GROUPS='["uncatalogued"]')
     live = airflow(TICKET)
