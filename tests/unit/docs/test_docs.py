@@ -16,6 +16,7 @@ TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in DOCUMENTS}
 EVERYTHING = "\n".join(TEXTS.values())
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+WIDTH = 120
 TARGET = re.compile(r"^([a-z][a-z-]*):.*?##", re.MULTILINE)
 
 
@@ -113,3 +114,11 @@ def test_every_alert_is_documented(name: str) -> None:
 )
 def test_every_alarm_is_documented(alarm: str) -> None:
     assert f"<env>{alarm}`" in TEXTS["docs/operate.md"]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_prose_is_wrapped(name: str) -> None:
+    """Tables, examples and what has no place to break (a picture, a long name) may be wider."""
+    prose = [line for line in FENCED.sub("", TEXTS[name]).splitlines() if not line.lstrip().startswith(("|", "!["))]
+    too_long = [line for line in prose if len(line) > WIDTH and " " in re.sub(r"`[^`]*`", "", line)]
+    assert too_long == []
