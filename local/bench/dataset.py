@@ -1,6 +1,7 @@
 """Databases with rows as a real Airflow 3.3.1 has them, made by PostgreSQL itself and kept between benchmarks."""
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -132,25 +133,35 @@ def _make(url: str, dataset: Dataset, note: Note) -> None:
 
 def _make_lanes(url: str, dataset: Dataset, note: Note) -> None:
     """Make the lanes on one connection each; an interrupt ends the statements on the server too."""
-    with ThreadPoolExecutor(len(LANES)) as threads, ExitStack() as stack:
+    interrupted = threading.Event()
+    with ExitStack() as stack, ThreadPoolExecutor(len(LANES)) as threads:
         connections = [stack.enter_context(_connect(url, dataset)) for _ in LANES]
         futures = [
-            threads.submit(_make_lane, connection, dataset, lane, note)
+            threads.submit(_make_lane, connection, dataset, lane, note, interrupted)
             for connection, lane in zip(connections, LANES, strict=True)
         ]
         try:
             for future in futures:
                 future.result()
         except BaseException:
+            interrupted.set()
             for connection in connections:
                 connection.cancel_safe()
             raise
 
 
-def _make_lane(connection: psycopg.Connection[Any], dataset: Dataset, lane: tuple[str, ...], note: Note) -> None:
+def _make_lane(
+    connection: psycopg.Connection[Any],
+    dataset: Dataset,
+    lane: tuple[str, ...],
+    note: Note,
+    interrupted: threading.Event,
+) -> None:
     made = dict(connection.execute("SELECT part, runs FROM build.made").fetchall())
     dead = dict.fromkeys(UPDATES, 0.0)
     for step in steps(dataset, lane):
+        if interrupted.is_set():
+            return
         if step.end <= made.get(step.part, 0):
             continue
         _take(connection, step)
