@@ -1,5 +1,6 @@
 """The figures for people: tables on the terminal, a chart and a page in docs/."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -25,6 +26,7 @@ WINDOW_USE = (
 FIXED = ("what runs", "seconds ", "CPU s: Python ", "Java ", "peak MB: Python ")
 IMPORTS = ("process", "what is imported, 5 ms or more each")
 COLD = ("function", "init ms ", "slowest ms ", "peak MB ")
+WIDTH = 120  # of the lines of docs/
 KINDS = {"same": "same window", "days": "30 days", "everything": "everything"}
 Rows = list[list[str]]
 
@@ -117,14 +119,14 @@ def _measured(result: Result) -> str:
     started = f"{start['median']:.1f} s ({start['min']:.1f} - {start['max']:.1f})"
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     parts = [
-        f"`{result['command']}` on {result['made_at'][:10]}: {where}.",
-        f"{versions}.",
+        _prose(f"`{result['command']}` on {result['made_at'][:10]}: {where}."),
+        _prose(f"{versions}."),
         "## Targets",
         _markdown(("target", "aim", "measured", ""), targets(result)),
         "## Contest",
         *_figures(result["contest"]),
-        f"Spark's start alone, until Spark runs Python in every slot, is in these figures: {started}.",
-        *(f"Not measured: {who}: {reason}" for who, reason in result["unavailable"].items()),
+        _prose(f"Spark's start alone, until Spark runs Python in every slot, is in these figures: {started}."),
+        *(_prose(f"Not measured: {who}: {reason}") for who, reason in result["unavailable"].items()),
         "## Memory over rows",
         *_figures(result["memory"]),
         "## One table on one and on two slots",
@@ -139,6 +141,10 @@ def _measured(result: Result) -> str:
         _markdown(COLD, cold_starts(result["functions"])),
     ]
     return "\n" + "\n\n".join(parts) + "\n"
+
+
+def _prose(text: str) -> str:
+    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _markdown(columns: Sequence[str], rows: Rows) -> str:

@@ -31,7 +31,10 @@ def test_given_page_when_updated_twice_then_only_what_stands_between_the_marks_i
 
     windows = [windowed("engine", "days", 16_000_000)]
     fixed = {"steps": [row("start", 1, 2.0)], "imports": [{"process": "driver", "package": "botocore", "ms": 99.6}]}
-    measured = result(slots=slots, window=windows, fixed=fixed, unavailable={"somebody": "no driver"})
+    versions = {f"package-{number}": "1.23" for number in range(20)}
+    measured = result(
+        versions=versions, slots=slots, window=windows, fixed=fixed, unavailable={"somebody": "no driver"}
+    )
 
     update_page(page, measured)
     once = page.read_text()
@@ -42,6 +45,7 @@ def test_given_page_when_updated_twice_then_only_what_stands_between_the_marks_i
     assert once.endswith(f"{END}\n\nAfter\n")
     assert "written before" not in once
     assert "Not measured: somebody: no driver" in once
+    assert 100 < max(len(line) for line in once.splitlines() if not line.startswith("|")) <= 120
     assert "| <one> | 4,000,000 | 13.0 | 12.5 - 13.5 | 3.25 | 10.0 |" in once
     assert "| <one> | 5 | 100 | - | 3.5 | 4.0 | 0.2 |" in once
     assert "| <engine-days-16000000>, 30 days | 16 million | 82,000 | 10.0 | 9.5 - 10.5 | 8.0 | 1,234,567 |" in once
