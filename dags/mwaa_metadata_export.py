@@ -1,17 +1,17 @@
 """### Exports the metadata database of this environment to S3, every day
 
 1. **publish_credentials** writes the database credentials that this worker was given to the stack's secret, in every
-   run: a rotated password needs nobody.
+   run, so nobody has to act when a password is rotated.
 2. **start_export** starts the stack's state machine; a retry attaches to what the first try started.
 3. **wait_for_export** looks for the outcome without holding a worker slot, and fails with the reason of a failure.
 
 There is nothing to configure: state machine and secret are found by the environment's name (`AIRFLOW_ENV_NAME`). An
 Airflow Variable `metadata_export_name` replaces `<environment>-metadata-export` where the stack has another name.
 
-*Trigger* offers tables and age to choose. To export again, trigger a new run: clearing a run that succeeded attaches to
-its export; clearing one that failed starts another. A run that meets another export at work waits for its end: it takes
-the outcome of one that brings as much for its own, and exports after one of less. States, alerts and redrive are in the
-Step Functions console.
+*Trigger* lets you choose tables and age. To export again, trigger a new run: clearing a run that succeeded attaches to
+its export; clearing one that failed starts another. A run that meets another export at work waits for it to end: it
+adopts the outcome of one that brings as much, and exports itself after one that brings less. States, alerts and
+redrive are in the Step Functions console.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _from_iam_provider(environ: Environ) -> Secret:
     mint = getattr(provider, "generate_credentials", None) or provider.get_token
     try:
         token = mint()
-    except ValueError:  # its word for a setting that this worker lacks; any other error is worth a retry
+    except ValueError:  # raised for a setting that this worker lacks; any other error is worth a retry
         raise NotUsableError("the image's token provider lacks a setting") from None
     expires_at = _token_expiry(token).strftime("%Y-%m-%dT%H:%M:%SZ")
     return _secret(environ, MWAA, "airflow_user", token) | {"expires_at": expires_at}
@@ -97,13 +97,13 @@ def _from_iam_provider(environ: Environ) -> Secret:
 
 def _iam_provider() -> Any:
     for module in IAM_PROVIDER_MODULES:
-        with suppress(ImportError, AttributeError):  # it is another Airflow's
+        with suppress(ImportError, AttributeError):  # the module of another Airflow version
             return importlib.import_module(module).RDSIAMCredentialProvider
     raise NotUsableError(f"not found in {' or '.join(IAM_PROVIDER_MODULES)}")
 
 
 def _token_expiry(token: str) -> datetime:
-    """Read the end of a token's life off the token, which is a presigned URL (AWS Signature Version 4)."""
+    """Read when a token expires from the token itself, which is a presigned URL (AWS Signature Version 4)."""
     signed, lives = re.search(r"X-Amz-Date=(\d{8}T\d{6}Z)", token), re.search(r"X-Amz-Expires=(\d+)", token)
     start = datetime.strptime(signed[1], "%Y%m%dT%H%M%S%z") if signed else datetime.now(UTC)
     return start + timedelta(seconds=int(lives[1]) if lives else 900)
@@ -211,8 +211,8 @@ def _one_line(text: str) -> str:
 def execution_name(run_id: str, attempt: int = 1) -> str:
     """Return the name of an execution, always the same for a run id and attempt.
 
-    AWS documented: names of executions have at most 80 characters, `A-Za-z0-9-_` for CloudWatch Logs; to start the same
-    name and input again answers with the execution that runs. https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+    AWS documented: names of executions have at most 80 characters, `A-Za-z0-9-_` for CloudWatch Logs; starting the same
+    name and input again returns the execution that runs. https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
     """
     readable = re.sub(r"[^A-Za-z0-9_-]+", "-", run_id)[:60]
     digest = hashlib.sha256(run_id.encode()).hexdigest()[:8]

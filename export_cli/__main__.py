@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print_anything()
     code = _attempt(arguments)
     try:
-        if sys.stdout:  # here, where it can be told; Python itself flushes when it is too late
+        if sys.stdout:  # here, where a failure can still be reported; Python's own flush comes too late
             sys.stdout.flush()
     except OSError as error:
         code = _lost(error)
@@ -73,7 +73,7 @@ def _attempt(arguments: Sequence[str] | None) -> int:
         return _told(f"Error: {error}", exit_code(error))
     except OSError as error:
         return _lost(error)
-    except SystemExit:  # click makes it of a broken pipe, with code 1
+    except SystemExit:  # click turns a broken pipe into this, with code 1
         return _lost(BrokenPipeError())
     except Exception as error:
         return _fault(error)
@@ -86,7 +86,7 @@ def _told(line: str, code: int) -> int:
 
 
 def _lost(error: OSError) -> int:
-    """Return the code of an error of the system; what is still to be printed goes nowhere."""
+    """Return the exit code for an error of the operating system; what is still to be printed is discarded."""
     if isinstance(error, ConnectionError | TimeoutError) and not isinstance(error, BrokenPipeError):
         return _told(f"Error: The connection broke ({one_line(str(error), 300)}). Try again.", AWS)
     if error.filename is None:

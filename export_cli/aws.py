@@ -96,6 +96,6 @@ def _config() -> Config:
         max_pool_connections=16,
         # `verify` computes checksums itself and reports what differs; the SDK would end the stream.
         response_checksum_validation="when_required",
-        # An endpoint of one's own has no `api.`, which MWAA's API prepends.
+        # A custom endpoint has no `api.` in its host name, which MWAA's API would prepend.
         inject_host_prefix=not os.environ.get("AWS_ENDPOINT_URL"),
     )

@@ -30,7 +30,7 @@ class Step:
 class Follower:
     """Turns an execution's history, read bit by bit, into steps.
 
-    An event names the event before it, and only the first of a task names its state and group: they are handed on.
+    An event names the event before it, and only a task's first event names its state and group: they are handed on.
     """
 
     client: Any

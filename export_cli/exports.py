@@ -120,7 +120,7 @@ class Exports:
             AwsCallError, AwsUnavailableError: see ``aws_call``.
         """
         pointed = self._existing(self._pointed_id())
-        # Of one that cannot be read nothing is known, and an older one would silently pass for the latest.
+        # Nothing is known of an export that cannot be read, and an older one would silently pass for the latest.
         if pointed.summary is None or self.is_backup(pointed):
             return pointed
         newest = map(self._read, islice(self._keys(), _SEARCHED))

@@ -1,4 +1,4 @@
-"""Standard output and error: of any encoding, and of any end."""
+"""Standard output and error: in any encoding, and also when nobody reads them any more."""
 
 import io
 import os
@@ -14,7 +14,7 @@ _PLAIN = str.maketrans(
 
 
 class Terminal(Console):
-    """A console that leaves it to ``main`` what happens when nobody reads any more: rich would end with code 1."""
+    """A console that lets ``main`` decide what happens when nobody reads any more: rich would end with code 1."""
 
     def on_broken_pipe(self) -> None:
         """Raise what rich has caught."""
@@ -39,8 +39,8 @@ def plain(text: str) -> str:
 
 
 def output_goes_nowhere() -> None:
-    """Let what is still in the output's buffer go where it fails no more."""
-    with suppress(OSError, ValueError):  # not of a file: a test's
+    """Send what is still in the output's buffer where it can no longer fail."""
+    with suppress(OSError, ValueError):  # the output of a test is no file
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)

@@ -1,4 +1,4 @@
-"""List prices: one data file with its date and region, of which a file of one's own may replace any."""
+"""List prices: one data file with its date and region; a file of one's own may replace any of them."""
 
 import json
 import math

@@ -70,8 +70,8 @@ class Screen:
         """Print a table.
 
         Args:
-            columns: a name that ends in a blank is of numbers: right-aligned, never folded; one that begins with a
-                blank is never folded.
+            columns: one whose name ends in a blank holds numbers: right-aligned, never folded; one whose name begins
+                with a blank is never folded.
             rows: cells.
             title: above it.
         """
@@ -121,7 +121,7 @@ class Bar:
         self._progress, self._task = progress, task
 
     def advance(self, amount: int) -> None:
-        """Go on by so many bytes."""
+        """Advance by so many bytes."""
         if self._progress and self._task is not None:
             self._progress.update(self._task, advance=amount)
 

@@ -24,7 +24,7 @@ _BUCKET_ADVICE = "Check that your credentials may list and read this bucket and 
 
 @dataclass(frozen=True)
 class Choice:
-    """What the person said. None: nothing."""
+    """What the person specified; None where nothing was."""
 
     environment: str | None = None
     stack: str | None = None
@@ -114,7 +114,7 @@ def find_target(aws: Aws, choice: Choice) -> Target:
     """Return what the person means.
 
     Raises:
-        InvalidOptionError: not enough was said, and it is not clear without.
+        InvalidOptionError: too little was specified to tell which environment is meant.
         NotFoundError: there is no such stack.
         AwsCallError, AwsUnavailableError: see ``aws_call``.
     """

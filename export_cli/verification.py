@@ -31,7 +31,7 @@ class TableVerdict:
 
 
 class Keep(Protocol):
-    """Takes what is read too: a file."""
+    """Receives what is read as well: a file."""
 
     def write(self, data: bytes, /) -> object:
         """Take the next bytes."""
@@ -45,7 +45,7 @@ class Digest:
     """
 
     def __init__(self, part_sizes: Sequence[int], composite: bool) -> None:
-        """Expect parts of so many bytes; what comes after the last counts to it."""
+        """Expect parts of these sizes in bytes; what comes after the last counts towards it."""
         self._left, self._composite = list(part_sizes), composite
         self._part, self._digests = hashlib.sha256(), list[bytes]()
         self.size = 0

@@ -43,7 +43,7 @@ def abort_uploads(patient: Patient, bucket: str, lifecycle: Mapping[str, Any], p
     rules = [*map(_with_filter, lifecycle.get("Rules", ())), rule]
     options = f"--lifecycle-configuration {_argument({'Rules': rules})}"
     size = "TransitionDefaultMinimumObjectSize"
-    if size in lifecycle:  # what is not said would go back to the default
+    if size in lifecycle:  # what is left out would go back to the default
         options += f" --transition-default-minimum-object-size {lifecycle[size]}"
     command = patient.aws_cli(f"s3api put-bucket-lifecycle-configuration --bucket {bucket} {options}")
     return _or_said(command, "Add the lifecycle rule", rule)

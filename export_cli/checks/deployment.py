@@ -1,7 +1,7 @@
 """Is everything there that the stack makes, and can people be told?
 
-A deployment makes nothing again: CloudFormation compares the template with the last one, not with what is there. So the
-fixes are `repair`, which has it look, and `publish`, for the objects of a custom resource.
+A deployment recreates nothing: CloudFormation compares the template with the last one, not with what is there. So the
+fixes are `repair`, which makes it look, and `publish`, for the objects of a custom resource.
 """
 
 from typing import Any
@@ -78,7 +78,7 @@ def schedule(patient: Patient) -> Finding:
 
 
 def subscription(patient: Patient) -> Finding:
-    """Has somebody confirmed that he gets the alerts?"""
+    """Has somebody confirmed a subscription to the alerts?"""
     topic = patient.target.output("AlertTopicArn")
     with call(f"look at the subscriptions of {topic}", "Allow sns:ListSubscriptionsByTopic on it."):
         pages = patient.aws.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)

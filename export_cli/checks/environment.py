@@ -30,7 +30,7 @@ def environment(patient: Patient) -> Finding:
 
 
 def execution_role(patient: Patient) -> Finding:
-    """Has the environment's execution role the policy that the DAG needs?"""
+    """Does the environment's execution role have the policy that the DAG needs?"""
     policy = patient.target.output("MwaaExecutionPolicyArn")
     with call(f"look at MWAA environment {patient.target.environment}", "Allow airflow:GetEnvironment on it."):
         client = patient.aws.client("mwaa")
@@ -85,7 +85,7 @@ def secret(patient: Patient) -> Finding:
     if described is None:
         again = patient.ours("repair --yes")
         return failed("the secret does not exist", f"Have it made again, then trigger the DAG: {again}")
-    if described.get("DeletedDate"):  # kept for some days: it can be read no more, but brought back
+    if described.get("DeletedDate"):  # kept for some days: it can no longer be read, but it can be restored
         restore = patient.aws_cli(f"secretsmanager restore-secret --secret-id {name}")
         return failed("somebody deleted the secret", f"Bring it back while Secrets Manager keeps it: {restore}")
     _, problems = parse_secret(patient.secret, patient.now)

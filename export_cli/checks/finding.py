@@ -34,7 +34,7 @@ def failed(detail: str, fix: str) -> Finding:
 
 
 def unknown(detail: str, fix: str) -> Finding:
-    """Return that it could not be found out, and what would allow to."""
+    """Return that it could not be found out, and what would make that possible."""
     return Finding(UNKNOWN, detail, fix)
 
 

@@ -35,7 +35,7 @@ def _way_out(patient: Patient, found: Stack) -> str:
     name = f"--stack-name {found.name}"
     if found.status in _HALF_WAY:
         return patient.aws_cli(f"cloudformation {_HALF_WAY[found.status]} {name}")
-    # It was never there as a whole, or is half deleted: CloudFormation lets it only be deleted.
+    # It was never there as a whole, or is half deleted: CloudFormation allows nothing but deleting it.
     delete, wait = (patient.aws_cli(f"cloudformation {verb} {name}") for verb in ("delete-stack", _DELETED))
     return f"{delete} && {wait} && {DEPLOY}"
 

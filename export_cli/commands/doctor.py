@@ -21,7 +21,7 @@ DEFAULT_FRESH_HOURS = 36  # as AlarmAfterHours of the template
     "--fresh-hours",
     type=click.IntRange(1),
     metavar="N",
-    help="An export is fresh for so many hours. Default: the stack's AlarmAfterHours.",
+    help="How many hours an export counts as fresh. Default: the stack's AlarmAfterHours.",
 )
 @with_session
 def doctor(session: Session, fresh_hours: int | None) -> int:

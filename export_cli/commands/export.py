@@ -31,7 +31,7 @@ _STYLES = {"started": "dim", "waiting": "yellow", "succeeded": "green", "failed"
 
 
 @click.command()
-@click.option("--max-age-in-days", "-d", type=int, metavar="DAYS", help="What happened in so many days, 1 to 3650.")
+@click.option("--max-age-in-days", "-d", type=int, metavar="DAYS", help="How many days back it reaches, 1 to 3650.")
 @click.option("--everything", is_flag=True, help="All rows, whatever their age.")
 @click.option(
     "--include-table", "-i", "include_tables", multiple=True, metavar="NAME", help="Only this table. May be repeated."
@@ -46,8 +46,8 @@ _STYLES = {"started": "dim", "waiting": "yellow", "succeeded": "green", "failed"
 def export(session: Session, follow: bool, execution: str | None, **fields: Any) -> int:
     """Start an export and follow it. Exit code 0 when it is COMPLETE, 1 when it is not.
 
-    What is not said is as the stack's parameters say. An export of less is partial: nothing counts it as a backup of
-    the environment. Beside an export at work that does not bring the same it waits for its end.
+    Whatever you leave out is as the stack's parameters say. An export of less is partial: nothing counts it as a backup
+    of the environment. While another export is at work that does not bring the same, it waits for that one to end.
 
     Ctrl-C ends the following, not the export.
     """

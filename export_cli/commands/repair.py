@@ -15,9 +15,9 @@ _DONE = "UPDATE_COMPLETE"
 @click.option("--yes", is_flag=True, help="Make these changes. Without it they are only shown.")
 @with_session
 def repair(session: Session, yes: bool) -> int:
-    """Make again what somebody deleted of the stack, and undo what somebody changed by hand.
+    """Recreate what somebody deleted from the stack, and undo what somebody changed by hand.
 
-    A deployment does not: it compares templates only. Exit code 1 when something differs and is left so.
+    A deployment does not: it compares templates only. Exit code 1 when something differs and is left that way.
     """
     stack = session.target().stack
     if stack is None:

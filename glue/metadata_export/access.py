@@ -1,7 +1,7 @@
 """How the rows of a table are read: by index where few of them are in the window, else by ranges of pages.
 
-Chosen by what PostgreSQL reckons work costs, with numbers of its own: of a key of two columns PostgreSQL takes for
-granted that they have nothing to do with each other, and reckons with far too few rows. Both ways give the same rows.
+The choice takes the costs of work from PostgreSQL, but estimates rows itself: PostgreSQL assumes that the two columns
+of a key have nothing to do with each other, and so expects far too few rows. Both ways give the same rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from metadata_export.statements import MAXIMUM_CHUNKS, Statement, copy_statement
 from metadata_export.ways import Way, way_from_runs
 from metadata_export.window import RUN_TABLE, Window
 
-RUN_BYTES = 200  # of a dag run, where nobody has counted the pages of them
+RUN_BYTES = 200  # of a dag run, where nobody has counted the pages of dag_run
 DESCENT_OPERATORS = 200  # of one look into an index: four levels at the fifty that PostgreSQL reckons for each
 CHECKED_OPERATORS = 3  # of a row that is read to be kept or thrown away
 SPREAD = 2  # pages that are fetched for each page that the rows would fill
@@ -92,7 +92,7 @@ class Reading:
     selected: SelectedRuns | None
 
     def pages(self, table: Table) -> int:
-        """Return the pages of a table; of one that another run exports as VACUUM has counted them."""
+        """Return the pages of a table; of one that another run exports, as VACUUM last counted them."""
         counted = sum(self.sizes[h.oid].pages if h.oid in self.sizes else h.pages for h in table.heaps)
         if table.name == RUN_TABLE and self.selected:
             return max(counted, self.selected.total * RUN_BYTES // PAGE_BYTES)

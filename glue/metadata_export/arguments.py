@@ -1,4 +1,4 @@
-"""The job's arguments (docs/contracts/job_arguments.schema.json). None has a default here: flow and template have."""
+"""The job's arguments (docs/contracts/job_arguments.schema.json). The defaults are in flow and template."""
 
 import argparse
 import json

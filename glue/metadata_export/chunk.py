@@ -45,14 +45,14 @@ class ChunkParts:
     """Takes the rows of one chunk and makes parts of them, each of them one gzip member of whole rows.
 
     A part is uploaded when there are rows for the next one: a chunk that overflows its only part uploads nothing. An
-    attempt that repeats another overwrites its parts; those that it does not come to are in no list of parts.
+    attempt that repeats another overwrites its parts; those that it does not reach are in no list of parts.
 
     AWS documented: a part is overwritten by a later one of its number, and the object holds the parts that are listed.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
 
     Args:
-        read_on: take the rows after an overflow too, to no end but to keep the connection; else an overflow raises.
+        read_on: after an overflow read on, only to keep the connection; otherwise an overflow raises.
     """
 
     def __init__(self, store: Store, task: ChunkTask, *, read_on: bool) -> None:
@@ -72,7 +72,7 @@ class ChunkParts:
         if self._overflow:
             return
         if self._empty and self._number == 1:
-            # One member with the rows: whoever stops reading after the first one has not seen an empty table.
+            # In one member with the rows: a reader that stops after the first member must not see an empty table.
             rows = self._task.header + rows
         self._empty = False
         self._spool.write(self._member.compress(rows))

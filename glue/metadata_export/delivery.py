@@ -1,4 +1,4 @@
-"""What there is of a group at the end of a run, and what a person must know of the rest."""
+"""What there is of a group at the end of a run, and what a person must know about the rest."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,12 +34,12 @@ class Delivery:
     failed: Mapping[str, str] = field(default_factory=dict)
     """table -> its error, in one line"""
     gone: Mapping[str, str] = field(default_factory=dict)
-    """table that was dropped meanwhile, and is nobody's loss -> the reason to skip it"""
+    """table that was dropped meanwhile, which is no loss -> the reason to skip it"""
     kept: Kept = field(default_factory=Kept)
 
 
 def without_gone(delivery: Delivery, plan: GroupPlan, connection: Connection) -> Delivery:
-    """Report an unknown table that was dropped meanwhile as gone: it is nobody's loss that it is not in the export.
+    """Report an unknown table that was dropped meanwhile as gone: the export loses nothing without it.
 
     `airflow db clean` makes tables for what it deletes and drops them again.
     """
@@ -53,7 +53,7 @@ def without_gone(delivery: Delivery, plan: GroupPlan, connection: Connection) ->
 
 
 def failed_tables_error(group: str, delivery: Delivery) -> ExportError:
-    """Return what a person must know of tables that cannot be exported, in one line."""
+    """Return what a person must know about tables that cannot be exported, in one line."""
     names = sorted(delivery.failed)
     more = f" and {len(names) - SHOWN_TABLES} more" if len(names) > SHOWN_TABLES else ""
     total = len(names) + len(delivery.tables) + len(delivery.kept.tables)

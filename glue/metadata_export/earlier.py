@@ -33,7 +33,9 @@ def keep_whole(
     if manifest is None:
         return Kept()
     if manifest.get("unread_evidence") != list(plan.unread_evidence):
-        warning("exporting everything again: other tables could be read when the window was decided, so it was another")
+        warning(
+            "exporting everything again: other tables could be read when the window was decided, so the window differs"
+        )
         return Kept()
     extracts = plan.extracts
     entries = {each.table: manifest["tables"].get(each.table) for each in extracts}

@@ -79,7 +79,7 @@ def export_group(
 
 
 def shared_snapshot(arguments: Arguments, store: Store) -> SharedSnapshot:
-    """Return the side of this run in what the runs of its export share."""
+    """Return this run's side of what the runs of its export share."""
     party = Party(arguments.group, arguments.groups, arguments.job_run_id, arguments.runs_prefix)
     return SharedSnapshot(party, store)
 

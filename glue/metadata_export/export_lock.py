@@ -84,7 +84,7 @@ def _write(store: Store, key: str, ours: Owner, etag: str | None) -> bool:
 
 
 def _holder(body: bytes) -> Owner | None:
-    # What is not the JSON that Plan Export or this module writes holds nothing and is replaced, as Plan Export does.
+    # Anything but the JSON that Plan Export or this module writes is no lock: it is replaced, as by Plan Export.
     try:
         content: Any = json.loads(body)
     except (ValueError, RecursionError):

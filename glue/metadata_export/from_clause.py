@@ -6,7 +6,7 @@ from metadata_export.catalog import Heap, Table
 
 
 def heap_name(heap: Heap) -> sql.Composed:
-    """Return a heap without what PostgreSQL holds to be its children now."""
+    """Return a heap without what PostgreSQL now takes for its children."""
     return sql.SQL("ONLY {}").format(sql.Identifier(heap.schema, heap.name))
 
 

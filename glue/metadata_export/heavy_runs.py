@@ -1,4 +1,4 @@
-"""Dag runs that hold a large part of a table alone: a run with a million mapped task instances must not be one chunk.
+"""Dag runs that hold much of a table by themselves: a run with a million mapped task instances must not be one chunk.
 
 They are found in a sample of constant size, so one that is missed is not much larger than a chunk, or is one in a table
 of hundreds of gigabytes. Nothing but the size of a chunk depends on it.
@@ -35,7 +35,7 @@ class HeavyRun:
     """A run whose rows take several chunks.
 
     Args:
-        alone: the set of it.
+        alone: the set of this run only.
         bounds: pages of the heap, ascending, that divide its rows evenly; one at least.
     """
 

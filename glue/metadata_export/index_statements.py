@@ -60,7 +60,7 @@ def statements_by_run(
     light = runs.without(each.id for each in heavy) if heavy else runs
     size = max(1, min(MAXIMUM_IDS, int(statements.CHUNK_BYTES / max(bytes_per_run, 1.0))))
     size = max(size, math.ceil(len(light.ids) / MAXIMUM_CHUNKS))
-    # None at all is a statement, too: it makes the file.
+    # No run at all takes a statement, too: it makes the file.
     batches = light.batches(size) or ([] if heavy else [light])
     texts = [_by_index(way, selected, batch, []) for batch in batches]
     texts += [text for each in heavy for text in _of_heavy_run(way, selected, each, window)]

@@ -1,6 +1,6 @@
 """Which indexes the tables of the snapshot have, what PostgreSQL knows of their sizes, and what it reckons work costs.
 
-Of an index the snapshot's catalog says how it was; whether it is there at the moment of a statement nobody promises. A
+The snapshot's catalog says what an index was like; nobody promises that it is still there when a statement runs. A
 statement that was planned for an index returns the same rows without it.
 """
 

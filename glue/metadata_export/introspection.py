@@ -1,4 +1,4 @@
-"""Reads the catalog. A query sees it as of the transaction's snapshot; no table is locked, or needs to be there still.
+"""Reads the catalog. A query sees it as of the transaction's snapshot; no table is locked, and none need still exist.
 
 PostgreSQL's functions (sizes, names by oid) and COPY see it as it is now: what they say of a table may be NULL or an
 error because the table has gone since.
@@ -41,7 +41,7 @@ FROM pg_catalog.pg_constraint k
 WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid = ANY ({0}) AND k.confrelid = ANY ({0})
 ORDER BY k.conrelid, k.conname
 """
-# Who asks for a size takes a lock, which brings what this session knows of the catalog up to date.
+# Asking for a size takes a lock, which brings what this session knows of the catalog up to date.
 STILL_THERE = """
 SELECT t.name FROM (VALUES {}) AS t (oid, name) WHERE pg_catalog.pg_relation_size(t.oid) IS NOT NULL
    OR pg_catalog.to_regclass(pg_catalog.format('public.%I', t.name)) IS NOT NULL
@@ -80,9 +80,10 @@ def read_catalog(connection: Connection, stands_alone: StandsAlone, any_schema: 
 
 
 def still_there(connection: Connection, tables: Collection[Table]) -> frozenset[str]:
-    """Return which of these tables of the schema public are there now, or another one by their names.
+    """Return which of these tables of the schema public are there now, themselves or another one by their name.
 
-    Whatever the snapshot sees; all where nobody can tell. One that was made again has not gone: its rows are missing.
+    Whatever the snapshot sees; all of them where that cannot be told. One that was recreated is not gone: its rows are
+    missing.
     """
     values = (sql.SQL("({}::oid, {}::text)").format(sql.Literal(each.oid), sql.Literal(each.name)) for each in tables)
     try:

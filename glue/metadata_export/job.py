@@ -75,13 +75,13 @@ def _tasks_in_spark(preparing: "Future[SparkContext]", session: Session) -> Iter
     try:
         yield SparkRunner(context, session)
     except BaseException:
-        context.stop()  # with it end the tasks that are under way, before their uploads are aborted
+        context.stop()  # this ends the tasks that are under way, before their uploads are aborted
         raise
 
 
 @contextmanager
 def _tasks_in_processes(starting: "Future[SparkContext]", processes: int, session: Session) -> Iterator[ProcessRunner]:
-    """Run the tasks beside Spark, since it decides itself which of its workers runs what."""
+    """Run the tasks outside Spark, because Spark decides by itself which of its workers runs what."""
     log.info(f"the credentials expire: up to {processes} processes of this machine open a connection each and keep it")
     with process_runner(session, processes) as runner:
         yield runner

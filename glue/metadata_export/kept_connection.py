@@ -1,4 +1,4 @@
-"""The one connection of a process, where credentials open connections for minutes only while open ones stay open.
+"""The one connection of a process, for credentials that open connections only for minutes; open ones stay open.
 
 AWS documented: an IAM token is valid for 15 minutes and "doesn't affect the session after it is established".
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.html
@@ -85,7 +85,7 @@ def begin_again(connection: Connection, session: Session) -> None:
         SnapshotError: the snapshot's holder has ended.
     """
     with naming("end a statement that failed"):
-        while (result := connection.pgconn.get_result()) is not None:  # what it has left to read
+        while (result := connection.pgconn.get_result()) is not None:  # what is left of it to read
             if result.status == pq.ExecStatus.COPY_OUT:
                 raise SourceError("the connection is in the middle of a COPY")
     rollback(connection)

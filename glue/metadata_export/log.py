@@ -42,5 +42,5 @@ def info(message: str, **fields: object) -> None:
 
 
 def warning(message: str, **fields: object) -> None:
-    """Log what a person should know of though the run goes on."""
+    """Log what a person should know although the run goes on."""
     LOGGER.warning(message, extra={"fields": fields})

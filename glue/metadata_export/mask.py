@@ -1,7 +1,7 @@
 """Columns whose values stay in the database: every row of the file has the same empty value there, and loads back.
 
-What cannot be masked fails instead of being exported, and so does a mask that fits nothing: a slip of the pen, or a
-column that another Airflow version calls otherwise, must not let a secret out.
+What cannot be masked fails instead of being exported, and so does a mask that fits nothing: a typo, or a column that
+another Airflow version names differently, must not let a secret out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -49,9 +49,9 @@ class _EndedChunk:
 class ObjectUpload:
     """A multipart upload in progress; safe to use from several threads.
 
-    The number 1 goes to one chunk after the other until one has rows. The last ones may be under way then with other
-    numbers: so what the first of them came to is held back, and its rows are asked for again should nobody else have
-    any for the header.
+    The number 1 goes to one chunk after the other until one has rows. By then the last chunks may be under way with
+    other numbers: so the result of the first of them is held back, and that chunk runs again if no other has rows to
+    follow the header.
     """
 
     store: Store
@@ -64,7 +64,7 @@ class ObjectUpload:
     _parts: list[Part] = field(default_factory=list)
     _leftover: bytearray = field(default_factory=bytearray)
     _leftover_is_first: bool = False
-    """it begins with the header, so that it is to be part 1"""
+    """it begins with the header, so it has to be part 1"""
     _has_header: bool = False
     """some rows have it before them, in part 1 or in the leftover"""
     _held: _EndedChunk | None = None

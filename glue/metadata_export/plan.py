@@ -53,7 +53,7 @@ class GroupPlan:
         extracts: the largest table first.
         failed: table -> error, for what cannot be exported.
         orphans: table -> rows that refer to a row which does not exist, where there are any.
-        unread_evidence: tables that could not be read when old runs were looked for that something happened to.
+        unread_evidence: tables that could not be read in the search for old runs that something happened to.
     """
 
     catalog: Catalog

@@ -1,7 +1,7 @@
-"""How a statement is to be run, where PostgreSQL cannot know better than who has counted before.
+"""How a statement is to be run, where whoever has counted rows before knows better than PostgreSQL.
 
 Its estimates for keys of two columns are far too low, and a table that nobody has analyzed has none. What is forbidden
-is only made very dear: a statement that has no other way still runs.
+is only made very expensive: a statement that has no other way still runs.
 https://www.postgresql.org/docs/current/runtime-config-query.html#RUNTIME-CONFIG-QUERY-ENABLE
 """
 

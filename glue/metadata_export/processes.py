@@ -73,7 +73,7 @@ class ProcessRunner:
         with self._changed:
             while True:
                 if self._cancelled:
-                    raise ExportError("cancelled, for another task failed")
+                    raise ExportError("cancelled, because another task failed")
                 if self._idle:
                     return self._idle.pop()
                 if len(self._workers) < self._most and self._can_connect():

@@ -1,4 +1,4 @@
-"""The foreign keys that Airflow's own migrations make, by which an export is closed where a database lacks one.
+"""The foreign keys that Airflow's own migrations make: an export is closed under them even where a database lacks one.
 
 A constraint that somebody has dropped is there again in the database that the export is loaded into. The union of
 Airflow 2.9 to 3.3; a test holds it against the migrated schema of each version.
@@ -120,7 +120,7 @@ AIRFLOW_TABLES = frozenset(name for child, _, parent, _ in EXPECTED for name in 
 def with_expected_keys(tables: Mapping[str, Table]) -> dict[str, Table]:
     """Return the tables, each with the keys that its database lacks though Airflow's migrations make them.
 
-    A key of another version is none of this one: then a column is missing, or both ends differ in type.
+    A key of another version does not belong to this one: then a column is missing, or its two ends differ in type.
     """
     missing: dict[str, list[ForeignKey]] = {}
     for child, columns, parent, parent_columns in EXPECTED:

@@ -1,4 +1,4 @@
-"""What a run has been asked for, in the portions that those need who answer it."""
+"""What a run has been asked for, in the portions that those who answer it need."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class GroupRun:
 
 @dataclass(frozen=True)
 class TableRequest:
-    """The tables that somebody has asked for, before anybody has looked which the database has.
+    """The tables that somebody has asked for, before anybody has looked which of them the database has.
 
     Args:
         tables: table -> window rule, of this group.

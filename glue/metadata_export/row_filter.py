@@ -34,8 +34,8 @@ def row_filter(window: Window, table: Table) -> RowFilter:
 class Conditions:
     """Composes the condition of one table, and notes what it reads.
 
-    `path` is where from: the names of the tables whose references have led to a table, itself included once it is asked
-    for its own.
+    `path` tells how a table was reached: the names of the tables whose references have led to it, itself included once
+    its own references are followed.
     """
 
     window: Window

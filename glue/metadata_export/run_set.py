@@ -17,7 +17,7 @@ BITMAP_RANGE = 2**31  # get_bit takes an integer before PostgreSQL 14
 
 
 class DamagedRunSetError(ExportError):
-    """What should be a packed set of runs is none."""
+    """What should be a packed set of runs is not one."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Which dag runs the window selects: decided once, for every table of every group.
 
 By their own dates and state, and by what happened to what belongs to them. Each table is read once, from its start to
-its end: of the many dates that decide no version of Airflow has an index on all.
+its end: no version of Airflow has indexes on all of the many dates that decide.
 """
 
 from collections.abc import Iterator

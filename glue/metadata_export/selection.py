@@ -37,7 +37,8 @@ def select_tables(request: TableRequest, catalog: Catalog) -> Selection:
     """Decide by the live catalog which tables are exported, skipped, and unknown to the table registry.
 
     Raises:
-        SourceError: this is not Airflow's database, or not now: all tables would be skipped, and nothing be missing.
+        SourceError: this is not Airflow's database, or not now: all tables would be skipped, and none would count as
+            missing.
     """
     names = {name: tuple(_tables_named(name, request, catalog)) for name in request.tables}
     if RUN_TABLE not in catalog.tables and not any(names.values()):

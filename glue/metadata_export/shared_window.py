@@ -1,7 +1,7 @@
 """The dag runs of the window, found by the holder of the export's snapshot and told to the groups that read the same.
 
 `_window.json` lies beside the claim. It counts only for the snapshot that it names. Whoever is not told in time finds
-the same runs by itself, as long as it reads the same snapshot; who reads another one asks nobody.
+the same runs by itself, as long as it reads the same snapshot; a run that reads another one asks nobody.
 """
 
 import time

@@ -55,9 +55,9 @@ def wait_for_earlier_run(
 ) -> None:
     """Wait until no run of the same group of this export that was started before this one is active.
 
-    One is when the answer to its start was lost, so that it was started again, and when nobody could stop it before a
-    redrive. It writes into the same keys, perhaps after what this run writes there has been verified. When it has
-    ended, what it has delivered is kept. Glue that does not answer is taken for saying that there is none.
+    There is one when the answer to its start was lost, so that another was started, or when nobody could stop it before
+    a redrive. It writes into the same keys, perhaps after what this run writes there has been verified. When it has
+    ended, what it has delivered is kept. If Glue does not answer, there is taken to be none.
 
     Args:
         job_name: as Glue passes it; empty outside Glue, where there are no runs to look at.

@@ -33,8 +33,8 @@ class Size:
 def measure(connection: Connection, tables: Iterable[Table]) -> Mapping[int, Size]:
     """Return the size of each heap of these tables, by oid.
 
-    Who asks for a size waits for whoever has locked the table. When that takes too long, what VACUUM has counted last
-    must do: the other tables need not fail with the locked one.
+    Asking for a size means waiting for whoever has locked the table. When that takes too long, VACUUM's last count has
+    to do: the other tables need not fail with the locked one.
     """
     heaps = [heap for table in tables for heap in table.heaps]
     query = sql.SQL(SIZES).format(oid_array(heap.oid for heap in heaps))

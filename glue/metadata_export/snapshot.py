@@ -63,7 +63,7 @@ class Snapshot:
 
     @property
     def consistency(self) -> Literal["snapshot", "per-group"]:
-        """Return what the manifest says: whether all groups that say `snapshot` and name one claimer saw one moment."""
+        """Return what the manifest says: groups that say `snapshot` and name the same claimer saw the same moment."""
         return "per-group" if self.reason else "snapshot"
 
 

@@ -69,7 +69,7 @@ WHERE l.granted AND l.mode = 'AccessExclusiveLock' AND c.relkind IN ('r', 'p')
   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 ORDER BY c.relname, l.pid
 """
-# For sslmode verify-ca and verify-full: the authorities of public certificates, which RDS Proxy has one from.
+# For sslmode verify-ca and verify-full: the public certificate authorities, since RDS Proxy has a public certificate.
 AUTHORITIES = Path(botocore.__file__).with_name("cacert.pem")
 
 
@@ -164,8 +164,8 @@ def rollback(connection: Connection) -> None:
 def release(connection: Connection) -> None:
     """End the connection's transaction and close it; no error when it is lost, or closed already.
 
-    PgBouncer closes the server connection of a client that leaves inside of a transaction: each task would take one
-    of the pool that Airflow lives on, and Airflow would wait for a new one.
+    PgBouncer closes the server connection of a client that leaves inside of a transaction: each task would cost
+    the pool that Airflow lives on one of them, and Airflow would wait for a new one.
     """
     if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
         with suppress(psycopg.Error):
@@ -198,7 +198,7 @@ def source_error(action: str, error: psycopg.Error, connection: Connection | Non
         connection: on which it happened; after a lock time-out its transaction ends, to ask who has locked what.
     """
     state = error.sqlstate
-    if POOL_EXHAUSTED in str(error):  # to wait again would keep waiting those who have a connection already
+    if POOL_EXHAUSTED in str(error):  # waiting again would hold up those that have a connection already
         return SourceError(
             f"cannot {action}: PgBouncer gave no server connection in time ({POOL_EXHAUSTED}). Its pool needs one for "
             "each table group and at least one more: enlarge it, or export fewer groups at a time (include_tables)"
@@ -216,7 +216,7 @@ def _blockers(connection: Connection) -> str:
     """Return which tables are locked against readers and by whom: PostgreSQL's own error names neither."""
     rows: list[tuple[object, ...]] = []
     with suppress(psycopg.Error):
-        while connection.pgconn.get_result() is not None:  # what a COPY that failed has left to read
+        while connection.pgconn.get_result() is not None:  # what is left to read of a COPY that failed
             pass
         connection.execute("ROLLBACK")
         rows = connection.execute(EXCLUSIVE_LOCKS).fetchall()

@@ -41,7 +41,7 @@ def prepare_workers(context: SparkContext, workers: int, region: str) -> None:
     """Start Python workers at the same time, with what each of them needs before its first row.
 
     Args:
-        workers: how many tasks will run at a time. Not more, whatever there are slots; and not as few as Spark says
+        workers: how many tasks will run at a time. Not more, however many slots there are; and not as few as Spark says
             there are (`defaultParallelism`), since on a cluster it says 2 until its executors have come.
         region: of the S3 client that each worker will need.
 

@@ -131,11 +131,11 @@ class Store:
         return Part(number=number, size=size, etag=answer["ETag"], sha256=checksum)
 
     def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
-        """Make the object of its parts, which are in the order of their numbers.
+        """Make the object from its parts, which are in the order of their numbers.
 
         A request whose answer was lost is repeated. Whether it has been carried out, the object tells.
 
-        AWS documented: S3 knows an upload no more that "might have been aborted or completed".
+        AWS documented: S3 no longer knows an upload that "might have been aborted or completed".
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
         """
         listed: list[CompletedPartTypeDef] = [
@@ -172,7 +172,7 @@ class Store:
         return len(found)
 
     def abort_upload(self, key: str, upload_id: str) -> None:
-        """Abort an upload; harmless when it is no more."""
+        """Abort an upload; harmless when it no longer exists."""
         with _naming("abort the upload of", self.bucket, key, ignore={"NoSuchUpload"}):
             self.s3.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
 

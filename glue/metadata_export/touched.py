@@ -1,7 +1,7 @@
 """Dag runs that are old by their own dates though something about them happened in the window.
 
 A cleared task instance of a finished run, or a note written on it today, leaves the run's own dates alone: any row
-that leads to a run tells of it. Where to look, catalog and registry alone decide.
+that leads to a run tells of it. Catalog and registry alone decide where to look.
 """
 
 from collections.abc import Iterator, Sequence
@@ -68,7 +68,7 @@ def find_touched_runs(connection: Connection, window: Window, indexes: Indexes, 
     for evidence in evidence_of_runs(window):
         airflow = evidence.table in AIRFLOW_TABLES
         try:
-            # To say who has locked a table ends the transaction: only where that is the end of the export too.
+            # Finding out who has locked a table ends the transaction: only where the export ends with it.
             found |= _ids(connection, evidence, indexes, connection if airflow and final else None)
         except SourceError as error:
             if error.transient or (airflow and not is_for_good(error)):
@@ -98,7 +98,7 @@ def evidence_of_runs(window: Window) -> Iterator[Evidence]:
 
 def _ids(connection: Connection, evidence: Evidence, indexes: Indexes, final: Connection | None) -> set[object]:
     action = f"look in {evidence.table} for dag runs that something happened to"
-    # One scan of the table, then one look for each key: without the indexes for that PostgreSQL decides.
+    # One scan of the table, then one look for each key: where the indexes for that are missing, PostgreSQL decides.
     indexed = all(indexes.serving(step.parent, step.parent_columns) for step in evidence.steps)
     with naming(action, final), savepoint(connection):
         with pinned(connection, LOOK_UP if indexed else ()):

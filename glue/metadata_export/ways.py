@@ -58,7 +58,7 @@ class Way:
         """Return what stands behind FROM for the rows, under the alias t0, that belong to these runs.
 
         Each table is looked up for one row of the one before. PostgreSQL does not see through OFFSET, so there is no
-        other order that it could choose, whatever it holds the tables to be: it may never have counted their rows.
+        other order that it could choose, however large it takes the tables to be: it may never have counted their rows.
 
         Args:
             conditions: that the rows must meet besides.

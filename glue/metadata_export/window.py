@@ -21,7 +21,7 @@ AUDIT_TABLE = "log"
 FINISHED = ("success", "failed")
 # Moments that somebody planned: nothing happened then. A task's state that expires in 30 days tells nothing of its run.
 PLANNED = frozenset({"deadline", "deadline_time", "exp", "expires_at", "expiry", "reschedule_date", "trigger_timeout"})
-# Moments of the data that a run is about. Of the run itself they count; in a row that belongs to it they tell nothing.
+# Moments of the data that a run is about. In the run itself they count; in a row that belongs to it they tell nothing.
 DATA_DATES = frozenset({"execution_date", "logical_date", "partition_date"})
 INTERVAL = frozenset({"data_interval_start", "data_interval_end", "run_after"})  # of a run: as its data dates
 
@@ -29,7 +29,7 @@ Condition = sql.Composable
 
 
 def parent_rules(catalog: Catalog) -> dict[str, str]:
-    """Return the rule of every table as the catalog tells it: who refers to a run, an event or a follower follows."""
+    """Return the rule of every table as the catalog tells it: what refers to a run, an event or a follower follows."""
     rules = {RUN_TABLE: "run"} if RUN_TABLE in catalog.tables else {}
     rules |= {name: "event" for name in EVENT_TABLES if name in catalog.tables}
     rules |= {name: "follow" for name, table in catalog.tables.items() if name not in rules and table.has(*RUN_KEY)}
@@ -161,7 +161,7 @@ class Window:
         """Return whether a dag run is exported.
 
         Raises:
-            SourceError: which runs are cannot be found.
+            SourceError: which runs are exported cannot be found out.
         """
         if self.runs is None:
             raise SourceError(self.error)
@@ -180,7 +180,7 @@ class Window:
 
 
 def newest(alias: str, columns: Iterable[Column]) -> Condition:
-    """Return the newest moment of a row: GREATEST passes over NULLs, and no index serves it of one column."""
+    """Return the newest moment of a row: GREATEST passes over NULLs, and no index serves it, even of one column."""
     columns = list(columns)
     template = "{}" if len(columns) == 1 else "GREATEST({})"
     return sql.SQL(template).format(_columns(alias, columns))

@@ -32,7 +32,7 @@ def serve(driver: "Pipe[Answer, tuple[Task, int] | None]", session: Session) -> 
         driver: sends a task and its attempt, and gets an Answer.
         session: of all tasks.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches this process too, but the driver is who ends it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches this process too, but it is the driver that ends it
     threading.Thread(target=_end_with_the_driver, name="end-with-the-driver", daemon=True).start()
     kept = KeptConnection()
     try:

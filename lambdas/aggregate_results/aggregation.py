@@ -28,7 +28,7 @@ class Aggregate:
     comparison: Comparison
     alert: dict[str, str]
     group_seconds: dict[str, float]
-    """how long the Glue runs of this attempt took that delivered, by group"""
+    """how long the Glue runs of this attempt that delivered took, by group"""
 
     @property
     def is_backup(self) -> bool:
@@ -80,8 +80,8 @@ def aggregate(event: Event, store: ObjectStore, now: datetime, log_group: str, f
 
 
 def _group_seconds(event: Event, outcomes: tuple[GroupOutcome, ...]) -> dict[str, float]:
-    # On a retry the other groups are verified again, but they have not run again; and of a run that failed the manifest
-    # may be another one's.
+    # On a retry the other groups are verified again, but they have not run again; and the manifest of a run that failed
+    # may be another run's.
     ran = [outcome for outcome in outcomes if outcome.group.group in event.results and not outcome.cause]
     return {outcome.group.group: outcome.manifest.duration_seconds for outcome in ran if outcome.manifest}
 

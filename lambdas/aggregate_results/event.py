@@ -56,7 +56,7 @@ def parse_event(event: Mapping[str, Any]) -> Event:
             results={result.group: result for result in results},
         )
     except DocumentError as error:
-        raise InvalidEventError(f"Aggregate Results got something else than its contract: {error}.") from error
+        raise InvalidEventError(f"Aggregate Results got something other than its contract: {error}.") from error
 
 
 def _result(content: object, where: str) -> GroupResult:
@@ -71,5 +71,5 @@ def _result(content: object, where: str) -> GroupResult:
 
 
 def _foreign(value: object, where: str) -> str:
-    """Take whatever it is: nobody may be kept from hearing of a failure by the way it was told."""
+    """Take whatever it is: people must hear of a failure, in whatever form it was reported."""
     return str(value or "")

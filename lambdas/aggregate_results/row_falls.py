@@ -16,7 +16,7 @@ from export_runtime.text import one_line
 
 # Below this a table's rows rise and fall by themselves: 3 of 5 dag runs out of the window are no loss.
 MINIMUM_ROWS = 100
-# Other exports lie between two of the same kind: so far the last one is looked for.
+# Other exports may lie between two of the same kind: how far back the last one of this kind is looked for.
 DAYS_BACK = 31
 
 
@@ -37,13 +37,13 @@ class Comparison:
 def compare_rows(store: ObjectStore, export: Export, rows: Mapping[str, int], fall_percent: int) -> Comparison:
     """Compare a COMPLETE export with the last one before it of the same selection and age.
 
-    A table that the previous export had and this one has not counts as one without rows.
+    A table that the previous export had and this one lacks counts as one without rows.
 
     Args:
         store: export bucket.
         export: this execution's.
         rows: table -> rows of this export.
-        fall_percent: from which fall on a table is named.
+        fall_percent: the fall from which on a table is named.
 
     Raises:
         AwsUnavailableError: see ``aws_call``. What S3 refuses (a summary moved to Glacier) is told as a problem.
@@ -78,7 +78,7 @@ def _keys_before(store: ObjectStore, export: Export) -> Iterator[str]:
 
 
 def _comparable(previous: Summary, export: Export) -> bool:
-    # latest.json names a newer one for an older export that is redriven, and this one when its answer was lost.
+    # When an older export is redriven, latest.json names a newer one; after a lost answer it names this one.
     earlier = previous.export_id < export.export_id
     return earlier and previous.complete and is_same_kind(previous, export.environment, export.coverage)
 

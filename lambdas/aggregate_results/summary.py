@@ -130,7 +130,8 @@ def _look(store: ObjectStore, export: Export) -> Seen:
 
 def _pointed_to(seen: Seen) -> str:
     if isinstance(seen, ObjectVersion):
-        # It cannot be read. Whoever wrote it had started before: since this export started, that may be a newer one.
+        # It cannot be read. It names an export that had started when it was written: so if it was written after this
+        # export started, that may be a newer one.
         return export_id(seen.written)
     try:
         return Pointer.from_bytes(seen.body).export_id if seen else ""

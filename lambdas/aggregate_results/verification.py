@@ -42,8 +42,9 @@ def verify_groups(event: Event, store: ObjectStore) -> tuple[GroupOutcome, ...]:
     """Return the outcome of every planned group.
 
     On a retry the groups without a result are those that had succeeded before; they are verified again. Of a group
-    whose run failed counts what its manifest lists, whichever attempt wrote it, and S3 has. It has failed all the same,
-    also when that is everything: what the run had not come to is not known, and the retry keeps what is whole.
+    whose run failed, what its manifest lists (whichever attempt wrote it) and S3 has still counts. The group has failed
+    all the same, even when that is everything: what the run had not reached is not known, and the retry keeps what is
+    whole.
 
     Raises:
         AwsCallError, AwsUnavailableError: S3 refused or did not answer; that says nothing about the export.
@@ -75,7 +76,7 @@ def _verified(
     event: Event, group: TableGroup, manifest: Manifest, failure: Cause | None, store: ObjectStore
 ) -> GroupOutcome:
     found = [
-        *([] if failure else _not_delivered(manifest, group)),  # what a run that failed did not come to is no problem
+        *([] if failure else _not_delivered(manifest, group)),  # what a run that failed did not reach is no problem
         *_contradictions(manifest, event.export, group),
         *_not_masked(manifest, event.export),
     ]
@@ -161,7 +162,7 @@ def _contradictions(manifest: Manifest, export: Export, group: TableGroup) -> It
     exported, skipped = manifest.tables.keys(), manifest.skipped_tables.keys()
     listed = [*exported, *skipped]
     planned = {name: table.window for table in group.tables for name in listed if table.is_exported_as(name)}
-    # By name somebody asked for it: a slip of the pen must not pass for an export of everything that was asked for.
+    # Somebody asked for it by name: a typo must not pass for an export of everything that was asked for.
     absent = "is not in this database: start a new execution without it, or with its right name"
     for name in sorted(planned.keys() & skipped & set(export.include_tables)):
         yield name, f"table {name}, which include_tables asks for, {absent}"

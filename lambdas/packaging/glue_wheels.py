@@ -60,7 +60,7 @@ def download(requirements: Path, version: str, wheels: Path) -> None:
     """Download the wheels of a requirements file for a Python version of Glue; source distributions are refused."""
     platforms = [option for platform in PLATFORMS for option in ("--platform", platform)]
     target = ["--only-binary=:all:", "--implementation", "cp", "--python-version", version, *platforms]
-    # Without resolving: the file names everything, and what it does not name shall not slip in.
+    # Without resolving: the file names everything, and what it does not name must not slip in.
     command = [*_PIP, "download", "--no-deps", *target, "--dest", str(wheels), "--requirement", str(requirements)]
     subprocess.run(command, check=True)
 

@@ -69,7 +69,7 @@ def _look(store: ObjectStore, key: str, export: Export) -> Seen:
 
 
 def _held(seen: Seen) -> ExportLock | None:
-    # What holds nothing (released, an archived one that is old, somebody's hand, a foreign tool) is replaced.
+    # What nobody holds (released, archived and old, edited by hand, written by a foreign tool) is replaced.
     return ExportLock.from_json(seen.body) if isinstance(seen, StoredObject) else None
 
 

@@ -21,7 +21,7 @@ from plan_export.selection import excluded_tables, select, table_groups
 from plan_export.settings import Settings
 from plan_export.table_registry import WINDOWS
 
-# With it an execution keeps, of its ten hours, time for two rounds of Glue runs of the longest time-out there is.
+# It leaves an execution enough of its ten hours for two rounds of Glue runs with the longest time-out allowed.
 LONGEST_WAIT = timedelta(hours=2)
 
 
@@ -117,12 +117,12 @@ def decide(
 
 
 def settle(decision: Decision, export: Export, groups: tuple[TableGroup, ...]) -> Plan:
-    """Return the plan; when not due without groups, so that nothing starts by mistake."""
+    """Return the plan; without groups when no export is due, so that nothing starts by mistake."""
     return Plan(decision, export, groups if decision.due else ())
 
 
 def _beside(holder: ExportLock, export: Export, now: datetime) -> Decision:
-    """Decide what to do beside an export at work."""
+    """Decide what to do while another export is at work."""
     arn, theirs = holder.execution_arn, holder.coverage
     if theirs is not None and theirs.covers(export.coverage):
         return Decision(False, f"Another execution is exporting this environment ({theirs}); one runs at a time.", arn)

@@ -28,8 +28,8 @@ from plan_export.table_registry import (
 def select(request: ExecutionInput, settings: Settings) -> Coverage:
     """Return what the input asks for, tables and age; the stack's own where the input says nothing.
 
-    A name that the input has in one list is taken out of the stack's other list: who asks for a table by name gets it.
-    To exclude what is never exported leaves nothing out.
+    A name that the input has in one list is taken out of the stack's other list: whoever asks for a table by name gets
+    it. Excluding what is never exported changes nothing.
 
     Raises:
         InvalidExportInputError: nothing would be left to export.
@@ -70,7 +70,7 @@ def excluded_tables(selection: Coverage) -> dict[str, str]:
 def _registered_group(selection: Coverage, group: str, manifest_key: str) -> TableGroup:
     registered = {table.name: table for table in TABLES if table.group == group}
     planned = [PlannedTable(table.name, table.window, table.any_schema) for table in registered.values()]
-    # Who names a table of another schema gets that one.
+    # Whoever names a table of another schema gets that one.
     planned += [
         PlannedTable(name, registered[bare_name(name)].window, any_schema=True)
         for name in _elsewhere(selection.include_tables, registered.keys())
@@ -79,14 +79,14 @@ def _registered_group(selection: Coverage, group: str, manifest_key: str) -> Tab
 
 
 def _elsewhere(names: Iterable[str], registered: Container[str]) -> Iterator[str]:
-    """Yield the names with a schema of tables that are registered."""
+    """Yield those names with a schema that are names of registered tables."""
     return (name for name in names if bare_name(name) != name and bare_name(name) in registered)
 
 
 def _uncatalogued(selection: Coverage, manifest_key: str) -> tuple[TableGroup, ...]:
     if not selection.include_tables:
         return (TableGroup(UNCATALOGUED, manifest_key, (), CATALOGUED_NAMES, selection.exclude_tables),)
-    # What refers to windowed rows follows them; the rest of what nobody knows is exported whole.
+    # What refers to windowed rows follows them; the other unknown tables are exported whole.
     unknown = tuple(
         PlannedTable(name, "follow", any_schema=bare_name(name) != name)
         for name in selection.include_tables

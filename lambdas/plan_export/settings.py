@@ -84,7 +84,7 @@ def _invalid(problems: list[str]) -> ConfigurationError:
 def mask_problems(masks: list[str]) -> list[str]:
     """Return what is wrong with the columns to mask, one sentence without full stop each.
 
-    A table that the registry does not know is refused: it could be a slip of the pen, which must not let a secret out.
+    A table that the registry does not know is refused: it could be a typo, which must not let a secret out.
     """
     problems = [f"MaskColumns has {shown(mask)}; allowed is <table>.<column>" for mask in masks if not _is_column(mask)]
     tables = sorted({mask.partition(".")[0] for mask in masks if _is_column(mask)} - TABLE_NAMES)
@@ -107,7 +107,7 @@ def _days(text: str) -> int | None:
 def _names(parameter: str, text: str) -> list[Any]:
     """Return the names of a list: separated by commas, or a JSON list for names with commas, quotes or outside ASCII.
 
-    AWS seen: CloudFormation answers question marks for what is not ASCII in a parameter, so such names are written in
+    AWS seen: CloudFormation returns question marks for what is not ASCII in a parameter, so such names are written in
     JSON's escapes. https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/814
     """
     if not text.lstrip().startswith("["):

@@ -1,4 +1,4 @@
-"""Does the look for unknown tables need a Glue run of its own? It costs a minute, and mostly there are none."""
+"""Does the search for unknown tables need a Glue run of its own? It costs a minute, and mostly there are none."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ def share_look(groups: tuple[TableGroup, ...], store: ObjectStore, export: Expor
     appears for the first time is exported either way.
 
     Args:
-        groups: as planned, the look in a group of its own.
+        groups: as planned, with the search in a group of its own.
         store: export bucket.
         export: this execution's.
 

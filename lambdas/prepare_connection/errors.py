@@ -4,7 +4,7 @@ from export_runtime.errors import TerminalError
 
 
 class ConnectionImpossibleError(TerminalError):
-    """The export cannot work as credentials, environment or network are; the message lists everything wrong."""
+    """The export cannot work with credentials, environment or network as they are; the message lists what is wrong."""
 
 
 class ForeignConnectionError(TerminalError):

@@ -18,7 +18,7 @@ USABLE_STATUSES = ("AVAILABLE", "UPDATE_FAILED")
 
 @dataclass(frozen=True)
 class MwaaEnvironment:
-    """What matters of an environment."""
+    """What matters about an environment."""
 
     name: str
     status: str

@@ -103,7 +103,7 @@ def _endpoint_groups(client: "EC2Client", endpoints: Iterable[Any]) -> list[Any]
     ids = {group["GroupId"] for endpoint in endpoints for group in endpoint.get("Groups", [])}
     if not ids:
         return []
-    # By filter: to ask by id for one that cannot be seen (another account's) is an error.
+    # By filter: asking by id for one that cannot be seen (another account's) is an error.
     pages = client.get_paginator("describe_security_groups").paginate(
         Filters=[{"Name": "group-id", "Values": sorted(ids)}]
     )

@@ -67,7 +67,7 @@ def find_target(settings: Settings, findings: Findings, now: datetime, subnet_in
         findings: what was read.
         now: to tell whether credentials have expired.
         subnet_in_use: subnet id of the existing connection. It is kept while it works: the number of free addresses
-            changes by the minute, and a connection that wanders says nothing about drift.
+            changes by the minute, and a connection that keeps moving says nothing about drift.
 
     Raises:
         ConnectionImpossibleError: listing everything that is wrong.

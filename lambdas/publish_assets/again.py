@@ -1,4 +1,4 @@
-"""Asked without CloudFormation: puts again what the stack's resources put, under the same names and marks.
+"""Asked without CloudFormation: puts the files of the stack's resources in place again, with the same names and marks.
 
 A deployment brings nothing back that somebody, or a lifecycle rule, took away:
 
@@ -25,7 +25,7 @@ def publish_again(settings: Settings, client: "S3Client", folders: Sequence[Path
     """Put script, wheels and (where the stack does) the DAG in place.
 
     Args:
-        settings: of the function. They say where, not the event: who may call this chooses no place.
+        settings: of the function. They say where, not the event: whoever may call this cannot choose a place.
         client: S3.
         folders: where the assets are.
 
@@ -38,7 +38,7 @@ def publish_again(settings: Settings, client: "S3Client", folders: Sequence[Path
     """
     data = {"DagUri": ""}
     for raw in settings.resources:
-        # As the resource of the template: its deletion finds what is put here.
+        # On behalf of the template's resource, whose deletion then finds what is put here.
         properties = parse_properties(raw)
         data |= publish(client, settings.stack_id, properties.resource_id, properties, folders)
     return data

@@ -1,4 +1,4 @@
-"""The Glue connection, which Prepare Connection creates at the first export, goes with the stack.
+"""The Glue connection, which Prepare Connection creates at the first export, is deleted with the stack.
 
 CloudFormation does not know that connection. A custom resource stands for it: creating and updating it does nothing.
 """

@@ -54,4 +54,4 @@ def parse_event(event: Mapping[str, Any]) -> FailedExecution:
             redrives=int(detail.get("redriveCount") or 0),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InvalidEventError(f"Report Failure got something else than a status change ({error!r}).") from error
+        raise InvalidEventError(f"Report Failure got something other than a status change ({error!r}).") from error

@@ -1,4 +1,4 @@
-"""Tidies up after a failed execution and finds out what there is to say of it. Nothing here keeps the alert back."""
+"""Tidies up after a failed execution and finds out what there is to say of it. Nothing here holds back the alert."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ def tidy_up(
             problems.append(f"unexpected {one_line(repr(error), 500)}")
         return otherwise
 
-    # Who cannot tell whether it runs again leaves its runs alone.
+    # As long as it is not known whether it runs again, its runs are left alone.
     redriven = attempt(lambda: executions.is_running(execution.arn), None)
     stopped, uploads = Stopped(), 0
     if redriven is False:

@@ -29,7 +29,7 @@ class Coverage:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Self | None:
-        """Return what the lock says that its export was asked for; None when it does not say it."""
+        """Return what its export was asked for, as the lock says it; None when it does not."""
         selection = document.get("selection")
         if not isinstance(selection, dict) or "max_age_days" not in document:
             return None
@@ -87,7 +87,7 @@ def coverage_of(summary: Summary) -> Coverage | None:
 def is_backup(summary: Summary, environment: str, wanted: Coverage) -> bool:
     """Say whether an export of this environment is COMPLETE and covers what is wanted.
 
-    The summary's own word ``scope`` is not asked: it was said under the stack parameters of that day.
+    The summary's own ``scope`` does not count: it was written under the stack parameters of that day.
     """
     had = coverage_of(summary)
     return summary.complete and summary.environment == environment and had is not None and had.covers(wanted)
@@ -112,7 +112,7 @@ def is_full(summary: Summary, stack: Coverage | None) -> bool:
 def is_same_kind(summary: Summary, environment: str, wanted: Coverage) -> bool:
     """Say whether an export of this environment was asked for the same tables and age.
 
-    The same, not only as much: of other tables or another window the figures cannot be compared.
+    The same, not only as much: figures of other tables or of another window cannot be compared.
     """
     return summary.environment == environment and coverage_of(summary) == wanted
 

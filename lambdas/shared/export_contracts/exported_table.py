@@ -36,7 +36,7 @@ class ExportedTable:
 
     @classmethod
     def from_json(cls, content: object, where: str, group: str) -> "ExportedTable":
-        """Return what a document says of a table, of which the group is known.
+        """Return what a document says of a table whose group is known.
 
         Raises:
             DocumentError: naming the field, its value and what is allowed.

@@ -51,7 +51,7 @@ class Fields:
         return reader(self._content[name], f"{self._where}{name}")
 
     def optional(self, name: str, reader: Reader[T], missing: Default) -> T | Default:
-        """Return a field, or how it is read when it is missing.
+        """Return a field, or what a missing one is read as.
 
         Raises:
             DocumentError: it is there, and is not what the reader allows.
@@ -59,11 +59,11 @@ class Fields:
         return self.required(name, reader) if name in self._content else missing
 
     def or_else(self, **missing: object) -> "Fields":
-        """Return these fields with others beside them, each as it is read when it is missing."""
+        """Return these fields, and for those that are missing what they are read as."""
         return Fields({**missing, **self._content}, self._where.removesuffix("."))
 
     def allow_no_others(self, *names: str) -> None:
-        """Refuse fields of other names, where not to know one would be a mistake.
+        """Refuse fields of other names, where ignoring an unknown one would be a mistake.
 
         Raises:
             DocumentError: there are some.

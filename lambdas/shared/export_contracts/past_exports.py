@@ -11,7 +11,7 @@ from export_contracts.pointer import Pointer
 from export_contracts.summary import Summary
 
 SUMMARIES_READ = 30
-"""how many a search reads at most: it runs in a function that has a minute"""
+"""how many a search reads at most: it runs in a function that has only a minute"""
 
 
 def read_summary(store: ObjectStore, key: str) -> Summary | None:

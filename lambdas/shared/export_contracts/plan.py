@@ -154,7 +154,7 @@ class Export:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether to export, why, and who makes this export superfluous or, with ``wait``, has to end first."""
+    """Whether to export, why, and what makes this export superfluous or, with ``wait``, has to end first."""
 
     due: bool
     reason: str
@@ -203,7 +203,7 @@ def _planned_table(content: object, where: str) -> PlannedTable:
 
 
 def _fields_of(kind: type[Export] | type[TableGroup] | type[PlannedTable], content: object, where: str) -> Fields:
-    """Return the fields of a part of the plan: to leave one out that is not known would be to export something else."""
+    """Return the fields of a part of the plan: ignoring one that is not known would export something else."""
     fields = Fields(content, where)
     fields.allow_no_others(*(each.name for each in dataclass_fields(kind)))
     return fields

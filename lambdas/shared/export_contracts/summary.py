@@ -1,7 +1,7 @@
 """The export summary (docs/contracts/export_summary.schema.json): what an export brought, and what it did not.
 
 Without it there is no export. ``status`` says whether it brought what it was asked for, ``scope`` whether that was all
-that the stack's own parameters asked for on that day. What counts as a backup decides ``export_contracts.coverage``.
+that the stack's own parameters asked for on that day. ``export_contracts.coverage`` decides what counts as a backup.
 """
 
 import gzip
@@ -142,7 +142,7 @@ class Summary:
         """Return the summary that a document describes.
 
         One that does not tell of orphans, unread evidence, masked columns, or the tables that failed in a group has
-        none of them: those of format 1 may not, nor, but for the last, the first ones of format 2.
+        none of them: those of format 1 may leave out all of these, the first ones of format 2 all but the last.
 
         Raises:
             DocumentError: naming the field, its value and what is allowed.

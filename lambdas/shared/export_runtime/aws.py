@@ -10,7 +10,7 @@ from export_runtime.errors import ArchivedObjectError, AwsCallError, AwsUnavaila
 from export_runtime.text import one_line
 
 # Seconds. The Timeout of a function in template.yaml leaves room for all its calls, one after another, each as slow as
-# its attempts allow; should it be over all the same, the state machine calls the function again.
+# its attempts allow; should the time run out all the same, the state machine calls the function again.
 CLIENT_CONFIG = Config(
     connect_timeout=2, read_timeout=7, retries={"mode": "standard", "total_max_attempts": 3}, max_pool_connections=16
 )

@@ -23,7 +23,7 @@ def compare_and_set(
         key: what to write.
         body: JSON.
         look: reads what is there.
-        prevents: what there is about it that prevents the writing; None: nothing does.
+        prevents: tells what about it prevents the writing; None: nothing does.
 
     Returns:
         What prevented it; None: it is written.

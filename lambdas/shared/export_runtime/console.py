@@ -17,7 +17,7 @@ def log_url(execution_arn: str, log_group: str, job_run_id: str | None) -> str |
     """
     if job_run_id is None:
         return None
-    # The console wants its path encoded twice, with $ in the place of %, and what is asked for once.
+    # The console wants its path encoded twice, with $ in the place of %, and the delimiters of its query once.
     group, stream = (quote(quote(part, safe=""), safe="").replace("%", "$") for part in (log_group, job_run_id))
     region = execution_arn.split(":")[3]
     page = f"log-groups/log-group/{group}$3FlogStreamNameFilter$3D{stream}"

@@ -1,6 +1,6 @@
 """Environment variables of a function: present and well-formed, or one clear error. Nothing has a default here.
 
-The template has the defaults, and sets every variable; one that is missing comes of another template than this code's.
+The template has the defaults, and sets every variable; if one is missing, the template is not the one of this code.
 """
 
 from collections.abc import Mapping
