@@ -1,8 +1,8 @@
 """Every table of Airflow's metadata database from 2.9 to 3.3: its group and window rule, or why it is not exported.
 
 Names tables, never columns: columns come from the live catalog. Window rules: docs/contracts/README.md. Tables that an
-Airflow version does not have are skipped by the Glue job; tables that are not here are exported whole in the group
-``uncatalogued``.
+Airflow version does not have are skipped by the Glue job. Tables that are not here follow what they refer to by foreign
+key, and are exported whole otherwise; a group of its own has them, or the first one (``unknown_tables.py``).
 """
 
 from dataclasses import dataclass

@@ -35,13 +35,13 @@ def test_given_the_defaults_when_deployed_then_it_works_and_its_policy_can_be_at
 
 def test_given_another_setting_of_each_kind_when_deployed_then_each_has_changed(rehearsed: RehearsedStack) -> None:
     changed = [change for change in changes.CHANGES if change.parameter in CHANGED]
-    seen = [change.look(rehearsed) for change in changed]
+    seen = [change.probe(rehearsed) for change in changed]
     given = {name: value for change in changed for name, value in change.parameters(rehearsed).items()}
 
     rehearsed.deploy(given)
 
     wanted = [change.wanted(rehearsed) for change in changed]
-    assert [change.look(rehearsed) for change in changed] == wanted
+    assert [change.probe(rehearsed) for change in changed] == wanted
     assert [old for old, new in zip(seen, wanted, strict=True) if old == new] == []
 
 

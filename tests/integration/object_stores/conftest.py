@@ -54,25 +54,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("backend", [pytest.param(each, marks=known.get(each, ())) for each in names], indirect=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
     """One store with a bucket."""
     with STARTED[request.param](tmp_path_factory.mktemp("store")) as made:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rivals(backend: Backend) -> list[Store]:
     """The bucket, by several clients of the engine."""
     return [backend.engine() for _ in range(6)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def store(rivals: list[Store]) -> Store:
     return rivals[0]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def objects(backend: Backend) -> ObjectStore:
     return backend.functions()
 
@@ -101,6 +101,8 @@ def _account(endpoint: str | None) -> Iterator[Backend]:
         for name, value in ACCOUNT.items():
             environment.setenv(name, value)
         environment.delenv("AWS_ENDPOINT_URL", raising=False)
+        # boto3 keeps its first session, with the credentials of whoever ran before in this process.
+        environment.setattr(boto3, "DEFAULT_SESSION", None)
         if endpoint:
             environment.setenv("AWS_ENDPOINT_URL", endpoint)
         made = Backend(BUCKET)

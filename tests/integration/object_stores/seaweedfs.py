@@ -3,6 +3,7 @@
 https://github.com/seaweedfs/seaweedfs/wiki/Amazon-S3-API
 """
 
+import os
 import subprocess
 import sys
 import urllib.error
@@ -43,7 +44,7 @@ def running(folder: Path) -> Iterator[str]:
     command += [f"-{name}={port}" for name, port in chosen.items()]
     url = f"http://127.0.0.1:{chosen['s3.port']}"
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment())
     try:
         wait_until(lambda: _is_healthy(process, url), "SeaweedFS answers")
         yield url
@@ -53,6 +54,11 @@ def running(folder: Path) -> Iterator[str]:
         for port in chosen.values():
             for socket in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # wherever it is told to put what is temporary
                 socket.unlink()
+
+
+def _environment() -> dict[str, str]:
+    """This process's, without credentials: it would take them for its administrator's, and refuse all others."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
 
 def _is_healthy(process: subprocess.Popen[bytes], url: str) -> bool:
