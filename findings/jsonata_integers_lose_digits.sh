@@ -2,7 +2,11 @@
 # JSONata 2.0.6, which AWS Step Functions evaluates, turns an integer into text with 15 digits: `$string` and `&`
 # round the rest away and say nothing, inside JSON too. A time in microseconds has 16. The largest double becomes null.
 # 2.2.2 keeps all digits, so the same expression gives another text there.
-. "$(dirname "$0")/setup.sh"
+set -euo pipefail
+folder=$(mktemp -d)
+trap leave EXIT
+trap 'exit 130' INT TERM
+. "$(dirname "$0")/setup.bash"
 install_npm jsonata@2.0.6 newest@npm:jsonata@2.2.2
 
 "$node" - <<'JS'

@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # jsonata-python 0.7.1, a port of JSONata for Python, gives other values than JSONata for plain arithmetic and lists,
 # without an error: the remainder of a division loses its fraction, one item that is left loses the list around it.
-. "$(dirname "$0")/setup.sh"
+set -euo pipefail
+folder=$(mktemp -d)
+trap leave EXIT
+trap 'exit 130' INT TERM
+. "$(dirname "$0")/setup.bash"
 install_npm jsonata@2.0.6
 "$python" -m pip install --quiet --disable-pip-version-check jsonata-python==0.7.1
 

@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # `$sort` of JSONata 2.0.6 is a merge sort in its source, yet the time is quadratic: four times the items take far more than
 # the 4.6 times of n log n. 40,000 numbers, which fit into the 256 KiB of a Step Functions state, take seconds.
-. "$(dirname "$0")/setup.sh"
+set -euo pipefail
+folder=$(mktemp -d)
+trap leave EXIT
+trap 'exit 130' INT TERM
+. "$(dirname "$0")/setup.bash"
 install_npm jsonata@2.0.6
 
 "$node" - <<'JS'

@@ -1,8 +1,6 @@
-# Sourced by every finding: a temporary folder with pinned packages in it, removed at the end with all that was started.
-# Not a finding. Needs Python 3.11 or newer with venv; nothing is installed outside the folder.
+# What the findings share: pinned packages in "$folder", which each of them makes, and `leave`, which removes it at the end
+# with all that was started. Needs Python 3.11 or newer with venv; nothing is installed outside the folder.
 
-set -euo pipefail
-folder=$(mktemp -d)
 chmod 711 "$folder" # PostgreSQL runs as another user when this is root
 server_pid=
 leave() {
@@ -12,8 +10,6 @@ leave() {
   fi
   rm -rf "$folder"
 }
-trap leave EXIT
-trap 'exit 130' INT TERM
 export PYTHONDONTWRITEBYTECODE=1 PYTHONWARNINGS=ignore RUST_BACKTRACE=0
 
 # install_python NAME==VERSION...   Then "$python" has them.
