@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 from export_runtime.errors import ExportError
 from export_runtime.text import one_line
+from export_runtime.version import VERSION
 
 from export_cli.commands.compare import diff
 from export_cli.commands.costs import cost
@@ -37,6 +38,7 @@ Exit codes:
 
 
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(VERSION, message="mwaa-metadata-export %(version)s")
 def cli() -> None:
     """Look after the exports of an Amazon MWAA environment's metadata database.
 

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from export_runtime.aws import aws_call, error_code
 from export_runtime.errors import AwsUnavailableError
 from export_runtime.text import one_line
+from export_runtime.version import USER_AGENT
 from urllib3.exceptions import HTTPError
 
 from export_cli.errors import InvalidOptionError
@@ -94,6 +95,7 @@ def _config() -> Config:
         read_timeout=60,
         retries={"mode": "standard", "total_max_attempts": 4},
         max_pool_connections=16,
+        user_agent_extra=USER_AGENT,
         # `verify` computes checksums itself and reports what differs; the SDK would end the stream.
         response_checksum_validation="when_required",
         # A custom endpoint has no `api.` in its host name, which MWAA's API would prepend.

@@ -56,6 +56,7 @@ def _see(patient: Patient, export_id: str) -> str:
 
 CHECKS: dict[str, Check] = {
     "stack": stack.deployed,
+    "version": stack.same_version,
     "state machine": deployment.state_machine,
     "Glue job": deployment.job,
     "bucket": storage.bucket,

@@ -1,6 +1,11 @@
-"""Is the stack deployed, and its last change successful?"""
+"""Is the stack deployed, its last change successful, and is it of this command's version?"""
+
+import re
+
+from export_runtime.version import VERSION
 
 from export_cli.checks.finding import Finding, Patient, failed, passed, unknown
+from export_cli.errors import NotFoundError
 from export_cli.target import Stack
 
 DEPLOY = "sam build && sam deploy"
@@ -27,6 +32,24 @@ def deployed(patient: Patient) -> Finding:
     if found.status.endswith("_IN_PROGRESS"):
         return unknown(f"{found.name} is {found.status}", "Wait until its change has ended.")
     return failed(f"{found.name} is {found.status}", f"{_WHY}: {_way_out(patient, found)}")
+
+
+def same_version(patient: Patient) -> Finding:
+    """Are stack and command of one version?"""
+    found = patient.target.stack
+    if found is None:
+        raise NotFoundError("The version of the stack is not known")
+    deployed = found.outputs.get("Version", "")
+    if deployed == VERSION:
+        return passed(f"stack and command are {VERSION}")
+    shown = deployed or "older than 0.2.0, which was the first to say its version"
+    newer = _numbers(deployed) > _numbers(VERSION)
+    what = f"Install the command of {deployed}" if newer else f"Update the stack to {VERSION}"
+    return failed(f"the stack is {shown}, this command is {VERSION}", f"{what}: see docs/update.md")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version))
 
 
 def _way_out(patient: Patient, found: Stack) -> str:

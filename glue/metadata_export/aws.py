@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-CONFIG = Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard", "max_attempts": 5})
+CONFIG = Config(
+    connect_timeout=10,
+    read_timeout=60,
+    retries={"mode": "standard", "max_attempts": 5},
+    user_agent_extra="mwaa-metadata-export",  # as the functions, without their version: the wheel knows none
+)
 
 
 def glue_client(region: str) -> "GlueClient":

@@ -17,6 +17,7 @@ from export_runtime.console import log_url
 from export_runtime.errors import ArchivedObjectError
 from export_runtime.store import ObjectStore, ObjectVersion
 from export_runtime.text import one_line
+from export_runtime.version import VERSION
 
 from aggregate_results.event import Event
 from aggregate_results.verification import GroupOutcome
@@ -60,6 +61,7 @@ def build_summary(event: Event, outcomes: tuple[GroupOutcome, ...], now: datetim
         masked_columns={name: columns for manifest in manifests for name, columns in manifest.masked_columns.items()},
         failed_groups=tuple(_failed_group(outcome, export, log_group) for outcome in outcomes if outcome.cause),
         problems=tuple(one_line(problem, 1000) for outcome in outcomes for problem in outcome.problems),
+        exporter_version=VERSION,
     )
 
 

@@ -11,6 +11,7 @@ from export_runtime import clients
 from export_runtime.errors import ExportError
 from export_runtime.observability import observed, publish
 from export_runtime.text import one_line
+from export_runtime.version import VERSION
 
 from publish_assets.again import PUBLISH, publish_again
 from publish_assets.cloudformation import FAILED, SUCCESS, Answer, watchdog
@@ -49,7 +50,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         answer.give(FAILED, resource_id, f"{type(error).__name__}: {one_line(str(error), 500)}")
     else:
         logger.info("done", resource=resource_id, request=event.get("RequestType"), attributes=data)
-        answer.give(SUCCESS, resource_id, data=data)
+        answer.give(SUCCESS, resource_id, data={**data, "Version": VERSION})
     finally:
         timer.cancel()
     return {}

@@ -44,6 +44,8 @@ def _facts(summary: Summary, summary_uri: str) -> Iterator[tuple[str, str]]:
     )
     yield "Execution", link(foreign(arn.rpartition(":")[2]), execution_url(arn))
     yield "Summary", _object(summary_uri, arn)
+    if summary.exporter_version:
+        yield "Exporter", f"MWAA Metadata Export {foreign(summary.exporter_version)}"
 
 
 def _window(summary: Summary) -> str:

@@ -58,8 +58,8 @@ class Selection:
 class Summary:
     """What is known of an export, by the names of its tables.
 
-    ``scope`` and ``selection`` are None when the summary does not say them: those of format 1 may not, nor the first
-    ones of format 2.
+    ``scope``, ``selection`` and ``exporter_version`` are None when the summary does not say them: those of format 1 may
+    not, nor the first ones of format 2.
     """
 
     format_version: int
@@ -89,6 +89,7 @@ class Summary:
     problems: tuple[str, ...]
     compared_with: str | None = None
     row_falls: tuple[RowFall, ...] = ()
+    exporter_version: str | None = None
 
     @property
     def complete(self) -> bool:
@@ -177,6 +178,7 @@ class Summary:
             problems=fields.required("problems", names),
             compared_with=fields.required("compared_with", or_null(text)),
             row_falls=fields.required("row_falls", list_of(row_fall)),
+            exporter_version=fields.optional("exporter_version", text, None),
         )
         summary._check_totals(fields)
         return summary
@@ -202,7 +204,7 @@ class Summary:
                 refuse(name, told, f"what the details say: {shown(expected)}")
 
 
-_MAY_LACK = ("selection", "scope")
+_MAY_LACK = ("selection", "scope", "exporter_version")
 
 
 def _selection(content: object, where: str) -> Selection:

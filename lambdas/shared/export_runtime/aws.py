@@ -8,11 +8,16 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTT
 
 from export_runtime.errors import ArchivedObjectError, AwsCallError, AwsUnavailableError
 from export_runtime.text import one_line
+from export_runtime.version import USER_AGENT
 
 # Seconds. The Timeout of a function in template.yaml leaves room for all its calls, one after another, each as slow as
 # its attempts allow; should the time run out all the same, the state machine calls the function again.
 CLIENT_CONFIG = Config(
-    connect_timeout=2, read_timeout=7, retries={"mode": "standard", "total_max_attempts": 3}, max_pool_connections=16
+    connect_timeout=2,
+    read_timeout=7,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=16,
+    user_agent_extra=USER_AGENT,
 )
 
 _TRANSIENT_CODES = frozenset(

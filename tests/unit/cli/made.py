@@ -13,6 +13,7 @@ import boto3
 from export_contracts.exported_table import Column, ExportedTable
 from export_contracts.layout import Layout, export_id, report_key, table_key
 from export_contracts.summary import Summary
+from export_runtime.version import VERSION
 
 from tests.documents import pointer, stored, summary, table
 
@@ -74,6 +75,7 @@ class Made:
     def outputs(self) -> dict[str, str]:
         """Return the outputs of the stack."""
         return {
+            "Version": VERSION,
             "ExportBucketName": BUCKET,
             "ExportLocation": f"s3://{BUCKET}/{LAYOUT.root}/",
             "StateMachineArn": MACHINE,

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from export_contracts.summary import Selection
+from export_runtime.version import VERSION
 
 from tests.unit.cli.environment import ROLE, SECRET, checks, client, make_schedule, must_fail, refusal
 from tests.unit.cli.made import BUCKET, Made
 
 CHECKS = [
-    "stack", "state machine", "Glue job", "bucket", "key", "schedule", "alerts", "environment", "execution role",
-    "network", "secret", "connection", "last export",
+    "stack", "version", "state machine", "Glue job", "bucket", "key", "schedule", "alerts", "environment",
+    "execution role", "network", "secret", "connection", "last export",
 ]  # fmt: skip
 
 
@@ -21,7 +22,7 @@ def test_given_everything_holds_then_every_check_passes(sound, run):
     result = run("doctor", "--json")
     assert [(each["check"], each["verdict"]) for each in result.json["checks"]] == [(name, "pass") for name in CHECKS]
     assert result.code == 0
-    assert "13 pass" in run("doctor").out
+    assert "14 pass" in run("doctor").out
 
 
 def test_given_any_output_then_the_password_is_not_in_it(sound, run):
@@ -40,6 +41,15 @@ MAIL = f"To get another mail{SUBSCRIBE}"
 
 def _break_stack(_: Made, fakes: dict[str, Any]) -> None:
     fakes["cloudformation"].stacks["prod-metadata-export"]["StackStatus"] = "UPDATE_ROLLBACK_FAILED"
+
+
+def _of_version(version: str) -> Callable[[Made, dict[str, Any]], None]:
+    def deploy(_: Made, fakes: dict[str, Any]) -> None:
+        outputs = fakes["cloudformation"].stacks["prod-metadata-export"]["Outputs"]
+        [output] = [each for each in outputs if each["OutputKey"] == "Version"]
+        output["OutputValue"] = version
+
+    return deploy
 
 
 def _no_machine(_: Made, fakes: dict[str, Any]) -> None:
@@ -186,6 +196,9 @@ def _incomplete(made: Made, _: dict[str, Any]) -> None:
     ("check", "harm", "detail", "fix"),
     [
         ("stack", _break_stack, "UPDATE_ROLLBACK_FAILED", ": aws cloudformation continue-update-rollback --stack-name"),
+        ("version", _of_version(""), "older than 0.2.0", f"Update the stack to {VERSION}"),
+        ("version", _of_version("0.0.9"), "the stack is 0.0.9", f"Update the stack to {VERSION}"),
+        ("version", _of_version("10.0.0"), "the stack is 10.0.0", "Install the command of 10.0.0"),
         ("state machine", _no_machine, "does not exist", REPAIR),
         ("state machine", _machine_going, "is DELETING", REPAIR),
         ("Glue job", _no_job, "there is no Glue job", REPAIR),

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from export_runtime.errors import AwsCallError
+from export_runtime.version import VERSION
 from publish_assets import handler as entry
 from publish_assets.cloudformation import Answer
 
@@ -37,7 +38,7 @@ def test_given_a_create_then_the_answer_has_the_attributes(s3, answers, context)
     entry.handler(request_for("Create"), context)
     (answer,) = answers
     assert answer["Status"] == "SUCCESS"
-    assert answer["Data"].keys() == {"ScriptUri", "WheelsUri", "DagUri"}
+    assert answer["Data"].keys() == {"ScriptUri", "WheelsUri", "DagUri", "Version"}
     assert answer["PhysicalResourceId"].startswith("assets-")
 
 
@@ -114,7 +115,7 @@ def test_given_a_person_asks_then_it_publishes_again_for_the_stack_to_delete(s3,
         s3.delete_object(Bucket="exports-bucket", Key=uri.removeprefix("s3://exports-bucket/"))
 
     again = entry.handler({"RequestType": "Publish"}, context)
-    assert again == made
+    assert again | {"Version": VERSION} == made
     assert violations("published_assets", again) == []
 
     assert len(answers) == 1  # nobody waits for another answer
