@@ -16,7 +16,7 @@ from local.aws.settings import Settings
 from tests.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-SERVICES = {name: f"{name}.amazonaws.com" for name in ("lambda", "glue", "states", "scheduler")}
+SERVICES = {name: f"{name}.amazonaws.com" for name in ("lambda", "glue", "states", "scheduler", "s3")}
 EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from export_runtime.errors import ExportError
 
-from export_cli.checks import deployment, environment, stack, storage
+from export_cli.checks import deployment, environment, replica, stack, storage
 from export_cli.checks.finding import Finding, Patient, failed, passed, unknown
 from export_cli.errors import NotFoundError
 from export_cli.exports import Export, Exports
@@ -69,6 +69,7 @@ CHECKS: dict[str, Check] = {
     "secret": environment.secret,
     "connection": environment.connection,
     "last export": last_export,
+    "second copy": replica.second_copy,
 }
 
 

@@ -8,6 +8,7 @@ from local.rehearsal import probes
 from local.rehearsal.stack import RehearsedStack
 
 BUCKET, KEY_ALIAS, BOUNDARY = "exports-of-the-company", "alias/of-the-company", "boundary-of-the-company"
+REPLICA = "copies-of-the-company"
 OTHER_DAGS = "another-mwaa-bucket"
 PLAN = "PlanExportFunction"
 ODD_NAMES = r'["a, b", "\u00fcn\u00ef"]'
@@ -45,6 +46,8 @@ def make_belongings(stack: RehearsedStack) -> None:
     """Make what a company has already: a bucket, a key, a permissions boundary, another DAG bucket."""
     for bucket in (BUCKET, OTHER_DAGS):
         stack.client("s3").create_bucket(Bucket=bucket)
+    stack.client("s3").create_bucket(Bucket=REPLICA)
+    stack.client("s3").put_bucket_versioning(Bucket=REPLICA, VersioningConfiguration={"Status": "Enabled"})
     kms = stack.client("kms")
     kms.create_alias(AliasName=KEY_ALIAS, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
     document = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
@@ -59,6 +62,16 @@ def company_key(stack: RehearsedStack) -> str:
 def company_boundary(stack: RehearsedStack) -> str:
     """ARN of the company's permissions boundary."""
     return f"arn:aws:iam::{stack.client('sts').get_caller_identity()['Account']}:policy/{BOUNDARY}"
+
+
+def replica_key(stack: RehearsedStack) -> dict[str, str]:
+    """Parameter of the key of the second copy."""
+    return {"ReplicaKeyArn": company_key(stack)}
+
+
+def replicated(stack: RehearsedStack) -> tuple[str, str]:
+    """What `probes.replica` finds when an object was copied."""
+    return "COMPLETED", company_key(stack)
 
 
 def gateway(stack: RehearsedStack) -> dict[str, str]:
@@ -115,14 +128,13 @@ CHANGES = (
     Change("GlueWorkerType", "G.2X", probes.job("WorkerType"), "G.2X"),
     Change("GlueNumberOfWorkers", "4", probes.job("NumberOfWorkers"), 4),
     Change("GlueTimeoutMinutes", "30", probes.job("Timeout"), 30),
-    Change("GlueMaxConcurrentRuns", "20", probes.job("ExecutionProperty", "MaxConcurrentRuns"), 20),
     Change("MaxDatabaseConnections", "8", probes.job("DefaultArguments", "--MAX_CONNECTIONS"), "8"),
-    Change("SnapshotHoldSeconds", "300", probes.job("DefaultArguments", "--SNAPSHOT_HOLD_SECONDS"), "300"),
     Change("BasePrefix", "airflow/meta", probes.lifecycle, ("airflow/meta/", 30, 90, 365)),
     Change("StandardIaAfterDays", "45", probes.lifecycle, ("exports/", 45, 90, 365)),
     Change("GlacierAfterDays", "120", probes.lifecycle, ("exports/", 30, 120, 365)),
     Change("ExpireAfterDays", "400", probes.lifecycle, ("exports/", 30, 90, 400)),
     Change("ExistingKeyArn", company_key, probes.keys, every_key),
+    Change("ReplicaBucketArn", f"arn:aws:s3:::{REPLICA}", probes.replica, replicated, replica_key),
     Change("DagBucketName", OTHER_DAGS, probes.dags, [f"{OTHER_DAGS}/dags/mwaa_metadata_export.py"]),
     Change("DagPrefix", "code", probes.dags, lambda stack: [f"{stack.mwaa.bucket}/code/mwaa_metadata_export.py"]),
     Change("PermissionsBoundaryArn", company_boundary, probes.boundaries, lambda stack: {company_boundary(stack)}),
@@ -137,9 +149,8 @@ CHANGES = (
     Change("SecretsManagerEndpoint", "false", probes.endpoints, {"glue", "states"}, interfaces),
     Change("GlueEndpoint", "false", probes.endpoints, {"secretsmanager", "states"}, interfaces),
     Change("StatesEndpoint", "false", probes.endpoints, {"secretsmanager", "glue"}, interfaces),
-    Change("KmsEndpoint", "true", probes.endpoints, {"secretsmanager", "glue", "states", "kms"}, interfaces),
     Change("ExistingBucketName", BUCKET, probes.locations, everywhere(BUCKET)),
     Change("MwaaEnvironmentName", "renamed", probes.names, named("renamed")),
 )
 # Given only beside others, and looked at with them.
-COMPANIONS = {"EndpointVpcId", "EndpointClientSecurityGroupId"}
+COMPANIONS = {"ReplicaKeyArn", "EndpointVpcId", "EndpointClientSecurityGroupId"}

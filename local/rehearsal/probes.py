@@ -89,6 +89,21 @@ def keys(stack: RehearsedStack) -> dict[str, str]:
     }
 
 
+def replica(stack: RehearsedStack) -> tuple[str | None, str | None]:
+    """What S3 did with an object that was just written, and the key of its rule for copies."""
+    s3, bucket = stack.client("s3"), stack.resource("ExportBucket")
+    place = {"Bucket": bucket, "Key": f"exports/{stack.mwaa.environment}-backups/_probe"}
+    s3.put_object(**place, Body=b"x")
+    status = s3.head_object(**place).get("ReplicationStatus")
+    s3.delete_object(**place)
+    try:
+        [rule] = s3.get_bucket_replication(Bucket=bucket)["ReplicationConfiguration"]["Rules"]
+    except ClientError:
+        return status, None
+    s3.delete_object(Bucket=rule["Destination"]["Bucket"].rpartition(":")[2], Key=place["Key"])
+    return status, rule["Destination"]["EncryptionConfiguration"]["ReplicaKmsKeyID"]
+
+
 def boundaries(stack: RehearsedStack) -> set[str | None]:
     """The permissions boundaries of the stack's roles."""
     iam = stack.client("iam")

@@ -14,6 +14,7 @@ from local.aws.patches import (
     inventory,
     jsonata,
     lambda_functions,
+    replication,
     s3,
     schedules,
     sns,
@@ -39,6 +40,7 @@ PATCHES = (
     drift,
     schedules,
     encryption,
+    replication,
     alarms,
     inventory,
     injection,  # last: around everything else

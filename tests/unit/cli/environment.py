@@ -77,7 +77,9 @@ class Sns:
 
 
 class S3:
-    """moto's S3 with a bucket policy, which moto would apply without a look at its conditions."""
+    """moto's S3 with a bucket policy, which moto would apply without a look at its conditions, and replication."""
+
+    replication: str | None = None
 
     def __init__(self) -> None:
         """Give the bucket the policy that the template gives it."""
@@ -92,6 +94,11 @@ class S3:
     def __getattr__(self, name: str) -> Any:
         """Return what moto has."""
         return getattr(client("s3"), name)
+
+    def head_object(self, **place: str) -> dict[str, Any]:
+        """Return what moto has, and what replication did."""
+        head: dict[str, Any] = client("s3").head_object(**place)
+        return head | ({"ReplicationStatus": self.replication} if self.replication else {})
 
     def get_bucket_policy(self, Bucket: str) -> dict[str, str]:  # noqa: N803 - AWS' name
         """Return it."""

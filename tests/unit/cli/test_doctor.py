@@ -14,7 +14,7 @@ from tests.unit.cli.made import BUCKET, Made
 
 CHECKS = [
     "stack", "version", "state machine", "Glue job", "bucket", "key", "schedule", "alerts", "environment",
-    "execution role", "network", "secret", "connection", "last export",
+    "execution role", "network", "secret", "connection", "last export", "second copy",
 ]  # fmt: skip
 
 
@@ -22,7 +22,7 @@ def test_given_everything_holds_then_every_check_passes(sound, run):
     result = run("doctor", "--json")
     assert [(each["check"], each["verdict"]) for each in result.json["checks"]] == [(name, "pass") for name in CHECKS]
     assert result.code == 0
-    assert "14 pass" in run("doctor").out
+    assert "15 pass" in run("doctor").out
 
 
 def test_given_any_output_then_the_password_is_not_in_it(sound, run):
@@ -50,6 +50,23 @@ def _of_version(version: str) -> Callable[[Made, dict[str, Any]], None]:
         output["OutputValue"] = version
 
     return deploy
+
+
+def _replicated(status: str | None, age: timedelta = timedelta(hours=3)) -> Callable[[Made, dict[str, Any]], None]:
+    def replicate(made: Made, fakes: dict[str, Any]) -> None:
+        parameter = {"ParameterKey": "ReplicaBucketArn", "ParameterValue": "arn:aws:s3:::copies"}
+        fakes["cloudformation"].stacks["prod-metadata-export"]["Parameters"].append(parameter)
+        fakes["s3"].replication = status
+        made.export(age)
+
+    return replicate
+
+
+@pytest.mark.parametrize(("status", "said"), [("COMPLETED", "all 4 objects of"), ("PENDING", "4 of 4 objects of")])
+def test_given_a_second_copy_is_made_or_on_its_way_then_it_passes(sound, fakes, run, status, said):
+    _replicated(status, timedelta(hours=1))(sound, fakes)
+    [found] = [each for each in run("doctor", "--json").json["checks"] if each["check"] == "second copy"]
+    assert (found["verdict"], said in found["detail"]) == ("pass", True), found
 
 
 def _no_machine(_: Made, fakes: dict[str, Any]) -> None:
@@ -238,6 +255,9 @@ def _incomplete(made: Made, _: dict[str, Any]) -> None:
         ("last export", _partial, "is partial: only dag; last 30 days", "mwaa-metadata-export export"),
         ("last export", _more_is_asked_for, "is partial: all tables; last 30 days", "mwaa-metadata-export export"),
         ("last export", _stale_beside_a_partial, "older than 36 hours", "mwaa-metadata-export export"),
+        ("second copy", _replicated("FAILED"), "4 of 4 objects", "role of the stack's output ReplicationRoleArn"),
+        ("second copy", _replicated(None), "before the stack copied anything", "S3 Batch Replication"),
+        ("second copy", _replicated("PENDING", timedelta(hours=30)), "still to be copied", "S3 Batch Replication"),
         ("last export", _incomplete, "is not COMPLETE", "mwaa-metadata-export show"),
     ],
 )

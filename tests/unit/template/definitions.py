@@ -94,7 +94,7 @@ def identity_statements() -> dict[str, dict[str, Any]]:
 
 def _identity_statements() -> Iterator[tuple[str, dict[str, Any]]]:
     for name, role in resources("AWS::IAM::Role").items():
-        for policy in role["Properties"]["Policies"]:
+        for policy in role["Properties"].get("Policies", ()):
             for statement in policy["PolicyDocument"]["Statement"]:
                 yield name, statement["Fn::If"][1] if "Fn::If" in statement else statement
     for name, policy in {**resources("AWS::IAM::ManagedPolicy"), **resources("AWS::IAM::RolePolicy")}.items():

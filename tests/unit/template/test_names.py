@@ -68,7 +68,14 @@ def test_no_longer_environment_is_accepted():
     assert template()["Parameters"]["MwaaEnvironmentName"]["AllowedPattern"].endswith("{0,63}$")
 
 
-@pytest.mark.parametrize("policy", resources("AWS::IAM::RolePolicy").values(), ids=resources("AWS::IAM::RolePolicy"))
+OF_A_PLACE = {
+    name: policy
+    for name, policy in resources("AWS::IAM::RolePolicy").items()
+    if policy["Properties"]["RoleName"] == {"Ref": "PublishAssetsRole"}
+}
+
+
+@pytest.mark.parametrize("policy", OF_A_PLACE.values(), ids=OF_A_PLACE)
 def test_a_policy_of_a_place_is_named_after_it_and_fits(policy):
     name = policy["Properties"]["PolicyName"]["Fn::Sub"]
     text = name if isinstance(name, str) else name[0]

@@ -34,6 +34,8 @@ PATTERNS = {
     "MaxAgeInDays": ("null", "3651"),
     "MwaaEnvironmentName": ("Orders_1-a", "1orders"),
     "PermissionsBoundaryArn": ("arn:aws-cn:iam::123456789012:policy/team/Boundary", "arn:aws:iam::123456789012:role/x"),
+    "ReplicaBucketArn": ("arn:aws:s3:::copies.of-exports", "copies-of-exports"),
+    "ReplicaKeyArn": ("arn:aws:kms:eu-west-1:123456789012:key/0a-1b", "arn:aws:kms:eu-west-1:123456789012:alias/x"),
     "ScheduleExpression": ("cron(0 6 * * ? *)", "0 6 * * *"),
     "ScheduleTimezone": ("America/Argentina/Buenos_Aires", "Europe Berlin"),
 }

@@ -9,7 +9,8 @@ from .definitions import as_list, identity_statements, resource_statements, reso
 
 # By action, the condition keys that it knows.
 WITHOUT_RESOURCE = tomllib.loads((Path(__file__).parent / "actions_without_resource.toml").read_text())
-# AWS documented: Step Functions and Scheduler say for whom they assume a role, Lambda does not; of Glue it is not said.
+# AWS documented: Step Functions and Scheduler say for whom they assume a role, Lambda does not; of Glue and of S3, when
+# it replicates, it is not said.
 # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
@@ -18,6 +19,7 @@ NAMES_ITS_ACCOUNT = {
     "scheduler.amazonaws.com": "StringEquals",
     "glue.amazonaws.com": "StringEqualsIfExists",
     "lambda.amazonaws.com": None,
+    "s3.amazonaws.com": None,
 }
 OWN_ACCOUNT = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
 QUEUE = {"Arn": {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}}
@@ -79,7 +81,7 @@ def test_a_key_that_no_parameter_names_is_used_through_s3_for_the_dag_alone():
 
 
 def test_the_statements_of_all_roles_and_resources_are_looked_at():
-    assert len(ROLES) == 8
+    assert len(ROLES) == 9
     assert len(IDENTITY) > 45
     assert len(RESOURCE) >= 7
 
