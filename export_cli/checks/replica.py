@@ -46,10 +46,7 @@ def _verdict(by_status: dict[str, list[str]], number: int, what: str, waited: ti
     if found := by_status.get(PENDING):
         said = f"{len(found)} of {number} objects of {what}, are still to be copied"
         if waited > _PATIENCE:
-            return failed(
-                f"{said}: {found[0]}",
-                f"An alarm tells when S3 gives up; {_AGAIN}",
-            )
+            return failed(f"{said}: {found[0]}", f"An alarm tells when S3 gives up; {_AGAIN}")
         return passed(said)
     return passed(f"all {number} objects of {what}, are copied")
 
