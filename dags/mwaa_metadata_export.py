@@ -58,6 +58,7 @@ HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what PostgreSQL or UTF-8 does not take
 SSLMODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 MAX_EXECUTIONS_PER_RUN = 20
+MISTAKES = ("InvalidExportInputError", "TableNotInDatabaseError")  # errors of an input that no retry cures
 LONGEST_REASON = 1000  # characters; the cause of a failed execution may have 32,768
 DEPLOY = "deploy the stack for this environment and attach its managed policy to the environment's execution role."
 # AWS assumed: no retry cures an error whose code begins with AccessDenied, Invalid, ResourceNotFound,
@@ -261,6 +262,24 @@ def _outcome(execution: Mapping[str, Any]) -> dict[str, str]:
     return {key: _one_line(str(output[key])) for key in known if key in output}
 
 
+def _reason(cause: str) -> str:
+    """Return what a cause says: that of a failed function or Glue run is JSON with a message in it."""
+    try:
+        told = json.loads(cause)
+        message = told.get("errorMessage") or told.get("ErrorMessage")
+    except (ValueError, AttributeError):
+        message = None
+    return _one_line(str(message or cause))
+
+
+def _next_action(error: str, arn: str) -> str:
+    if error in MISTAKES:
+        return "a redrive would have the same input: correct it and trigger a new run."
+    return (
+        f"redrive {arn} in the Step Functions console and clear this task, or clear this run to start another export."
+    )
+
+
 def _winner(execution: Mapping[str, Any]) -> str | None:
     """Return the ARN of the execution that was at work already and that this one left the export to."""
     winner = _output(execution).get("winner")
@@ -313,9 +332,8 @@ def wait_for_export(execution_arn: str) -> PokeReturnValue:
     if status in {"RUNNING", "PENDING_REDRIVE"}:
         return PokeReturnValue(is_done=False)
     if status != "SUCCEEDED":
-        error, cause = (_one_line(execution.get(key) or f"no {key}") for key in ("error", "cause"))
-        next_action = "in the Step Functions console and clear this task, or clear this run to start another export."
-        raise AirflowFailException(f"The export {status}: {error}: {cause} - redrive {arn} {next_action}")
+        error, cause = execution.get("error") or "no error", _reason(execution.get("cause") or "no cause")
+        raise AirflowFailException(f"The export {status}: {_one_line(error)}: {cause} - {_next_action(error, arn)}")
     outcome = _outcome(execution)
     log.info("%s has succeeded: %s", arn, outcome or "it says no more")
     return PokeReturnValue(is_done=True, xcom_value=outcome)

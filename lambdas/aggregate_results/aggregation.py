@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from export_contracts.summary import FULL, Summary
+from export_contracts.wording import LastComplete, find_last_complete, named
 from export_runtime.store import ObjectStore
 from export_runtime.text import one_line
 
 from aggregate_results.alert import write_alert
-from aggregate_results.errors import ExportIncompleteError
+from aggregate_results.errors import ExportIncompleteError, TableNotInDatabaseError
 from aggregate_results.event import Event
 from aggregate_results.row_falls import Comparison, compare_rows
 from aggregate_results.summary import build_summary, move_latest, write_summary
@@ -26,6 +27,8 @@ class Aggregate:
     """which tables were asked for and how far back, for people"""
     outcomes: tuple[GroupOutcome, ...]
     comparison: Comparison
+    last: LastComplete
+    """the newest complete export before this one"""
     alert: dict[str, str]
     group_seconds: dict[str, float]
     """how long the Glue runs of this attempt that delivered took, by group"""
@@ -67,13 +70,14 @@ def aggregate(event: Event, store: ObjectStore, now: datetime, log_group: str, f
     summary = build_summary(event, outcomes, now, log_group)
     comparison = Comparison()
     if summary.complete:
-        comparison = compare_rows(store, event.export, summary.tables, fall_percent)
+        comparison = compare_rows(store, event.export, summary, fall_percent)
     summary = replace(summary, compared_with=comparison.compared_with, row_falls=comparison.falls)
     write_summary(store, event.export, summary)
     uri = store.uri(event.export.summary_key)
-    alert = write_alert(summary, uri, event.is_retry)
+    last = find_last_complete(store, event.export.latest_key)
+    alert = write_alert(summary, uri, event.is_retry, last, now)
     seconds = _group_seconds(event, outcomes)
-    found = Aggregate(summary, uri, str(event.export.coverage), outcomes, comparison, alert, seconds)
+    found = Aggregate(summary, uri, str(event.export.coverage), outcomes, comparison, last, alert, seconds)
     if found.is_backup:
         move_latest(store, event.export, now)
     return found
@@ -84,6 +88,23 @@ def _group_seconds(event: Event, outcomes: tuple[GroupOutcome, ...]) -> dict[str
     # may be another run's.
     ran = [outcome for outcome in outcomes if outcome.group.group in event.results and not outcome.cause]
     return {outcome.group.group: outcome.manifest.duration_seconds for outcome in ran if outcome.manifest}
+
+
+def refuse_mistaken_input(found: Aggregate, event: Event) -> None:
+    """Fail at once when all that is missing is what the database has not: the same input never brings it.
+
+    Raises:
+        TableNotInDatabaseError: on one line, because the alert on failed executions has it as the cause.
+    """
+    failed = [outcome for outcome in found.outcomes if outcome.cause]
+    if not failed or not all(outcome.mistaken for outcome in failed):
+        return
+    names = named(name for outcome in failed for name in outcome.mistaken)
+    raise TableNotInDatabaseError(
+        f"include_tables asks for {names}, which is not in the database of {event.export.environment}. Everything else "
+        f"that was asked for is exported. Summary: {found.summary_uri}. Start a new export with the right name or "
+        "without it, and correct the parameter IncludeTables if it came from there."
+    )
 
 
 def refuse_incomplete_retry(found: Aggregate, event: Event) -> None:

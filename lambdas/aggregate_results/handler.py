@@ -7,12 +7,13 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from export_contracts.fields import to_json
+from export_contracts.verdict import Verdict, announce
 from export_runtime import clients
 from export_runtime.observability import observed, publish
 from export_runtime.store import ObjectStore
 from export_runtime.text import one_line
 
-from aggregate_results.aggregation import Aggregate, aggregate, refuse_incomplete_retry
+from aggregate_results.aggregation import Aggregate, aggregate, refuse_incomplete_retry, refuse_mistaken_input
 from aggregate_results.event import Event, parse_event
 from aggregate_results.report.publication import publish_report
 from aggregate_results.settings import read_settings
@@ -27,6 +28,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Return status, summary, report, groups to retry and alert (docs/contracts/README.md).
 
     Raises:
+        TableNotInDatabaseError: nothing is missing but what the database has not.
         ExportIncompleteError: still incomplete after the retry.
     """
     attempt = parse_event(event)
@@ -36,7 +38,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     found = aggregate(attempt, store, datetime.now(UTC), settings.log_group, settings.fall_percent)
     _observe(found)
     report = _write_report(found, attempt, store, context)
+    refuse_mistaken_input(found, attempt)
     refuse_incomplete_retry(found, attempt)
+    _announce(found, attempt)
     return found.to_json() | report
 
 
@@ -52,12 +56,36 @@ def _write_report(
     return {"report_uri": uri, "report_error": None}
 
 
+def _announce(found: Aggregate, attempt: Event) -> None:
+    summary = found.summary
+    problem = announce(
+        clients.event_bus(),
+        Verdict(
+            environment=summary.environment,
+            export_id=summary.export_id,
+            execution_arn=summary.execution_arn,
+            verdict=summary.status,
+            is_final=summary.complete,
+            recovered=summary.complete and attempt.is_retry,
+            error="",
+            summary=summary,
+            summary_uri=found.summary_uri,
+            last_complete=summary.export_id if found.is_backup else found.last.export_id,
+            alert=found.alert,
+        ),
+    )
+    if problem:
+        logger.error("verdict not announced", detail=problem)
+
+
 def _observe(found: Aggregate) -> None:
     summary = found.summary
     for failed in summary.failed_groups:
         logger.error("group failed", **to_json(failed))
     for fall in summary.row_falls:
         logger.warning("rows fell", **to_json(fall))
+    if found.comparison.explained:
+        logger.info("tables gone with another version of Airflow", tables=found.comparison.explained)
     if found.comparison.problem:
         logger.warning("rows not compared with the previous export", detail=found.comparison.problem)
     figures = {"tables": len(summary.details), "rows": summary.total_rows}

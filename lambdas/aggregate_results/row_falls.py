@@ -25,24 +25,26 @@ class Comparison:
     """The tables that fell too far, the largest fall of all tables in percent, and the summary compared with.
 
     ``compared_with`` is None when there is no previous export that can be compared; ``problem`` says why the previous
-    one could not be read.
+    one could not be read. ``explained`` names the tables that are gone because Airflow's version has changed.
     """
 
     falls: tuple[RowFall, ...] = ()
     largest_percent: float = 0.0
     compared_with: str | None = None
     problem: str | None = None
+    explained: tuple[str, ...] = ()
 
 
-def compare_rows(store: ObjectStore, export: Export, rows: Mapping[str, int], fall_percent: int) -> Comparison:
+def compare_rows(store: ObjectStore, export: Export, summary: Summary, fall_percent: int) -> Comparison:
     """Compare a COMPLETE export with the last one before it of the same selection and age.
 
-    A table that the previous export had and this one lacks counts as one without rows.
+    A table that the previous export had and this one lacks counts as one without rows, unless Airflow's version has
+    changed in between: versions rename and drop tables, and nobody needs a warning of that.
 
     Args:
         store: export bucket.
         export: this execution's.
-        rows: table -> rows of this export.
+        summary: of this export.
         fall_percent: the fall from which on a table is named.
 
     Raises:
@@ -55,12 +57,22 @@ def compare_rows(store: ObjectStore, export: Export, rows: Mapping[str, int], fa
     if found is None:
         return Comparison()
     key, previous = found
-    falls = sorted(_falls(previous.tables, rows), key=lambda fall: -fall.percent)
+    explained = _explained(previous, summary)
+    had = {table: rows for table, rows in previous.tables.items() if table not in explained}
+    falls = sorted(_falls(had, summary.tables), key=lambda fall: -fall.percent)
     return Comparison(
         falls=tuple(fall for fall in falls if fall.percent >= fall_percent),
         largest_percent=falls[0].percent if falls else 0.0,
         compared_with=store.uri(key),
+        explained=explained,
     )
+
+
+def _explained(previous: Summary, summary: Summary) -> tuple[str, ...]:
+    was, now = previous.airflow_version, summary.airflow_version
+    if was is None or now is None or was == now:
+        return ()
+    return tuple(sorted(previous.tables.keys() - summary.tables.keys()))
 
 
 def _previous(store: ObjectStore, export: Export) -> tuple[str, Summary] | None:

@@ -27,7 +27,8 @@ class GroupOutcome:
 
     ``manifest`` has only the tables that are whole; it is None when nothing can be trusted. ``cause`` says why the
     group failed, and is None when everything that was planned is there. ``missing`` names what is not, as far as it is
-    known, ``failed_tables`` the error of what could not be read, ``problems`` what the verification found.
+    known, ``failed_tables`` the error of what could not be read, ``problems`` what the verification found. ``mistaken``
+    names the tables that somebody asked for and the database has not, where nothing else is wrong: no retry helps.
     """
 
     group: TableGroup
@@ -36,6 +37,7 @@ class GroupOutcome:
     problems: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     failed_tables: Mapping[str, str] = field(default_factory=dict)
+    mistaken: tuple[str, ...] = ()
 
 
 def verify_groups(event: Event, store: ObjectStore) -> tuple[GroupOutcome, ...]:
@@ -102,7 +104,21 @@ def _verified(
         _of(group, problems),
         missing,
         {name: error for name, error in manifest.failed_tables.items() if name in missing},
+        _mistaken(event, group, manifest, failure, bad),
     )
+
+
+def _mistaken(
+    event: Event, group: TableGroup, manifest: Manifest, failure: Cause | None, bad: set[str]
+) -> tuple[str, ...]:
+    absent = _asked_for_and_absent(manifest, event.export, group)
+    return tuple(absent) if failure is None and bad == set(absent) else ()
+
+
+def _asked_for_and_absent(manifest: Manifest, export: Export, group: TableGroup) -> list[str]:
+    skipped = manifest.skipped_tables.keys()
+    absent = {name for table in group.tables for name in skipped if table.is_exported_as(name)}
+    return sorted(absent & set(export.include_tables))
 
 
 def _distrust(result: GroupResult | None, problems: list[str]) -> Cause:
@@ -164,7 +180,7 @@ def _contradictions(manifest: Manifest, export: Export, group: TableGroup) -> It
     planned = {name: table.window for table in group.tables for name in listed if table.is_exported_as(name)}
     # Somebody asked for it by name: a typo must not pass for an export of everything that was asked for.
     absent = "is not in this database: start a new execution without it, or with its right name"
-    for name in sorted(planned.keys() & skipped & set(export.include_tables)):
+    for name in _asked_for_and_absent(manifest, export, group):
         yield name, f"table {name}, which include_tables asks for, {absent}"
     for name in sorted(exported & (skipped | manifest.failed_tables.keys())):
         yield name, f"table {shown(name)} is both exported and {'skipped' if name in skipped else 'failed'}"

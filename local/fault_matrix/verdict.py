@@ -113,7 +113,7 @@ def of_failed_after_export(outcome: Outcome, tables: Sequence[str], naming: Sequ
     if outcome.summary is None or outcome.summary_status != COMPLETE:
         return [*problems, f"the summary is {outcome.summary_status}, not COMPLETE", *_always(outcome)]
     problems += _missing(outcome.summary, tables)
-    problems += _alert_problems(outcome.alerts, (*naming, "What this export was asked for is COMPLETE"))
+    problems += _alert_problems(outcome.alerts, (*naming, "The export itself is COMPLETE"))
     return [*problems, *_always(outcome)]
 
 

@@ -53,7 +53,7 @@ class TestAGroupThatIsKilled:
         assert "INCOMPLETE" in alert["subject"]
         assert "tasks" in alert["subject"]
         assert "task_instance" in alert["message"]
-        assert "Redrive" in alert["message"]
+        assert "tried once more" in alert["message"]
 
     def test_is_followed_by_one_notice_of_recovery(self, failed_once):
         alerts = failed_once[1]["alerts"]

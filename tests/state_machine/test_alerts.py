@@ -41,6 +41,7 @@ def reporter(account: Account, substitutions: dict[str, str]) -> tuple[str, str]
         "GLUE_JOB_NAME": substitutions["GlueJobName"],
         "GLUE_LOG_GROUP": "/aws-glue/jobs/output",
         "ALERT_TOPIC_ARN": substitutions["AlertTopicArn"],
+        "ALARM_AFTER_HOURS": "36",
         "POWERTOOLS_SERVICE_NAME": "report-failure",
         "POWERTOOLS_METRICS_NAMESPACE": "MwaaMetadataExport",
     }
@@ -139,7 +140,7 @@ def test_given_failed_execution_then_the_alert_has_state_error_cause_and_what_to
     export = stage.run(stage.script(plan=[answer]), watched.machine)
 
     [(subject, message)] = published(stage)
-    assert subject == f"MWAA export {ENVIRONMENT} FAILED: InvalidInputError"
+    assert subject == f"{ENVIRONMENT} FAILED: Plan Export (InvalidInputError); none complete yet"
     assert "WHAT FAILED\nPlan Export: InvalidInputError" in message
     assert "WHY\nfield x must be y\n" in message
     assert "choose Redrive" in message
@@ -152,8 +153,8 @@ def test_given_group_that_keeps_failing_then_the_alert_names_group_reason_and_lo
 
     (_, first), (subject, message) = published(stage, 2)
     assert first == "runs"
-    assert subject == f"MWAA export {ENVIRONMENT} FAILED: States.TaskFailed"
-    assert "Retry Group, table group runs: States.TaskFailed" in message
+    assert subject == f"{ENVIRONMENT} FAILED: Retry Group (States.TaskFailed); none complete yet"
+    assert "Retry Group, table group runs\n" in message
     assert "group runs broke\nLog: https://" in message
 
 
@@ -162,7 +163,7 @@ def test_given_summary_that_cannot_be_written_then_that_is_alerted(stage: Stage,
     stage.run(stage.script(aggregate=[{"raise": "AwsCallError", "message": text}]), watched.machine)
 
     [(subject, message)] = published(stage)
-    assert subject == f"MWAA export {ENVIRONMENT} FAILED: AwsCallError"
+    assert subject == f"{ENVIRONMENT} FAILED: Aggregate Results (AwsCallError); none complete yet"
     assert f"WHAT FAILED\nAggregate Results: AwsCallError\n\nWHY\n{text}" in message
 
 
@@ -179,10 +180,10 @@ def test_given_aborted_execution_then_runs_are_stopped_uploads_aborted_and_the_a
     assert account.ended(execution)["status"] == "ABORTED"
     assert all(run["JobRunState"] not in ACTIVE for run in runs_of(account, job))
     assert "Uploads" not in account.client("s3").list_multipart_uploads(Bucket=watched.bucket, Prefix=key)
-    assert subject == f"MWAA export {ENVIRONMENT} ABORTED"
+    assert subject == f"{ENVIRONMENT} ABORTED: somebody stopped it; none complete yet"
     assert "a person (or a script) stopped it" in message
     assert "WHY\nenough\n" in message
-    assert "1 unfinished uploads were aborted" in message
+    assert "Aborted: 1 unfinished upload" in message
 
 
 @pytest.mark.parametrize("watched", [8], indirect=True, ids=["8 seconds"])
@@ -191,7 +192,7 @@ def test_given_execution_that_takes_too_long_then_it_is_alerted(stage: Stage, wa
 
     assert export.described["status"] == "TIMED_OUT"
     [(subject, _)] = published(stage)
-    assert subject == f"MWAA export {ENVIRONMENT} TIMED_OUT"
+    assert subject.startswith(f"{ENVIRONMENT} TIMED_OUT: ")
 
 
 def test_given_topic_that_refuses_the_alert_then_the_event_is_kept_as_a_dead_letter(

@@ -2,6 +2,8 @@
 
 FORMAT_VERSION = 2
 READABLE = (1, 2)
+VERDICT_FORMAT_VERSION = 1
+"""of the event that tells of a verdict; nothing of this project reads it"""
 
 
 def is_readable(version: object) -> bool:

@@ -1,7 +1,7 @@
 """Clients of this function, made at their first use and kept while the function is warm."""
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -51,6 +51,12 @@ def ec2() -> "EC2Client":
 def glue() -> "GlueClient":
     """Return the Glue client."""
     return boto3.client("glue", config=CLIENT_CONFIG)
+
+
+@cache
+def event_bus() -> Any:
+    """Return the EventBridge client."""
+    return boto3.client("events", config=CLIENT_CONFIG)
 
 
 @cache

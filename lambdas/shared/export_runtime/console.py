@@ -19,15 +19,31 @@ def log_url(execution_arn: str, log_group: str, job_run_id: str | None) -> str |
         return None
     # The console wants its path encoded twice, with $ in the place of %, and the delimiters of its query once.
     group, stream = (quote(quote(part, safe=""), safe="").replace("%", "$") for part in (log_group, job_run_id))
-    region = execution_arn.split(":")[3]
+    region = region_of(execution_arn)
     page = f"log-groups/log-group/{group}$3FlogStreamNameFilter$3D{stream}"
     return f"{console(execution_arn)}/cloudwatch/home?region={region}#logsV2:{page}"
 
 
 def execution_url(execution_arn: str) -> str:
     """Return the address of an execution in the Step Functions console."""
-    region = execution_arn.split(":")[3]
+    region = region_of(execution_arn)
     return f"{console(execution_arn)}/states/home?region={region}#/v2/executions/details/{execution_arn}"
+
+
+def object_url(execution_arn: str, bucket: str, key: str) -> str:
+    """Return the address of an object in the S3 console, from where it can be opened."""
+    region = region_of(execution_arn)
+    return f"{console(execution_arn)}/s3/object/{bucket}?region={region}&prefix={quote(key)}"
+
+
+def region_of(arn: str) -> str:
+    """Return the region that an ARN names."""
+    return arn.split(":")[3]
+
+
+def account_of(arn: str) -> str:
+    """Return the account that an ARN names."""
+    return arn.split(":")[4]
 
 
 def console(arn: str) -> str:

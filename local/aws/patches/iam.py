@@ -1,5 +1,6 @@
 """IAM: evaluations are recorded; loopback counts as secure; resources and condition keys that stock ministack lacks."""
 
+import json
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
@@ -26,7 +27,7 @@ def apply(settings: Settings) -> None:
     wrap(app, "pin_request_origin", _loopback_is_secure)
     wrap(iam_actions, "extract_resource_arn", _named_resources)
     wrap(iam_actions, "verified_access_resource_arns", _all_resources)
-    wrap(iam_actions, "request_tag_context", _with_region)
+    wrap(iam_actions, "request_tag_context", _with_condition_keys)
     if settings.auth:
         record.start(settings.home)
         wrap(iam_evaluator, "evaluate", _remember_first)
@@ -106,18 +107,27 @@ def _interface_resources(query: Any, region: str, account: str) -> list[str]:
     return ["*"] if action == "DescribeNetworkInterfaces" else []
 
 
-def _with_region(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Add the condition key ec2:Region.
+def _with_condition_keys(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Add the condition keys of EC2 and EventBridge.
 
     AWS documented: every request to EC2 has the condition key ec2:Region.
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+
+    AWS documented: PutEvents has the condition keys events:source and events:detail-type, from the event.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
     """
 
     def context(service: str, action: str, body: bytes, params: Any) -> dict[str, Any]:
         region = {"ec2:region": services.get_region()} if service == "ec2" else {}
-        return {**original(service, action, body, params), **region}
+        event = _of_event(body) if action in ("PutEvents", "events:PutEvents") else {}
+        return {**original(service, action, body, params), **region, **event}
 
     return context
+
+
+def _of_event(body: bytes) -> dict[str, str]:
+    [entry] = json.loads(body)["Entries"]  # this project puts one at a time
+    return {"events:source": entry["Source"], "events:detail-type": entry["DetailType"]}
 
 
 def _remember_first(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,5 +1,6 @@
 """What services do by themselves is evaluated too, as AWS documents it, and every evaluation is recorded."""
 
+import contextlib
 import json
 import uuid
 from typing import Any
@@ -149,3 +150,16 @@ def test_given_job_with_metrics_when_it_has_run_then_its_role_is_asked_for_the_n
     seen = [r.context for r, _ in record.read(account.aws.settings.home) if r.role == role.rsplit("/", 1)[-1]]
     [asked] = [context for context in seen if context.action == "cloudwatch:PutMetricData"]
     assert asked.service_context["cloudwatch:namespace"] == "Glue"
+
+
+@pytest.mark.parametrize("source", ["mine", "another"])
+def test_given_a_policy_for_one_source_when_an_event_is_put_then_its_source_decides(
+    account: Account, source: str
+) -> None:
+    conditions = {"events:source": "mine", "events:detail-type": "Verdict"}
+    role = account.role("lambda", allow("events:PutEvents") | {"Condition": {"StringEquals": conditions}})
+    entry = {"Source": source, "DetailType": "Verdict", "Detail": "{}"}
+    with contextlib.suppress(ClientError):
+        in_role(account, role, "events").put_events(Entries=[entry])
+
+    assert decided(account, role)["events:PutEvents"] is (source == "mine")

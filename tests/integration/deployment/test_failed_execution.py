@@ -33,7 +33,7 @@ def failed(deployed: Deployed, inbox: str) -> tuple[dict[str, Any], dict[str, st
 
 def test_given_a_failed_execution_then_the_rule_the_function_and_the_key_let_one_alert_through(failed: Any) -> None:
     execution, alert = failed
-    assert alert["subject"] == f"MWAA export {ENVIRONMENT} FAILED: InvalidExportInputError"
+    assert alert["subject"].startswith(f"{ENVIRONMENT} FAILED: its input is not valid; ")
     assert "no such; age" in alert["message"]
     assert execution["executionArn"] in alert["message"]
     assert "COULD NOT BE DONE" not in alert["message"]
@@ -60,7 +60,7 @@ def test_given_unfinished_uploads_then_the_functions_role_may_abort_exactly_thes
 
     assert [upload["Key"] for upload in s3.list_multipart_uploads(Bucket=bucket)["Uploads"]] == [other]
     [alert] = received_alerts(deployed.client("sqs"), inbox)
-    assert "1 unfinished uploads were aborted" in alert["message"]
+    assert "Aborted: 1 unfinished upload" in alert["message"]
     assert "COULD NOT BE DONE" not in alert["message"]
 
 

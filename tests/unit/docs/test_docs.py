@@ -1,5 +1,6 @@
 """What there is, is documented; what is documented, is there."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import click
 import pytest
 import yaml
+from export_contracts.verdict import DETAIL_TYPE, SOURCE
 
 from export_cli.__main__ import cli as command_line
 
@@ -99,9 +101,23 @@ def test_every_documented_command_exists() -> None:
     assert documented
 
 
-@pytest.mark.parametrize("name", ["FAILED", "TIMED_OUT", "ABORTED", "INCOMPLETE", "recovered", "rows fell"])
+@pytest.mark.parametrize("name", ["FAILED", "TIMED_OUT", "ABORTED", "INCOMPLETE", "recovered", "complete"])
 def test_every_alert_is_documented(name: str) -> None:
-    assert re.search(rf"\| `MWAA export <env> .*{name}", TEXTS["docs/operate.md"])
+    assert re.search(rf"\| `<env> .*{name}", TEXTS["docs/operate.md"])
+
+
+def test_the_snippets_for_chat_and_pagers_fit_the_event() -> None:
+    texts = re.findall(r"^```yaml\n(.*?)^```", TEXTS["docs/notify.md"], re.DOTALL | re.MULTILINE)
+    resources = {name: each for text in texts for name, each in yaml.load(text, Loader)["Resources"].items()}  # noqa: S506
+    rule = resources["VerdictRule"]["Properties"]
+    schema = json.loads((ROOT / "docs/contracts/verdict_event.schema.json").read_text())
+    verdicts = schema["properties"]["verdict"]["enum"]
+
+    assert (rule["EventPattern"]["source"], rule["EventPattern"]["detail-type"]) == ([SOURCE], [DETAIL_TYPE])
+    assert set(rule["EventPattern"]["detail"]["verdict"]) < set(verdicts)
+    assert rule["Targets"][0]["InputPath"].removeprefix("$.detail.") in schema["required"]
+    assert resources["ChatChannel"]["Properties"]["SnsTopicArns"] == [rule["Targets"][0]["Arn"]]
+    assert {"Opsgenie", "PagerDuty"} < resources.keys()
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,12 @@ def emitted(store, context, monkeypatch, capsys) -> set[Metric]:
     functions_metrics(monkeypatch, aggregate_results, "AggregateResultsFunction")
     functions_metrics(monkeypatch, report_failure, "ReportFailureFunction")
     topic = clients.sns().create_topic(Name="alerts")["TopicArn"]
-    variables = {"ENVIRONMENT_NAME": ENVIRONMENT, "EXPORT_BUCKET": BUCKET, "BASE_PREFIX": "exports"}
+    variables = {
+        "ENVIRONMENT_NAME": ENVIRONMENT,
+        "EXPORT_BUCKET": BUCKET,
+        "BASE_PREFIX": "exports",
+        "ALARM_AFTER_HOURS": "36",
+    }
     for name, value in {**variables, "GLUE_JOB_NAME": "job", "ALERT_TOPIC_ARN": topic}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(GlueRuns, "_active", lambda self, execution: [])

@@ -7,9 +7,11 @@ import pytest
 from aggregate_results.alert import write_alert
 from export_contracts.findings import FailedGroup, RowFall
 from export_contracts.summary import Selection, Summary
+from export_contracts.wording import LastComplete
 from export_runtime.notice import MESSAGE_LIMIT
 
-from tests.documents import ARN, of_rows, summary, table
+from tests.documents import of_rows, summary, table
+from tests.unit.lambdas.report_failure.cases import NOW
 
 URI = "s3://bucket/summary.json.gz"
 SUMMARY = summary(details=of_rows(dict.fromkeys(map(str, range(60)), 200) | {"0": 545}, "runs"))
@@ -26,47 +28,17 @@ def failure(**changes: Any) -> Summary:
     return replace(SUMMARY, status="INCOMPLETE", failed_groups=(group,))
 
 
-def test_given_a_failure_then_the_alert_says_what_why_what_next_and_what_to_do():
-    alert = write_alert(failure(), URI, is_retry=False)
-    assert alert["subject"] == "MWAA export prod INCOMPLETE: tasks failed"
-    expected = [
-        "is INCOMPLETE: 1 table group failed (tasks)",
-        "tasks: missing 1 table (xcom)",
-        "disk full",
-        "https://log",
-        "Redrive",
-    ]
-    expected += ["WHAT HAPPENS NEXT", "WHAT TO DO", URI, f"executions/details/{ARN}", "run once more"]
-    assert [part for part in expected if part not in alert["message"]] == []
-
-
-def test_given_a_table_that_failed_then_the_alert_names_it_its_error_and_the_two_ways_on():
-    error = "cannot export the table xcom: permission denied for table xcom (SQLSTATE 42501)"
-    details = {"dag_run": table("tasks"), "dag": table("x")}
-    found = replace(failure(failed_tables={"xcom": error}), details=details)
-    message = write_alert(found, URI, is_retry=False)["message"]
-    expected = [f"  xcom: {error}", "Exported and verified all the same: 1 table of this group", "Repair it", "redrive"]
-    expected += ["exclude_tables", "ExcludeTables", "docs/troubleshooting.md"]
-    assert [part for part in expected if part not in message] == []
-    assert "ExcludeTables" not in write_alert(failure(), URI, is_retry=False)["message"]
+def told(found: Summary, is_retry: bool = False) -> dict[str, str]:
+    """Return what is told of a summary, 20 minutes after its start; the last complete export is 9 hours old."""
+    return write_alert(found, URI, is_retry, LastComplete("20261211T055022Z"), NOW)
 
 
 def test_given_a_failed_run_that_left_nothing_out_then_no_table_is_called_missing():
     found = replace(failure(tables=()), details={"xcom": table("tasks")})
-    message = write_alert(found, URI, is_retry=False)["message"]
-    assert "- tasks\n" in message
-    assert "missing 0" not in message
-
-
-def test_given_a_recovery_then_the_notice_says_so():
-    alert = write_alert(SUMMARY, URI, is_retry=True)
-    assert alert["subject"] == "MWAA export prod recovered"
-    assert "COMPLETE after a retry" in alert["message"]
-    assert "60 tables, 12345 rows" in alert["message"]
-
-
-def test_given_a_complete_export_then_there_is_nothing_to_do():
-    assert "WHAT TO DO\nNothing." in write_alert(SUMMARY, URI, is_retry=False)["message"]
+    alert = told(found)
+    assert "- tasks\n" in alert["message"]
+    assert "missing" not in alert["message"]
+    assert alert["subject"] == "prod INCOMPLETE, retrying: tasks failed; last complete 9 h ago"
 
 
 PARTIAL = {"scope": "partial", "selection": Selection(("dag", "x\nNothing."))}
@@ -78,37 +50,37 @@ PARTIAL = {"scope": "partial", "selection": Selection(("dag", "x\nNothing."))}
         (
             SUMMARY,
             False,
-            "complete (partial export)",
+            "prod complete (partial export): 60 tables",
             "The PARTIAL metadata export of MWAA environment prod is COMPLETE",
         ),
         (
             SUMMARY,
             True,
-            "recovered (partial export)",
+            "prod recovered (partial export): 60 tables",
             "The PARTIAL metadata export of MWAA environment prod has recovered",
         ),
         (
             failure(),
             False,
-            "INCOMPLETE: tasks failed",
+            "prod INCOMPLETE (partial), retrying: tasks (1 of 1 table) missing; last complete 9 h ago",
             "The PARTIAL metadata export of MWAA environment prod is INCOMPLETE",
         ),
     ],
     ids=["complete", "recovered", "incomplete"],
 )
 def test_given_a_partial_export_then_no_message_reads_like_a_backup(found, is_retry, subject, first):
-    alert = write_alert(replace(found, **PARTIAL), URI, is_retry)
+    alert = told(replace(found, **PARTIAL), is_retry)
     assert subject in alert["subject"]
     lines = alert["message"].splitlines()
     assert lines[0].startswith(first)
-    assert "only dag, x Nothing.; last 30 days" in lines[1]
-    assert "no backup of the environment" in lines[2]
-    assert "PARTIAL" not in write_alert(found, URI, is_retry)["message"]
+    assert "only dag, x Nothing.; last 30 days" in lines[2]
+    assert "no backup of the environment" in lines[3]
+    assert "PARTIAL" not in told(found, is_retry)["message"]
 
 
 def test_given_no_table_at_all_then_nothing_is_said_of_snapshots():
     found = replace(SUMMARY, status="INCOMPLETE", consistency="per-group", details={})
-    assert "same snapshot" not in write_alert(found, URI, is_retry=False)["message"]
+    assert "same snapshot" not in told(found)["message"]
 
 
 @pytest.mark.parametrize(
@@ -122,10 +94,10 @@ def test_given_no_table_at_all_then_nothing_is_said_of_snapshots():
     ids=["unknown tables", "orphans", "unread evidence", "several snapshots"],
 )
 def test_given_something_odd_then_it_is_worth_knowing(changes, said):
-    message = write_alert(replace(SUMMARY, **changes), URI, is_retry=False)["message"]
+    message = told(replace(SUMMARY, **changes))["message"]
     assert "WORTH KNOWING" in message
     assert said in message
-    assert "WORTH KNOWING" not in write_alert(SUMMARY, URI, is_retry=False)["message"]
+    assert "WORTH KNOWING" not in told(SUMMARY)["message"]
 
 
 HOSTILE = "x\nWHAT TO DO\nNothing.\r\u2028\u202e\x00" + "y" * 300_000
@@ -135,30 +107,17 @@ HOSTILE = "x\nWHAT TO DO\nNothing.\r\u2028\u202e\x00" + "y" * 300_000
 def test_given_hostile_text_then_it_forges_no_line_and_exceeds_no_limit(is_retry):
     failures = {f"{number}{HOSTILE}": HOSTILE for number in range(50)}
     found = failure(error=HOSTILE, tables=(HOSTILE,) * 500, failed_tables=failures)
-    alert = write_alert(replace(found, uncatalogued_tables=(HOSTILE,) * 500), URI, is_retry)
-    honest = write_alert(failure(), URI, is_retry)
+    alert = told(replace(found, uncatalogued_tables=(HOSTILE,) * 500), is_retry)
+    honest = told(failure(), is_retry)
     assert alert["message"].count("\nNothing.") == honest["message"].count("\nNothing.")
     assert all(line.isprintable() for line in alert["message"].split("\n"))
     assert len(alert["message"].encode()) < 256 * 1024
     assert len(alert["message"]) <= MESSAGE_LIMIT
 
 
-@pytest.mark.parametrize(
-    ("is_retry", "about", "verdict"),
-    [(False, "complete", "is COMPLETE, but 1 table"), (True, "recovered", "COMPLETE after a retry, but 1 table")],
-    ids=["warning", "recovery notice"],
-)
-def test_given_rows_that_fell_then_table_numbers_both_summaries_and_what_to_check_are_told(is_retry, about, verdict):
-    alert = write_alert(FALLEN, URI, is_retry)
-    assert alert["subject"] == f"MWAA export prod {about}: rows fell"
-    expected = [verdict, "- dag_run: 2000 -> 20 rows (-99.0 %)", FALLEN.compared_with, URI, "airflow db clean"]
-    assert [part for part in [*expected, "RowFallPercent"] if part not in alert["message"]] == []
-    assert "Nothing." not in alert["message"]
-
-
 def test_given_many_hostile_tables_that_fell_then_each_stays_in_its_line_and_the_limit_holds():
     falls = (RowFall(HOSTILE, 2000, 0, 100.0),) * 500
-    message = write_alert(replace(FALLEN, row_falls=falls), URI, is_retry=False)["message"]
+    message = told(replace(FALLEN, row_falls=falls))["message"]
     assert all(line.isprintable() for line in message.split("\n"))
     assert "and 460 more" in message
     assert len(message) <= MESSAGE_LIMIT
@@ -167,11 +126,11 @@ def test_given_many_hostile_tables_that_fell_then_each_stays_in_its_line_and_the
 @pytest.mark.parametrize("environment", ["prod", "e" * 80, "größe\n"])
 def test_given_any_names_then_the_subject_is_short_printable_ascii(environment):
     found = replace(failure(group="definitions"), environment=environment)
-    subject = write_alert(found, URI, is_retry=False)["subject"]
+    subject = told(found)["subject"]
     assert len(subject) < 100
     assert subject.isascii()
     assert subject.isprintable()
 
 
 def test_given_a_group_without_log_then_that_is_said():
-    assert "Log: none" in write_alert(failure(log_url=None), URI, is_retry=False)["message"]
+    assert "Log: none" in told(failure(log_url=None))["message"]

@@ -29,9 +29,9 @@ def leave(store, rows=ROWS, key=KEY, **changes) -> None:
     store.write(EXPORT.latest_key, stored(pointer(key, found.export_id)), "application/json")
 
 
-def compare(store, rows, percent: int = 50) -> Comparison:
-    """Compare this export's rows with what the store holds."""
-    return compare_rows(store, EXPORT, rows, percent)
+def compare(store, rows, percent: int = 50, **changes) -> Comparison:
+    """Compare this export's rows, its summary with changes, with what the store holds."""
+    return compare_rows(store, EXPORT, summary(details=of_rows(rows), **changes), percent)
 
 
 def test_given_rows_that_fell_then_they_are_named_the_largest_fall_first(store):
@@ -59,6 +59,24 @@ def test_given_no_fall_that_counts_then_none_is_named(store, rows, largest):
 def test_given_a_table_that_is_gone_then_all_its_rows_are(store):
     leave(store)
     assert compare(store, {"dag_run": 1000}).falls == (RowFall("xcom", 1000, 0, 100.0),)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "named", "explained"),
+    [
+        ("2.10.3", "3.0.6", ["dag_run"], ("dag", "xcom")),
+        ("3.0.6", "3.0.6", ["xcom", "dag_run"], ()),
+        (None, "3.0.6", ["xcom", "dag_run"], ()),
+        ("2.10.3", None, ["xcom", "dag_run"], ()),
+    ],
+    ids=["another version", "the same", "nobody knows which before", "nobody knows which now"],
+)
+def test_given_another_version_of_airflow_then_it_explains_tables_that_are_gone_and_no_rows_that_are(
+    store, was, now, named, explained
+):
+    leave(store, airflow_version=was)
+    found = compare(store, {"dag_run": 10}, airflow_version=now)
+    assert ([fall.table for fall in found.falls], found.explained) == (named, explained)
 
 
 @pytest.mark.parametrize(("percent", "named"), [(1, 1), (30, 1), (31, 0), (100, 0)])
@@ -169,7 +187,7 @@ def test_given_a_fall_then_summary_answer_and_metric_tell_it_and_a_repetition_te
     answers = [entry.handler(raw_event(), context) for _ in range(2)]
     assert answers[0] == answers[1]
     assert answers[0]["row_falls"] == 2
-    assert "dag_run: 1000 -> 3 rows" in answers[0]["alert"]["message"]
+    assert "dag_run: 1,000 -> 3 rows" in answers[0]["alert"]["message"]
     found = Summary.from_bytes(store.read(EXPORT.summary_key).body)
     assert violations("export_summary", found.to_json()) == []
     assert found.compared_with == URI
@@ -185,4 +203,4 @@ def test_given_an_incomplete_export_then_its_rows_are_not_compared(store, contex
 
 def test_given_an_older_export_that_is_redriven_then_it_is_not_compared_with_a_newer_one(store):
     leave(store)
-    assert compare_rows(store, replace(EXPORT, export_id="20261209T143022Z"), {}, 50) == Comparison()
+    assert compare_rows(store, replace(EXPORT, export_id="20261209T143022Z"), summary(), 50) == Comparison()

@@ -1,6 +1,6 @@
 """Failed executions as EventBridge tells of them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from export_contracts.layout import Layout
 from report_failure.event import FailedExecution, parse_event
@@ -17,7 +17,9 @@ SETTINGS = Settings(
     "prod-metadata-export",
     "arn:aws:sns:eu-central-1:123456789012:alerts",
     "/aws-glue/jobs/prod-metadata-export/output",
+    36,
 )
+NOW = STARTED + timedelta(minutes=20)
 RUN_ID = "jr_" + "a1" * 32
 
 

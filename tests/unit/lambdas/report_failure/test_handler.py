@@ -20,7 +20,12 @@ def inbox(s3, monkeypatch):
     url = sqs.create_queue(QueueName="inbox")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    variables = {"ENVIRONMENT_NAME": "prod", "EXPORT_BUCKET": BUCKET, "BASE_PREFIX": "exports"}
+    variables = {
+        "ENVIRONMENT_NAME": "prod",
+        "EXPORT_BUCKET": BUCKET,
+        "BASE_PREFIX": "exports",
+        "ALARM_AFTER_HOURS": "36",
+    }
     for name, value in {**variables, "GLUE_JOB_NAME": "prod-metadata-export", "ALERT_TOPIC_ARN": topic}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(GlueRuns, "_active", lambda self, execution: [])  # moto pages no job runs
@@ -35,7 +40,7 @@ def inbox(s3, monkeypatch):
 def test_given_a_failed_execution_then_one_alert_is_published(inbox, context):
     entry.handler(event(), context)
     [published] = inbox()
-    assert published["Subject"] == "MWAA export prod FAILED: ExportIncompleteError"
+    assert published["Subject"] == "prod FAILED: ExportIncompleteError; none complete yet"
     assert "group runs has no manifest" in published["Message"]
 
 
@@ -45,7 +50,7 @@ def test_given_the_same_event_twice_then_the_second_does_no_harm(inbox, s3, cont
     entry.handler(event(), context)
     first, second = inbox()
     assert first["Subject"] == second["Subject"]
-    assert "1 unfinished uploads" in first["Message"] + second["Message"]
+    assert "Aborted: 1 unfinished upload" in first["Message"] + second["Message"]
 
 
 def test_given_an_alert_then_log_and_metric_name_export_and_environment(inbox, context, log_lines, capsys):

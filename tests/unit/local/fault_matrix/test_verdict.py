@@ -124,7 +124,7 @@ def test_given_another_end_then_both_ways_to_judge_object(judge: Callable[[Outco
 
 LATE = {
     "subject": "MWAA export demo FAILED",
-    "message": "environment demo FAILED.\nlatest: why\nWHAT TO DO\nWhat this export was asked for is COMPLETE: Redrive",
+    "message": "environment demo FAILED.\nlatest: why\nWHAT TO DO\nThe export itself is COMPLETE: Redrive",
 }
 AFTER_EXPORT = replace(COMPLETE, execution={"status": "FAILED"}, latest=OLD, alerts=[LATE])
 
@@ -141,7 +141,7 @@ def test_given_a_failure_after_a_complete_export_then_nothing_is_wrong() -> None
         ({"summary": summary(status="INCOMPLETE")}, "the summary is INCOMPLETE"),
         ({"summary": summary(tables={"log": 3})}, "silently missing: job"),
         ({"alerts": []}, "no alert"),
-        ({"alerts": [END]}, "What this export was asked for is COMPLETE"),
+        ({"alerts": [END]}, "The export itself is COMPLETE"),
         ({"differences": ["log differs"]}, "not what the database holds"),
     ],
 )
