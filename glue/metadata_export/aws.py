@@ -22,6 +22,9 @@ CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 5},
     user_agent_extra="mwaa-metadata-export",  # as the functions, without their version: the wheel knows none
 )
+# What is written has its SHA-256 in a header that is signed, and S3 checks it. botocore would hash the bytes once more,
+# for the signature: over https it spares that only where it has made the checksum itself.
+S3_CONFIG = CONFIG.merge(Config(s3={"payload_signing_enabled": False}))
 
 
 def glue_client(region: str) -> "GlueClient":
@@ -41,7 +44,7 @@ def secretsmanager_client(region: str) -> "SecretsManagerClient":
 @lru_cache(maxsize=1)
 def s3_client(region: str) -> "S3Client":
     """Return this process's client of S3: making one costs more than a small table does."""
-    client: S3Client = _session().create_client("s3", region, config=CONFIG)  # type: ignore[assignment]
+    client: S3Client = _session().create_client("s3", region, config=S3_CONFIG)  # type: ignore[assignment]
     return client
 
 

@@ -3,6 +3,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from botocore.stub import Stubber
 from metadata_export.aws import s3_client
@@ -21,6 +22,21 @@ def test_given_a_conditional_put_then_later_puts_are_unconditional_again(store: 
     store.put_json_if_absent("claim", 1)
     store.put_json("claim", 2)
     assert store.get_json("claim") == 2
+
+
+def test_given_a_part_then_its_bytes_are_hashed_once_and_the_hash_is_signed(store: Store) -> None:
+    sent: list[AWSPreparedRequest] = []
+    upload_id = store.create_upload("day/a")
+    store.s3.meta.events.register("before-send.s3.UploadPart", lambda request, **_: sent.append(request))
+    store.upload_part("day/a", upload_id, 1, b"first", 5, PARTS[0].sha256)
+    headers = {name.lower(): as_text(value) for name, value in sent[0].headers.items()}
+    assert headers["x-amz-content-sha256"] == "UNSIGNED-PAYLOAD"
+    assert headers["x-amz-checksum-sha256"] == PARTS[0].sha256
+    assert "x-amz-checksum-sha256" in headers["authorization"]
+
+
+def as_text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def test_given_no_object_then_there_is_no_document(store: Store) -> None:
