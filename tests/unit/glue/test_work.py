@@ -1,16 +1,23 @@
 """The driver's loop, its results and what it says of them."""
 
+import gc
+import importlib
 import json
 import logging
+import sys
 import threading
+import zipfile
+import zipimport
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import jsonschema
 import pytest
-from metadata_export import log
+from metadata_export import log, spark
 from metadata_export.arguments import parse_arguments
 from metadata_export.catalog import Catalog, Column
 from metadata_export.chunk import ChunkResult, ChunkTask
@@ -26,7 +33,7 @@ from metadata_export.snapshot import Snapshot
 from metadata_export.spark import _last_python_error
 from metadata_export.statements import Statement
 from metadata_export.storage import Store
-from metadata_export.task import Result, TableResult, Task
+from metadata_export.task import Result, Session, TableResult, Task
 from metadata_export.work import ExportedTable, Work
 
 from tests.unit.glue.conftest import ROOT
@@ -216,6 +223,32 @@ def test_given_an_error_then_its_description_is_one_bounded_line() -> None:
     assert describe(TransientSourceError("cannot\n  connect\r\n\tto it")) == "cannot connect to it"
     assert describe(KeyError()) == "KeyError"
     assert len(describe(ValueError("x" * 5000))) == 1000
+
+
+def test_given_a_task_has_ended_then_spark_s_worker_neither_walks_its_memory_nor_reads_archives_before_the_next(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # GIVEN a task that imports from an archive, as workers import pyspark
+    with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
+        archive.writestr("in_an_archive.py", "")
+    monkeypatch.syspath_prepend(str(tmp_path / "archive.zip"))
+
+    def task(*_: object) -> Result:
+        importlib.import_module("in_an_archive")
+        return ()
+
+    monkeypatch.setattr(spark, "run_task", task)
+    monkeypatch.setattr(spark, "s3_client", lambda region: None)
+    spark._prepared.cache_clear()
+    gc.unfreeze()
+
+    # WHEN it has ended
+    spark._attempt(cast(Session, SimpleNamespace(region="eu-central-1")), ())
+
+    # THEN what the worker does between two tasks finds nothing to do
+    assert gc.get_freeze_count() > 10_000
+    assert not [each for each in sys.path_importer_cache.values() if isinstance(each, zipimport.zipimporter)]
+    gc.unfreeze()
 
 
 def test_given_a_java_exception_then_the_python_error_in_it_is_the_message() -> None:
