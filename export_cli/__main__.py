@@ -17,6 +17,7 @@ from export_cli.commands.export import export
 from export_cli.commands.listing import list_exports
 from export_cli.commands.publish import publish
 from export_cli.commands.repair import repair
+from export_cli.commands.restore import restore
 from export_cli.commands.show import show
 from export_cli.commands.verify import verify
 from export_cli.errors import AWS, FAULT, INTERRUPTED, LOCAL, NOBODY_READS, exit_code
@@ -32,6 +33,7 @@ Exit codes:
   3    AWS refused or did not answer, or there are no credentials
   4    there is no such stack, export or report
   5    this machine: a file or the output cannot be written, the disk is full
+  6    the database to restore into cannot be reached, or refuses
   70   a fault of this program
   130  interrupted by Ctrl-C
   141  whoever read the output has gone"""
@@ -47,7 +49,7 @@ def cli() -> None:
     """
 
 
-for _command in (doctor, export, list_exports, show, verify, diff, cost, publish, repair):
+for _command in (doctor, export, list_exports, show, verify, diff, cost, restore, publish, repair):
     cli.add_command(_command)
 
 

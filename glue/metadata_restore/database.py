@@ -117,4 +117,12 @@ def naming(action: str) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
-        raise TargetError(f"Could not {action}: {str(error).strip()}{state}") from error
+        raise TargetError(f"Could not {action}: {str(error).strip()}{state}{_advice(error)}") from error
+
+
+def _advice(error: psycopg.Error) -> str:
+    if isinstance(error, psycopg.errors.ForeignKeyViolation):
+        return ". --without-orphans leaves out rows whose parents do not exist"
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return ". Connect as the owner of the target's tables"
+    return ""

@@ -2,19 +2,24 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from time import sleep
 
 import psycopg
 from psycopg import sql
 
+from metadata_restore.constraints import Deferred, keys_to_defer
 from metadata_restore.database import Address, Connection, begin, naming, rollback
 from metadata_restore.errors import DamagedObjectError, RefusedError, TargetError, UncertainError
+from metadata_restore.fernet import Keys, check_keys, count_encrypted, rewrite_of
 from metadata_restore.locks import begin_locked
 from metadata_restore.objects import Objects
 from metadata_restore.options import Options
-from metadata_restore.order import load_order
+from metadata_restore.order import against, load_order
 from metadata_restore.plan import PlannedTable, RestorePlan
-from metadata_restore.refusals import fill_refusals, left_out, referring, to_load
+from metadata_restore.refusals import fill_refusals, kept, left_out, to_load
+from metadata_restore.running import clear_jobs, load_jobs, mark_parsed
 from metadata_restore.sequences import restart
+from metadata_restore.settle import Settled, settle
 from metadata_restore.stream import load
 from metadata_restore.target import Target, count_rows, examine
 
@@ -42,9 +47,21 @@ class Examination:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was restored: rows by table, and what a person should know."""
+    """What was restored.
+
+    Args:
+        rows: by table.
+        orphans: rows that were left out because a parent does not exist, by table.
+        settled: what was paused and failed.
+        encrypted: rows with a value that only the exported environment's Fernet key decrypts, by table; none when the
+            keys were given.
+        notes: what else a person should know.
+    """
 
     rows: Mapping[str, int]
+    orphans: Mapping[str, int]
+    settled: Settled
+    encrypted: Mapping[str, int]
     notes: tuple[str, ...] = ()
 
 
@@ -92,17 +109,25 @@ def look_at_fill(address: Address, plan: RestorePlan, options: Options) -> Exami
         return found
 
 
-def fill(address: Address, objects: Objects, plan: RestorePlan, options: Options, watcher: Watcher) -> Outcome:
+def fill(
+    address: Address, objects: Objects, plan: RestorePlan, options: Options, keys: Keys | None, watcher: Watcher
+) -> Outcome:
     """Restore: everything, or nothing.
 
     What speaks against it is looked for again once the tables are locked: the target may have changed since.
 
+    Args:
+        keys: Fernet keys; None: what is encrypted stays as it is.
+
     Raises:
         RefusedError: it must not begin; nothing was changed.
+        FernetKeyError: the keys do not fit; nothing was changed.
         DamagedObjectError, ObjectsUnavailableError, TargetError: it failed; nothing was changed.
         UncertainError: see there.
     """
     _check_objects(objects, plan)
+    if keys is not None:
+        check_keys(objects, plan, keys, lambda size: None)
     with address.connected() as connection:
         begin(connection, read_only=True)
         found = examine_fill(connection, plan, options)
@@ -110,7 +135,7 @@ def fill(address: Address, objects: Objects, plan: RestorePlan, options: Options
         _must_not_be_refused(found)
         begin_locked(connection, _to_lock(found), watcher.waiting)
         try:
-            outcome = _fill(connection, objects, plan, options, watcher)
+            outcome = _fill(connection, objects, plan, options, keys, watcher)
         except BaseException:
             rollback(connection)
             raise
@@ -118,17 +143,63 @@ def fill(address: Address, objects: Objects, plan: RestorePlan, options: Options
         return outcome
 
 
-def _fill(connection: Connection, objects: Objects, plan: RestorePlan, options: Options, watcher: Watcher) -> Outcome:
+def _fill(
+    connection: Connection, objects: Objects, plan: RestorePlan, options: Options, keys: Keys | None, watcher: Watcher
+) -> Outcome:
     found = examine_fill(connection, plan, options)
     _must_not_be_refused(found)
-    _empty(connection, found)
+    tables = found.target.tables
+    _empty(connection, found, options)
+    loaded, orphans, notes = _load(connection, objects, plan, options, keys, watcher, found)
+    settled = settle(connection, tables, loaded, plan.export_id, options)
+    encrypted = {} if keys else count_encrypted(connection, tables, loaded.keys())
+    no_numbers = restart(connection, tables, loaded, plan.sequences, kept(options))
+    if options.while_running:
+        mark_parsed(connection, found.target)
+    return Outcome(loaded, orphans, settled, encrypted, (*notes, *no_numbers))
+
+
+def _load(
+    connection: Connection,
+    objects: Objects,
+    plan: RestorePlan,
+    options: Options,
+    keys: Keys | None,
+    watcher: Watcher,
+    found: Examination,
+) -> tuple[dict[str, int], dict[str, int], list[str]]:
+    """Load all tables, and return their rows, the rows that were left out as orphans, and notes."""
+    tables, names = found.target.tables, [table.name for table in found.order]
+    deferred = Deferred(connection, tables, keys_to_defer(found.target, names, plan, options.without_orphans))
     loaded: dict[str, int] = {}
+    orphans: dict[str, int] = {}
+    notes: list[str] = []
     for table in found.order:
         watcher.table(table.name)
-        relation = found.target.tables[table.name].relation
-        loaded[table.name] = load(connection, objects, table, relation, watcher.read)
-    notes = restart(connection, found.target.tables, loaded, plan.sequences)
-    return Outcome(loaded, notes)
+        loaded[table.name] = table.rows
+        if table.name in kept(options):
+            if taken := load_jobs(connection, objects, table, tables[table.name], watcher.read):
+                loaded[table.name] -= taken
+                notes.append(f"{taken:,} rows of {table.name} were left out: running components have their numbers")
+        else:
+            rewrite = rewrite_of(table, keys)
+            load(connection, objects, table, tables[table.name].relation, watcher.read, rewrite=rewrite)
+        if options.without_orphans:
+            # parents that are not restored are as they were
+            orphans[table.name] = deferred.leave_out(table.name, {*loaded, *(set(tables) - set(names))})
+    if options.without_orphans and against(names, found.target.references()):
+        _leave_out_of_circles(deferred, names, orphans)
+    deferred.check()
+    rows = {name: number - orphans.get(name, 0) for name, number in loaded.items()}
+    return rows, {name: number for name, number in orphans.items() if number}, notes
+
+
+def _leave_out_of_circles(deferred: Deferred, names: list[str], orphans: dict[str, int]) -> None:
+    """Leave out rows until none lacks a parent: in a circle of tables each may cost another one its parent."""
+    everything = deferred.tables()
+    while sum(gone := [deferred.leave_out(name, everything) for name in names]):
+        for name, number in zip(names, gone, strict=True):
+            orphans[name] += number
 
 
 def _check_objects(objects: Objects, plan: RestorePlan) -> None:
@@ -150,18 +221,21 @@ def _must_not_be_refused(found: Examination) -> None:
 
 def _to_lock(found: Examination) -> list[sql.Identifier]:
     planned = {table.name for table in found.order}
-    names = planned | referring(found.target, planned)
+    names = planned | found.target.referring(planned)
     return [found.target.tables[name].relation for name in sorted(names)]
 
 
-def _empty(connection: Connection, found: Examination) -> None:
+def _empty(connection: Connection, found: Examination, options: Options) -> None:
     """Empty what has rows, together with the tables that refer to it: those are empty, and PostgreSQL wants them named.
 
     Never by CASCADE, which would empty tables that nobody spoke of.
     """
-    if not found.emptied:
+    if options.while_running and "job" in found.emptied:
+        clear_jobs(connection, found.target.tables["job"])
+    emptied = found.emptied.keys() - kept(options)
+    if not emptied:
         return
-    names = sorted({*found.emptied, *referring(found.target, found.emptied)})
+    names = sorted({*emptied, *found.target.referring(emptied)})
     relations = sql.SQL(", ").join(found.target.tables[name].relation for name in names)
     with naming("empty the target's tables"):
         connection.execute(sql.SQL("TRUNCATE {}").format(relations))
@@ -188,13 +262,20 @@ def _commit(address: Address, connection: Connection) -> None:
 
 
 def _was_committed(address: Address, transaction: str, lost: psycopg.Error) -> bool:
+    query = "SELECT pg_catalog.pg_xact_status(%s::text::pg_catalog.xid8)"
     try:
         with address.connected() as connection:
-            query = "SELECT pg_catalog.pg_xact_status(%s::text::pg_catalog.xid8)"
-            [[status]] = connection.execute(query, [transaction]).fetchall()
-    except (psycopg.Error, TargetError) as error:
-        raise UncertainError(
-            f"The connection was lost at the commit ({str(lost).strip()}), and the server does not answer any more. "
-            f"The target is as it was, or complete: SELECT pg_xact_status('{transaction}') tells."
-        ) from error
-    return status == "committed"
+            for _ in range(_ASKED):
+                [[status]] = connection.execute(query, [transaction]).fetchall()
+                if status != "in progress":
+                    return status == "committed"
+                sleep(1)
+    except (psycopg.Error, TargetError):
+        pass
+    raise UncertainError(
+        f"The connection was lost at the commit ({str(lost).strip()}), and the server does not say what became of it. "
+        f"The target is as it was, or complete: SELECT pg_xact_status('{transaction}') tells."
+    ) from lost
+
+
+_ASKED = 30  # times, once a second: as long as the server needs to notice that nobody is there

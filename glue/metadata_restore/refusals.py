@@ -30,6 +30,11 @@ def left_out(plan: RestorePlan, target: Target) -> dict[str, str]:
     }
 
 
+def kept(options: Options) -> frozenset[str]:
+    """Return the tables that keep rows of their own: what a running component's row in ``job`` goes, it goes too."""
+    return frozenset({"job"} if options.while_running else ())
+
+
 def fill_refusals(plan: RestorePlan, target: Target, rows: Mapping[str, int], options: Options) -> Iterator[str]:
     """Yield why the target cannot be filled.
 
@@ -53,19 +58,9 @@ def fill_refusals(plan: RestorePlan, target: Target, rows: Mapping[str, int], op
         yield from _columns(table, target.tables[table.name])
     if not plan.whole:
         for name in left_out(plan, target):
-            yield f"The target has no table {name}: leave it out of --tables."
+            yield f"The target has no table {name}: leave it out of --table."
     if plan.orphans and not options.without_orphans:
         yield from _orphans(plan, target)
-
-
-def referring(target: Target, tables: Collection[str]) -> frozenset[str]:
-    """Return the other tables that refer to these, directly or through others."""
-    found: frozenset[str] = frozenset(tables)
-    while True:
-        more = found | {child for child, parent in target.references() if parent in found}
-        if more == found:
-            return found - frozenset(tables)
-        found = more
 
 
 def _other_version(plan: RestorePlan, target: Target) -> Iterator[str]:
@@ -83,17 +78,17 @@ def _other_version(plan: RestorePlan, target: Target) -> Iterator[str]:
 
 
 def _rows_in_the_way(plan: RestorePlan, target: Target, rows: Mapping[str, int], options: Options) -> Iterator[str]:
-    planned = {table.name for table in to_load(plan, target)}
+    planned = {table.name for table in to_load(plan, target)} - kept(options)
     fresh = not (set(rows) - MADE_BY_MIGRATION - set(target.heads))
     full = [name for name in sorted(planned & set(rows)) if not (fresh and name in MADE_BY_MIGRATION)]
     if full and not options.replace:
         told = _several([f"{name} ({_count(rows[name])})" for name in full])
         yield f"Tables of the target have rows: {told}. --replace empties them first; or choose a new database."
     emptied = planned & set(rows)
-    for name in sorted(referring(target, emptied) & set(rows) - planned):
+    for name in sorted(target.referring(emptied) & set(rows) - planned):
         yield (
             f"The target's table {name} has rows ({_count(rows[name])}) that refer to tables which would be emptied, "
-            "and it is not restored. Restore it too (--tables), or empty it yourself."
+            "and it is not restored. Restore it too (--table), or empty it yourself."
         )
 
 

@@ -67,6 +67,7 @@ def restart(
     tables: Mapping[str, TargetTable],
     loaded: Collection[str],
     recorded: Mapping[str, int] | None,
+    kept: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Have the sequences of loaded tables go on, within the connection's transaction.
 
@@ -75,6 +76,7 @@ def restart(
         loaded: those whose rows were loaded.
         recorded: what each sequence gives out next in the exported database; a sequence that is not recorded goes on
             after the largest number in its column.
+        kept: loaded tables that have kept rows of their own too: their sequences go on after these as well.
 
     Returns:
         What a person should know: sequences that have no number left.
@@ -84,13 +86,8 @@ def restart(
     """
     notes = []
     for sequence in read_sequences(connection):
-        if not _belongs(sequence, loaded, recorded):
-            continue
-        following = (recorded or {}).get(sequence.name)
         with naming(f"restart the sequence {sequence.name}"):
-            if following is None and sequence.owner is not None:
-                table, column = sequence.owner
-                following = _after_largest(connection, sequence, tables[table], column)
+            following = _following(connection, sequence, tables, loaded, recorded or {}, kept)
             if following is None:
                 continue
             if not sequence.lowest <= following <= sequence.highest:
@@ -101,10 +98,23 @@ def restart(
     return tuple(notes)
 
 
-def _belongs(sequence: Sequence, loaded: Collection[str], recorded: Mapping[str, int] | None) -> bool:
+def _following(
+    connection: Connection,
+    sequence: Sequence,
+    tables: Mapping[str, TargetTable],
+    loaded: Collection[str],
+    recorded: Mapping[str, int],
+    kept: Collection[str],
+) -> int | None:
+    """Return the number that a sequence gives out next; None: it is left alone."""
+    known = recorded.get(sequence.name)
     if sequence.owner is None:  # of no column: only what was recorded is known
-        return sequence.name in (recorded or {})
-    return sequence.owner[0] in loaded
+        return known
+    table, column = sequence.owner
+    if table not in loaded or (known is not None and table not in kept):
+        return known if table in loaded else None
+    free = _after_largest(connection, sequence, tables[table], column)
+    return free if known is None else (max if sequence.increment > 0 else min)(free, known)
 
 
 def _after_largest(connection: Connection, sequence: Sequence, table: TargetTable, column: str) -> int:

@@ -43,7 +43,7 @@ def load(
 
     Args:
         relation: where to.
-        rewrite: what becomes of the rows on the way.
+        rewrite: what becomes of the rows on the way; as many come out.
         options: further ones of COPY, as ``, FREEZE``.
 
     Raises:
@@ -59,7 +59,7 @@ def load(
             for block in rewrite(rows) if rewrite else rows:
                 copy.write(block)
         loaded = cursor.rowcount
-    if rewrite is None and loaded != table.rows:
+    if loaded != table.rows:
         raise DamagedObjectError(f"{table.key} has {loaded:,} rows, the export says {table.rows:,}.")
     return loaded
 

@@ -114,6 +114,14 @@ class Target:
         """Return child and parent of every foreign key."""
         return ((key.child, key.parent) for key in self.foreign_keys)
 
+    def referring(self, tables: Iterable[str]) -> frozenset[str]:
+        """Return the other tables that refer to these, directly or through others."""
+        given = frozenset(tables)
+        found = given
+        while more := {child for child, parent in self.references() if parent in found} - found:
+            found |= more
+        return found - given
+
 
 def examine(connection: Connection) -> Target:
     """Look at the database within the connection's transaction; nothing is changed or locked.
@@ -149,6 +157,13 @@ def count_rows(connection: Connection, tables: Iterable[TargetTable]) -> dict[st
     with naming("count the rows of the target database"):
         rows = connection.execute(sql.SQL(" UNION ALL ").join(counts)).fetchall() if counts else []
     return {str(name): int(str(count)) for name, count in rows if count}
+
+
+def is_running() -> sql.Composable:
+    """Return the condition of a row in ``job`` whose component has reported not long ago."""
+    return sql.SQL("(state = 'running' AND latest_heartbeat > now() - make_interval(secs => {}))").format(
+        sql.Literal(HEARTBEAT_SECONDS)
+    )
 
 
 def _name(schema: object, table: object) -> str:
@@ -195,8 +210,7 @@ def _read_running(connection: Connection, tables: Mapping[str, TargetTable]) -> 
     if job is None or not job.has("id", "state", "job_type", "hostname", "latest_heartbeat"):
         return
     query = sql.SQL(
-        "SELECT job_type, hostname, extract(epoch FROM now() - latest_heartbeat)::int FROM {} "
-        "WHERE state = 'running' AND latest_heartbeat > now() - make_interval(secs => {}) ORDER BY 1, 2"
-    ).format(job.relation, sql.Literal(HEARTBEAT_SECONDS))
+        "SELECT job_type, hostname, extract(epoch FROM now() - latest_heartbeat)::int FROM {} WHERE {} ORDER BY 1, 2"
+    ).format(job.relation, is_running())
     for kind, host, seconds in connection.execute(query).fetchall():
         yield f"{kind} on {host} ({seconds} s ago)"

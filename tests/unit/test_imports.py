@@ -18,7 +18,7 @@ OTHERS = {"dags", "metadata_export", "metadata_restore", "export_cli", "local", 
 BROUGHT = {
     "dags": {"airflow", "boto3", "botocore"},
     "glue/metadata_export": {"botocore", "isal", "psycopg", "pyspark", "py4j"},
-    "glue/metadata_restore": {"botocore", "isal", "psycopg", "urllib3"},
+    "glue/metadata_restore": {"botocore", "cryptography", "isal", "psycopg", "urllib3"},
 }
 
 

@@ -37,7 +37,7 @@ def restore_plan(summary: Summary, bucket: str, tables: Collection[str] = ()) ->
     if not summary.complete and not tables:
         raise NotRestorableError(
             f"Export {summary.export_id} is {summary.status}: tables are missing (see the command show), so it cannot "
-            "be restored as a whole. Choose another export, or name the tables (--tables)."
+            "be restored as a whole. Choose another export, or name the tables (--table)."
         )
     chosen = {name: table for name, table in sorted(summary.details.items()) if not tables or name in tables}
     return {

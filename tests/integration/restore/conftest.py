@@ -17,6 +17,7 @@ import psycopg  # noqa: E402
 import pytest  # noqa: E402
 from metadata_restore.database import Address  # noqa: E402
 from metadata_restore.errors import DamagedObjectError  # noqa: E402
+from metadata_restore.fernet import Keys  # noqa: E402
 from metadata_restore.fill import Outcome, Watcher, fill  # noqa: E402
 from metadata_restore.options import Options  # noqa: E402
 from metadata_restore.plan import Column, PlannedTable, RestorePlan  # noqa: E402
@@ -59,8 +60,15 @@ class Export:
             raise DamagedObjectError(f"{key} does not exist")
         return io.BytesIO(self.objects[key])
 
-    def restore(self, url: str, options: Options = AS_EXPORTED, watcher: Watcher | None = None, **plan: Any) -> Outcome:
-        return fill(Address(url), self, replace(self.plan, **plan), options, watcher or Watcher())
+    def restore(
+        self,
+        url: str,
+        options: Options = AS_EXPORTED,
+        keys: Keys | None = None,
+        watcher: Watcher | None = None,
+        **plan: Any,
+    ) -> Outcome:
+        return fill(Address(url), self, replace(self.plan, **plan), options, keys, watcher or Watcher())
 
     def only(self, *names: str) -> RestorePlan:
         return replace(self.plan, whole=False, tables=tuple(t for t in self.plan.tables if t.name in names))

@@ -1,0 +1,136 @@
+"""`restore`: an export into a PostgreSQL database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from export_contracts.restore_plan import restore_plan
+from export_runtime.figures import count
+from metadata_restore.database import Address
+from metadata_restore.errors import (
+    FernetKeyError,
+    ObjectsUnavailableError,
+    RefusedError,
+    RestoreError,
+    TargetError,
+    UncertainError,
+)
+from metadata_restore.fernet import Keys, check_keys, make_keys
+from metadata_restore.fill import Examination, Outcome, Watcher, fill, look_at_fill
+from metadata_restore.options import FAIL, KEEP, Options
+from metadata_restore.plan import RestorePlan
+from metadata_restore.s3_objects import S3Objects
+
+from export_cli.errors import (
+    BAD,
+    OK,
+    FailedRestoreError,
+    InvalidOptionError,
+    UnreachableTargetError,
+    UnreadableObjectsError,
+)
+from export_cli.exports import LATEST
+from export_cli.fernet_keys import FORMS, read_key
+from export_cli.options import Session, with_session
+from export_cli.restore_screen import outcome_document, plan_document, show_outcome, show_plan
+from export_cli.screen import Screen
+
+_UNCHANGED = "Nothing was changed in the target."
+
+
+@click.command()
+@click.argument("export", default=LATEST)
+@click.option(
+    "--to", required=True, metavar="URL",
+    help="The target: postgresql://user@host:5432/database. A password is better in PGPASSWORD or ~/.pgpass.",
+)  # fmt: skip
+@click.option("--table", "-t", "tables", multiple=True, metavar="NAME", help="This table only. May be repeated.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and what speaks against it, and end.")
+@click.option("--paused/--as-exported", default=True, help="All DAGs paused (default), or as they were.")
+@click.option(
+    "--unfinished", type=click.Choice([FAIL, KEEP]), default=FAIL, show_default=True,
+    help="What becomes of unfinished runs and tasks: failed with a note, or kept: Airflow then runs them.",
+)  # fmt: skip
+@click.option("--old-fernet-key", metavar="SOURCE", help=f"Where the exported environment's key is: {FORMS}.")
+@click.option("--fernet-key", metavar="SOURCE", help="Where the target's key is, likewise.")
+@click.option("--without-orphans", is_flag=True, help="Leave out rows that refer to a row which does not exist.")
+@click.option("--replace", is_flag=True, help="Empty tables of the target that have rows.")
+@click.option("--while-running", is_flag=True, help="Although Airflow is running on the target.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@with_session
+def restore(
+    session: Session, export: str, to: str, tables: tuple[str, ...], dry_run: bool, paused: bool, unfinished: str,
+    old_fernet_key: str | None, fernet_key: str | None, without_orphans: bool, replace: bool, while_running: bool,
+    yes: bool,
+) -> int:  # fmt: skip
+    """Restore an EXPORT into a PostgreSQL database that Airflow of the same version has migrated. Default: latest.
+
+    One transaction: everything is restored, or nothing. The plan is shown first. Every object's checksum is compared
+    before anything is committed, and no file is written.
+    """
+    options = Options(paused, unfinished, without_orphans, replace, while_running)
+    with _translated():
+        address = Address(to)
+        old = read_key(session.aws, "--old-fernet-key", old_fernet_key)
+        keys = make_keys(old, read_key(session.aws, "--fernet-key", fernet_key))
+    target = session.target()
+    summary = session.exports(target).find(export).read()
+    bucket = target.where().bucket
+    plan = RestorePlan.from_json(restore_plan(summary, bucket, tables))
+    objects = S3Objects(session.aws.client("s3"), bucket)
+    with _translated(), session.screen.waiting("looking at the target"):
+        found = look_at_fill(address, plan, options)
+        encrypted = check_keys(objects, plan, keys, lambda size: None) if keys and not found.refusals else None
+    show_plan(session.screen, summary, plan, found, options, encrypted)
+    document = plan_document(plan, found, dry_run)
+    if found.refusals or dry_run:
+        if session.screen.as_json:
+            session.screen.document(document)
+        return BAD if found.refusals else OK
+    _confirm(session.screen, found, yes)
+    with _translated():
+        outcome = _run(session.screen, address, objects, plan, options, keys)
+    if session.screen.as_json:
+        session.screen.document(document | outcome_document(outcome))
+    show_outcome(session.screen, found, outcome)
+    return OK
+
+
+def _run(
+    screen: Screen, address: Address, objects: S3Objects, plan: RestorePlan, options: Options, keys: Keys | None
+) -> Outcome:
+    with screen.progress("restoring", plan.object_bytes) as bar:
+        watcher = Watcher(bar.describe, bar.advance, lambda seconds: bar.describe("waiting for locks"))
+        try:
+            return fill(address, objects, plan, options, keys, watcher)
+        except KeyboardInterrupt:
+            click.echo(_UNCHANGED, err=True)
+            raise
+
+
+def _confirm(screen: Screen, found: Examination, yes: bool) -> None:
+    if yes:
+        return
+    if screen.as_json or not click.get_text_stream("stdin").isatty():
+        raise InvalidOptionError("Nobody can be asked here: look at the plan with --dry-run, then say --yes.")
+    lost = f" {count(len(found.emptied))} tables are overwritten." if found.emptied else ""
+    click.confirm(f"Restore into {found.target.place}?{lost}", abort=True, err=True)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the engine's errors into those of the command line, and say that nothing was changed where that is so."""
+    try:
+        yield
+    except UncertainError as error:
+        raise UnreachableTargetError(str(error)) from error
+    except TargetError as error:
+        raise UnreachableTargetError(f"{error}. {_UNCHANGED}") from error
+    except ObjectsUnavailableError as error:
+        raise UnreadableObjectsError(f"{error} {_UNCHANGED}") from error
+    except FernetKeyError as error:
+        raise InvalidOptionError(f"{error} {_UNCHANGED}") from error
+    except RefusedError as error:
+        raise FailedRestoreError(f"{error} {_UNCHANGED}") from error
+    except RestoreError as error:
+        raise FailedRestoreError(f"{error} {_UNCHANGED}") from error
