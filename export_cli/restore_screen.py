@@ -15,8 +15,8 @@ from export_cli.screen import Screen
 
 _SHOWN = 12
 _ENCRYPTED = (
-    "encrypted with the exported environment's Fernet key: {}. With another key Airflow reads variables as null and its "
-    "list of connections fails: restore again with --old-fernet-key and --fernet-key, or give Airflow that key"
+    "encrypted with the exported environment's Fernet key: {}. With another key Airflow reads variables as null, its "
+    "connections fail: restore again with --old-fernet-key and --fernet-key, or give Airflow that key"
 )
 
 

@@ -15,6 +15,7 @@ sys.path[:0] = [str(ROOT / "lambdas"), str(ROOT / "lambdas" / "shared"), str(ROO
 
 import psycopg  # noqa: E402
 import pytest  # noqa: E402
+from cryptography.fernet import Fernet  # noqa: E402
 from metadata_restore.database import Address  # noqa: E402
 from metadata_restore.errors import DamagedObjectError  # noqa: E402
 from metadata_restore.fernet import Keys  # noqa: E402
@@ -27,6 +28,7 @@ from local import postgres  # noqa: E402
 from local.postgres import PostgresServer  # noqa: E402
 from tests.integration.completeness.databases import Databases  # noqa: E402
 from tests.integration.completeness.live_catalog import read_live_catalog  # noqa: E402
+from tests.integration.completeness.loading import rows_as_text  # noqa: E402
 
 PASSWORD = "p@ss 'word' \\ with/everything?"
 EXPORT_ID = "20261211T143022Z"
@@ -109,3 +111,23 @@ def _table(connection: Any, export: Export, name: str, columns: list[tuple[str, 
 
 def _column(connection: Any, table: str, column: str) -> tuple[str, ...]:
     return tuple(row[0] for row in connection.execute(f"SELECT {column} FROM {table} ORDER BY 1"))
+
+
+def content(url: str) -> dict[str, list[str]]:
+    """Return all rows of a database, and the state of its sequences."""
+    with psycopg.connect(url) as connection:
+        tables = [row[0] for row in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+        found = {table: rows_as_text(connection, table) for table in tables}
+        sequences = connection.execute("SELECT sequencename, last_value FROM pg_sequences ORDER BY 1").fetchall()
+        return found | {"": [str(row) for row in sequences]}
+
+
+def encrypt(url: str, key: str) -> None:
+    """Have every value that Airflow can keep encrypted be so: the text `plain`, and a text of any form."""
+    token = Fernet(key).encrypt(b"plain").decode()
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE variable SET val = %s, is_encrypted = true", [token])
+        connection.execute(
+            "UPDATE connection SET password = %s, is_encrypted = true, extra = '', is_extra_encrypted = true", [token]
+        )
+        connection.execute("UPDATE trigger SET kwargs = CASE WHEN id %% 2 = 0 THEN %s ELSE '{}' END", [token])

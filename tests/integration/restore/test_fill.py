@@ -6,7 +6,7 @@ from metadata_restore.errors import DamagedObjectError, RefusedError
 
 from tests.integration.completeness.databases import Databases
 from tests.integration.completeness.loading import rows_as_text
-from tests.integration.restore.conftest import Export, export_of
+from tests.integration.restore.conftest import Export, content, export_of
 
 VERSIONS = ("2.10.3", "3.3.1")
 
@@ -63,12 +63,3 @@ def test_given_an_altered_object_when_restored_then_the_target_is_unchanged(data
         export.restore(target)
 
     assert content(target) == before
-
-
-def content(url: str) -> dict[str, list[str]]:
-    """Return all rows of a database, and the state of its sequences."""
-    with psycopg.connect(url) as connection:
-        tables = [row[0] for row in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
-        found = {table: rows_as_text(connection, table) for table in tables}
-        sequences = connection.execute("SELECT sequencename, last_value FROM pg_sequences ORDER BY 1").fetchall()
-        return found | {"": [str(row) for row in sequences]}

@@ -1,0 +1,174 @@
+"""The command `restore`, from a bucket into a real database."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import psycopg
+import pytest
+from cryptography.fernet import Fernet
+from export_contracts import exported_table
+from export_contracts.layout import Layout, started_at
+from metadata_restore.refusals import MADE_BY_MIGRATION
+from moto import mock_aws
+
+from export_cli import __main__ as cli
+from tests.documents import stored, summary
+from tests.integration.completeness.databases import Databases
+from tests.integration.restore.conftest import EXPORT_ID, PASSWORD, Export, content, encrypt, export_of
+
+BUCKET = "prod-exports"
+LAYOUT = Layout(BUCKET, "exports", "prod")
+OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+
+
+@dataclass(frozen=True)
+class Command:
+    """Runs `restore` for the export in the bucket."""
+
+    capture: pytest.CaptureFixture[str]
+    target: str
+
+    def __call__(self, *arguments: str, to: str | None = None) -> tuple[int, str, str]:
+        where = ["--environment", "prod", "--bucket", BUCKET, "--to", to or self.target]
+        code = cli.main(["restore", EXPORT_ID, *where, *arguments])
+        captured = self.capture.readouterr()
+        assert PASSWORD not in captured.out + captured.err
+        assert urlsplit(self.target).password not in captured.out + captured.err
+        return code, captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def exported(databases: Databases) -> Export:
+    """An environment with aged data, whose values are encrypted with OLD."""
+    source, _ = databases.aged("3.3.1")
+    encrypt(source, OLD)
+    return export_of(source)
+
+
+@pytest.fixture
+def bucket(exported: Export, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("COLUMNS", "200")
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        for key, body in exported.objects.items():
+            s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+        details = {table.name: _exported(table) for table in exported.plan.tables}
+        heads = dict(exported.plan.alembic_heads)
+        document = summary(details=details, alembic_heads=heads, airflow_version="3.3.1")
+        key = LAYOUT.summary_key(started_at(EXPORT_ID))
+        s3.put_object(Bucket=BUCKET, Key=key, Body=stored(document))
+        yield s3
+
+
+@pytest.fixture
+def restore(bucket: Any, databases: Databases, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(capsys, databases.empty("3.3.1"))
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Callable[[str], str]:
+    def write(key: str) -> str:
+        file = tmp_path / key[:8]
+        file.write_text(f"{key}\n")
+        return f"file:{file}"
+
+    return write
+
+
+def test_given_an_export_and_both_keys_when_restored_then_everything_is_there_and_encrypted_anew(
+    restore: Command, exported: Export, key_file: Callable[[str], str]
+) -> None:
+    code, out, err = restore("--yes", "--old-fernet-key", key_file(OLD), "--fernet-key", key_file(NEW))
+
+    assert (code, err) == (0, "")
+    assert f"restored {len(exported.plan.tables)} tables" in out
+    assert "Fernet key: " not in out
+    with psycopg.connect(restore.target) as connection:
+        [[values]] = connection.execute("SELECT array_agg(val) FROM variable WHERE is_encrypted").fetchall()
+        [[active]] = connection.execute("SELECT count(*) FROM dag WHERE NOT is_paused").fetchall()
+    assert {Fernet(NEW).decrypt(value) for value in values} == {b"plain"}
+    assert active == 0
+
+
+def test_given_a_dry_run_when_ended_then_the_plan_was_shown_and_nothing_changed(restore: Command) -> None:
+    before = content(restore.target)
+
+    code, out, _ = restore("--dry-run", "--json")
+
+    plan = json.loads(out)
+    assert (code, plan["refusals"], plan["restored"]) == (0, [], None)
+    assert {"dag", "task_instance"} < {table["table"] for table in plan["tables"]}
+    assert {"log_template", "slot_pool", "ab_role"} <= plan["overwrites"].keys() <= MADE_BY_MIGRATION
+    assert content(restore.target) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 2, "--yes"),
+        (["--yes", "--table", "nonsense"], 1, "no table nonsense"),
+        (["--yes", "--fernet-key", "c2VjcmV0"], 2, "never the key itself"),
+        (["--yes", "--old-fernet-key", "{new}", "--fernet-key", "{new}"], 2, "does not decrypt"),
+        (["--yes", "--fernet-key", "{new}"], 2, "target's Fernet key does not decrypt"),
+        (["--yes", "--old-fernet-key", "{old}"], 2, "give the target's too"),
+        (["--yes", "--fernet-key", "file:/nowhere/key"], 5, "/nowhere/key"),
+        (["--yes", "--fernet-key", "secretsmanager:none"], 3, "the secret none"),
+    ],
+)
+def test_given_what_cannot_be_when_restored_then_one_line_says_so_and_nothing_changed(
+    arguments: list[str], code: int, said: str, restore: Command, key_file: Callable[[str], str]
+) -> None:
+    before = content(restore.target)
+    given = [{"{old}": key_file(OLD), "{new}": key_file(NEW)}.get(each, each) for each in arguments]
+
+    found, _, err = restore(*given)
+
+    assert (found, said in err, err.count("\n")) == (code, True, 1), err
+    assert content(restore.target) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda url: url.replace("postgresql:", "nonsense:"), "no address of a database"),
+        (lambda url: url.replace(f":{urlsplit(url).port}/", ":1/"), "Could not connect"),
+        (lambda url: url.replace(urlsplit(url).path, "/none"), 'database "none" does not exist'),
+    ],
+    ids=["no URL", "no server", "no database"],
+)
+def test_given_no_such_target_when_restored_then_the_error_says_so_without_the_password(
+    change: Callable[[str], str], said: str, restore: Command
+) -> None:
+    code, _, err = restore("--yes", to=change(restore.target))
+    assert (code, said in err) == (6, True), err
+
+
+def test_given_a_password_in_the_environment_when_restored_then_it_is_taken(
+    restore: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = urlsplit(restore.target)
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+
+    code, out, _ = restore("--yes", "--json", to=f"postgresql://postgres@{parts.hostname}:{parts.port}{parts.path}")
+
+    assert code == 0
+    restored = json.loads(out)["restored"]
+    assert restored["rows"]["dag"] > 0
+    assert restored["encrypted"]["variable"] > 0
+
+
+def _exported(table: Any) -> exported_table.ExportedTable:
+    columns = tuple(exported_table.Column(column.name, column.type) for column in table.columns)
+    kept = ("key", "rows", "csv_bytes", "object_bytes", "checksum_sha256", "part_sizes")
+    known = {name: getattr(table, name) for name in kept}
+    made = summary().details["dag"]
+    return replace(made, **known, columns=columns)
