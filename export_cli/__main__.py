@@ -16,6 +16,7 @@ from export_cli.commands.doctor import doctor
 from export_cli.commands.export import export
 from export_cli.commands.listing import list_exports
 from export_cli.commands.publish import publish
+from export_cli.commands.query import query
 from export_cli.commands.repair import repair
 from export_cli.commands.restore import restore
 from export_cli.commands.show import show
@@ -49,7 +50,7 @@ def cli() -> None:
     """
 
 
-for _command in (doctor, export, list_exports, show, verify, diff, cost, restore, publish, repair):
+for _command in (doctor, export, list_exports, show, verify, diff, cost, query, restore, publish, repair):
     cli.add_command(_command)
 
 

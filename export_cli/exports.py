@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 
 from export_contracts.coverage import Coverage, coverage_of, is_full
 from export_contracts.fields import DocumentError
@@ -72,17 +72,19 @@ class Exports:
         """Read only. ``stack``: what the stack's parameters ask for; None: not known, so each summary's word counts."""
         self._store, self._layout, self._stack = store, layout, stack
 
-    def newest(self, limit: int, before: str = "~") -> list[Export]:
+    def newest(self, limit: int, before: str = "~", since: str = "") -> list[Export]:
         """Return the newest exports, newest first.
 
         Args:
             limit: how many at most.
             before: export id; only older ones.
+            since: export id or the beginning of one; none that is older.
 
         Raises:
             AwsCallError, AwsUnavailableError: see ``aws_call``.
         """
-        keys = list(islice((key for key in self._keys() if _id_of(key) < before), limit))
+        wanted = takewhile(lambda key: _id_of(key) >= since, self._keys())
+        keys = list(islice((key for key in wanted if _id_of(key) < before), limit))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(self._read, keys))
 

@@ -50,6 +50,10 @@ class Screen:
         line = one_line(text, 4000)
         return line if self.out.is_unicode else plain(line)
 
+    def note(self, text: str) -> None:
+        """Say something beside the result, on stderr."""
+        self._err.print(Text(self._printable(text), style="yellow"), soft_wrap=True)
+
     def blank(self) -> None:
         """Print an empty line."""
         if not self.as_json:

@@ -19,7 +19,7 @@ DEFAULT_BASE_PREFIX = "exports"
 ASSETS_PREFIX = "assets/"  # then the environment: script and packages of the Glue job
 _ADVICE = "With --environment and --bucket the stack is not needed to list, show, verify and compare exports."
 
-_BUCKET_ADVICE = "Check that your credentials may list and read this bucket and decrypt with its KMS key."
+BUCKET_ADVICE = "Check that your credentials may list and read this bucket and decrypt with its KMS key."
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Target:
 
 def store(aws: Aws, target: Target) -> ObjectStore:
     """Return the bucket with the exports."""
-    return ObjectStore(aws.client("s3"), target.where().bucket, _BUCKET_ADVICE)
+    return ObjectStore(aws.client("s3"), target.where().bucket, BUCKET_ADVICE)
 
 
 def find_target(aws: Aws, choice: Choice) -> Target:

@@ -90,6 +90,7 @@ class Made:
         age: timedelta = timedelta(hours=3),
         tables: dict[str, list[list[str | None]]] | None = None,
         *,
+        types: dict[str, list[str]] | None = None,
         report: str | None = "<html>report</html>",
         latest: bool = True,
         **changes: Any,
@@ -97,7 +98,7 @@ class Made:
         """Make an export of this age and return its summary (with changes)."""
         started = (datetime.now(UTC) - age).replace(microsecond=0)
         details = changes.pop("details", None) or {
-            name: self._put_table(started, name, records)
+            name: self._put_table(started, name, records, (types or {}).get(name))
             for name, records in (TABLES if tables is None else tables).items()
         }
         summary = _summary(started, details, **changes)
@@ -117,7 +118,9 @@ class Made:
         """Return an object."""
         return bytes(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
 
-    def _put_table(self, started: datetime, name: str, records: list[list[str | None]]) -> ExportedTable:
+    def _put_table(
+        self, started: datetime, name: str, records: list[list[str | None]], types: list[str] | None
+    ) -> ExportedTable:
         # Two gzip members, in two parts: what a chunked multipart upload looks like.
         text = csv_bytes(records)
         parts = [gzip.compress(text[:20], mtime=0), gzip.compress(text[20:], mtime=0)]
@@ -130,7 +133,7 @@ class Made:
             object_bytes=sum(map(len, parts)),
             checksum_sha256=composite(parts),
             part_sizes=tuple(len(part) for part in parts),
-            columns=tuple(Column(str(name), "text") for name in records[0]),
+            columns=tuple(map(Column, map(str, records[0]), types or ["text"] * len(records[0]))),
         )
 
 

@@ -1,0 +1,317 @@
+"""`query`: SQL over the exported tables, where they lie."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from export_runtime.errors import AwsUnavailableError
+from export_runtime.figures import count, counted, size
+
+from export_cli.errors import InvalidOptionError
+from export_cli.exports import LATEST, Exports
+from export_cli.files import partial_file
+from export_cli.options import Session, with_session
+from export_cli.query.cache import FOLDER, GIB, Cache, default_folder
+from export_cli.query.questions import HISTORY, TWO_EXPORTS, Question, questions, statement
+from export_cli.query.result import as_text, csv_line, json_row
+from export_cli.query.stores import OfflineStore, RememberingStore, known_target, remember_target
+from export_cli.query.types import duckdb_type
+from export_cli.query.versions import Scope, all_exports, names_like, one_export
+from export_cli.screen import Screen
+from export_cli.target import BUCKET_ADVICE, Target
+
+if TYPE_CHECKING:
+    from export_cli.query.database import Database
+
+FORMATS = ("table", "csv", "json", "parquet")
+_AT_ONCE = 10_000
+_ADVICE = "Make room there or name another file."
+_EXTRA = "This command needs DuckDB: install the extra, pip install 'mwaa-metadata-export[query]'."
+
+_CACHE_OPTIONS = (
+    click.option("--offline", is_flag=True, help="Without network: only what is in the cache."),
+    click.option(
+        "--cache", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", default=default_folder,
+        help=f"Where what was read is kept. Variable: {FOLDER}.",
+    ),
+    click.option("--cache-limit", type=click.FloatRange(0), default=10, metavar="GIB", show_default=True,
+                 help="How much of it stays when the command has ended."),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the exports are read with: an environment, where it is, and what is known of it here."""
+
+    session: Session
+    target: Target
+    cache: Cache
+    offline: bool
+
+    def exports(self) -> Exports:
+        """Return the exports of the environment."""
+        bucket = self.target.where().bucket
+        if self.offline:
+            return Exports(OfflineStore(bucket, self.cache), self.target.where())
+        store = RememberingStore(self.session.aws.client("s3"), bucket, BUCKET_ADVICE, self.cache)
+        return Exports(store, self.target.where(), self.target.coverage)
+
+    @contextmanager
+    def database(self, scope: Scope, temporary: Path, target: Path | None = None) -> Iterator["Database"]:
+        """Open a database with the tables of a scope, and close it again.
+
+        Raises:
+            InvalidOptionError: DuckDB is not installed.
+        """
+        try:
+            from export_cli.query.database import Database
+            from export_cli.query.loading import Bucket
+            from export_cli.query.source import Source
+        except ModuleNotFoundError as error:
+            raise InvalidOptionError(_EXTRA) from error
+        bucket = None if self.offline else Bucket(self.session.aws.client("s3"), self.target.where().bucket)
+        opened = Database(scope, Source(self.cache, bucket, self.session.screen, temporary), temporary, target)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+def with_cache(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of the cache."""
+    for option in reversed(_CACHE_OPTIONS):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def reading(session: Session, cache: Path, cache_limit: float, offline: bool) -> Iterator[tuple[Reading, Path]]:
+    """Give what the exports are read with, and a folder for what is temporary.
+
+    Raises:
+        AwsUnavailableError: AWS does not answer; the message says how to do without.
+    """
+    kept = Cache(cache.absolute(), round(cache_limit * GIB))
+    with kept.opened() as temporary:
+        try:
+            target = known_target(kept, session.choice) if offline else session.target()
+            if not offline:
+                remember_target(kept, target)
+            yield Reading(session, target, kept, offline), temporary
+        except AwsUnavailableError as error:
+            raise AwsUnavailableError(f"{error} What was read before is there with --offline.") from error
+
+
+@click.command()
+@click.argument("sql", required=False)
+@click.option(
+    "--export",
+    "reference",
+    default=LATEST,
+    metavar="EXPORT",
+    show_default=True,
+    help="Its id, latest, newest, or a day (2026-12-11): the newest complete one of that day.",
+)
+@click.option("--history", is_flag=True, help="All exports: of each row the newest version, deleted rows included.")
+@click.option("--since", metavar="DAY", help="With --history: only exports of this day (UTC) and later.")
+@click.option("--output", "-o", type=click.Choice(FORMATS), help="Default: table.")
+@click.option(
+    "--to",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write it there; the ending says how: .csv, .json, .parquet.",
+)
+@click.option(
+    "--limit", "-n", type=click.IntRange(1), default=100, show_default=True, help="How many rows a table shows at most."
+)
+@click.option("--list", "listed", is_flag=True, help="List the questions that have a name.")
+@click.option("--tables", is_flag=True, help="List the tables.")
+@click.option("--schema", "described", metavar="TABLE", help="List the columns of a table.")
+@with_cache
+@with_session
+def query(
+    session: Session, sql: str | None, reference: str, history: bool, since: str | None, output: str | None,
+    file: Path | None, limit: int, listed: bool, tables: bool, described: str | None,
+    offline: bool, cache: Path, cache_limit: float,
+) -> None:  # fmt: skip
+    """Ask the exported tables in SQL, or one of the questions of --list by its name.
+
+    \b
+    mwaa-metadata-export query "SELECT state, count(*) FROM dag_run GROUP BY state"
+    mwaa-metadata-export query --history slowest-tasks
+
+    SQL of DuckDB, one SELECT; - reads it from standard input. It sees the exported tables and nothing of this machine.
+    """
+    if listed:
+        _list(session.screen)
+        return
+    form = _form(output, file, session.screen.as_json)
+    _check(sql, tables, described, reference, history, since)
+    asked = None if tables or described else statement(_text(sql or ""))
+    with reading(session, cache, cache_limit, offline) as (given, temporary):
+        scope = _scope(given, asked, reference, history, since)
+        if tables:
+            _show_tables(session.screen, scope)
+        elif described:
+            _describe(session.screen, scope, described)
+        elif asked:
+            _answer(given, scope, asked.sql, form, file, limit, temporary)
+
+
+def _form(output: str | None, file: Path | None, as_json: bool) -> str:
+    ending = file.suffix.removeprefix(".").lower() if file else ""
+    form = output or ("json" if as_json else ending or "table")
+    if form not in FORMATS or (file and form == "table"):
+        raise InvalidOptionError(f"--to {file}: its ending is none of .csv, .json, .parquet. Say --output.")
+    if form == "parquet" and not file:
+        raise InvalidOptionError("--output parquet needs a file: --to FILE.")
+    return form
+
+
+def _check(
+    sql: str | None, tables: bool, described: str | None, reference: str, history: bool, since: str | None
+) -> None:
+    if sum((sql is not None, tables, described is not None)) != 1:
+        raise InvalidOptionError("Say what to ask: SQL or a question's name, --tables, --schema TABLE, or --list.")
+    if since and not history:
+        raise InvalidOptionError("--since is for --history; one export of a day: --export 2026-12-11.")
+    if history and reference != LATEST:
+        raise InvalidOptionError("--export and --history exclude each other: one export, or all of them.")
+
+
+def _text(sql: str) -> str:
+    return sys.stdin.read() if sql == "-" else sql
+
+
+def _scope(given: Reading, asked: Question | None, reference: str, history: bool, since: str | None) -> Scope:
+    exports, screen = given.exports(), given.session.screen
+    if asked and asked.over == TWO_EXPORTS:
+        return Scope(tuple(export for export in exports.newest(20) if export.complete)[:2], history=True)
+    if not history and not (asked and asked.over == HISTORY):
+        return one_export(exports, reference)
+    with screen.waiting("reading the summaries of all exports"):
+        scope, unread = all_exports(exports, since)
+    if unread:
+        screen.note(f"{counted(len(unread), 'export')} cannot be read and is left out, {unread[0].export_id} first: "
+                    f"{unread[0].problem}.")  # fmt: skip
+    return scope
+
+
+def _list(screen: Screen) -> None:
+    found = questions().values()
+    if screen.as_json:
+        screen.document([{"name": each.name, "question": each.title, "sql": each.sql} for each in found])
+    screen.table([" question", ""], ([each.name, each.title] for each in found))
+
+
+def _show_tables(screen: Screen, scope: Scope) -> None:
+    newest = {table: versions[0].entry for table, versions in scope.tables.items()}
+    if screen.as_json:
+        documents = (
+            {"table": table, "rows": entry.rows, "object_bytes": entry.object_bytes}
+            | {"exports": len(scope.tables[table]), "key": scope.key(table)}
+            for table, entry in newest.items()
+        )
+        screen.document(list(documents))
+    rows = (
+        [table, *map(count, (len(scope.tables[table]), entry.rows)), size(entry.object_bytes), _key(scope, table)]
+        for table, entry in newest.items()
+    )
+    screen.table(["table", "exports ", "rows ", "size ", "key"], rows)
+
+
+def _key(scope: Scope, table: str) -> str:
+    return ", ".join(scope.key(table) or ["not known: no history"])
+
+
+def _describe(screen: Screen, scope: Scope, described: str) -> None:
+    table = names_like(list(scope.tables), "", described)
+    if table is None:
+        raise InvalidOptionError(f"There is no table {described} in it. --tables lists them.")
+    newest = scope.tables[table][0].entry.columns
+    rows = [{"column": each.name, "postgresql": each.type, "duckdb": duckdb_type(each.type)} for each in newest]
+    if screen.as_json:
+        screen.document(rows)
+    screen.table(["column", "in PostgreSQL", "here"], (row.values() for row in rows))
+
+
+def _answer(given: Reading, scope: Scope, sql: str, form: str, file: Path | None, limit: int, temporary: Path) -> None:
+    screen = given.session.screen
+    part = temporary / "result.parquet" if form == "parquet" else None
+    with given.database(scope, temporary, part) as database:
+        if part and file:
+            database.write_parquet(sql, part)
+            with part.open("rb") as written, partial_file(file, _ADVICE) as target:
+                for block in iter(lambda: written.read(1 << 20), b""):
+                    target.write(block)
+                target.keep()
+        else:
+            _print(screen, database, sql, form, file, limit)
+        for note in database.notes:
+            screen.note(note)
+
+
+def _print(screen: Screen, database: "Database", sql: str, form: str, file: Path | None, limit: int) -> None:
+    try:
+        found = database.run(sql)
+    finally:
+        notes, database.notes = database.notes, []
+        for note in notes:
+            screen.note(note)
+    names = [column[0] for column in found.description]
+    blocks = iter(lambda: database.fetch(found, _AT_ONCE), [])
+    if form == "table":
+        rows = database_rows(blocks, limit + 1)
+        _print_table(screen, names, [str(column[1]) for column in found.description], rows[:limit])
+        if len(rows) > limit:
+            screen.note(f"Only the first {counted(limit, 'row')}: -n shows more, --to FILE writes all.")
+        return
+    lines = _lines(form, names, chain.from_iterable(blocks), ascii_only=not (file or screen.out.is_unicode))
+    if file is None:
+        for line in lines:
+            screen.out.file.write(line)
+        return
+    with partial_file(file, _ADVICE) as target:
+        for line in lines:
+            target.write(line.encode())
+        target.keep()
+
+
+def database_rows(blocks: Iterator[list[tuple[Any, ...]]], limit: int) -> list[tuple[Any, ...]]:
+    """Return the first rows of the blocks."""
+    rows: list[tuple[Any, ...]] = []
+    for block in blocks:
+        rows += block
+        if len(rows) >= limit:
+            break
+    return rows[:limit]
+
+
+def _print_table(screen: Screen, names: list[str], types: list[str], rows: list[tuple[Any, ...]]) -> None:
+    numbers = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "UBIGINT")
+    columns = [f"{name} " if kind.startswith(numbers) else name for name, kind in zip(names, types, strict=True)]
+    screen.table(columns, ([_cell(value) for value in row] for row in rows))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.3f}".rstrip("0").rstrip(".")
+    return as_text(value)
+
+
+def _lines(form: str, names: list[str], rows: Iterator[tuple[Any, ...]], *, ascii_only: bool) -> Iterator[str]:
+    if form == "csv":
+        yield csv_line(names)
+        yield from map(csv_line, rows)
+        return
+    before = "["
+    for row in rows:
+        yield f"{before}\n{json_row(names, row, ascii_only=ascii_only)}"
+        before = ","
+    yield "[]\n" if before == "[" else "\n]\n"

@@ -1,0 +1,18 @@
+"""A DuckDB in memory that installs nothing and has no time zone of the machine's."""
+
+from pathlib import Path
+
+import duckdb
+
+
+def connected(temporary: Path) -> duckdb.DuckDBPyConnection:
+    """Open it; what does not fit into memory goes below ``temporary``."""
+    connection = duckdb.connect(
+        config={
+            "temp_directory": str(temporary / "spill"),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+    connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+    return connection

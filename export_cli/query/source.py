@@ -1,0 +1,63 @@
+"""Gives the files of the tables: from the cache, else from S3, with progress."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from export_runtime.figures import counted, size
+
+from export_cli.files import local
+from export_cli.query.cache import ADVICE, Cache
+from export_cli.query.loading import Bucket, kept_file, load, lost_values
+from export_cli.query.versions import Version
+from export_cli.query.views import EXPORT_ID
+from export_cli.screen import Bar, Screen
+
+TABLES = "tables"  # below the temporary folder: what a query may read
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the rows of tables come from."""
+
+    cache: Cache
+    bucket: Bucket | None
+    screen: Screen
+    temporary: Path
+
+    def files(self, number: int, table: str, versions: Sequence[Version], notes: list[str]) -> dict[str, list[str]]:
+        """Return the files of a table by export id.
+
+        Args:
+            number: of the table.
+            table: its name, for people.
+            versions: of it.
+            notes: gets what a reader should know.
+
+        Raises:
+            NotFoundError, UnreadableSummaryError, LocalError, AwsCallError, AwsUnavailableError: see ``load``.
+        """
+        entries = {version.export_id: version.entry for version in versions}
+        missing = [entry for entry in entries.values() if not kept_file(self.cache, entry).exists()]
+        total = sum(entry.object_bytes for entry in missing)
+        with self.screen.progress(table, total) if missing else nullcontext(Bar()) as bar:
+            bar.describe(f"{table}, {size(total)} in {counted(len(missing), 'object')}")
+            paths = {name: load(self.cache, self.bucket, entry, self.temporary, bar) for name, entry in entries.items()}
+        notes += [
+            f"{table} of {name}: {counted(lost, 'value')} of {column} shown as NULL: no reader can hold such."
+            for name, path in paths.items()
+            for column, lost in lost_values(path).items()
+        ]
+        return {name: [self._linked(number, name, path)] for name, path in paths.items()}
+
+    def _linked(self, number: int, export_id: str, path: Path) -> str:
+        """Return a second name of a file, in a folder that says its export: DuckDB makes a column of that.
+
+        The file stays readable even when another command makes room in the cache.
+        """
+        link = self.temporary / TABLES / str(number) / f"{EXPORT_ID}={export_id}" / "0.parquet"
+        with local(link, ADVICE):
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.hardlink_to(path)
+        return str(link)

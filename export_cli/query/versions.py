@@ -1,0 +1,118 @@
+"""The exports that are asked about, and each table as it is in each of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from functools import cached_property
+
+from export_contracts.exported_table import ExportedTable
+
+from export_cli.errors import InvalidOptionError, NotFoundError
+from export_cli.exports import Export, Exports
+from export_cli.query.keys import best_key, known_keys
+
+_MOST = 4000  # more than ten years of daily exports
+
+
+@dataclass(frozen=True)
+class Version:
+    """A table as an export has it."""
+
+    export_id: str
+    entry: ExportedTable
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Names of its columns."""
+        return frozenset(column.name for column in self.entry.columns)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The exports that are asked about, newest first, and whether their history is, or just the one."""
+
+    exports: tuple[Export, ...]
+    history: bool
+
+    @cached_property
+    def tables(self) -> dict[str, tuple[Version, ...]]:
+        """Every table that some export has, newest version first."""
+        found: dict[str, list[Version]] = {}
+        for export in self.exports:
+            for table, entry in export.read().details.items():
+                found.setdefault(table, []).append(Version(export.export_id, entry))
+        return {table: tuple(found[table]) for table in sorted(found)}
+
+    def key(self, table: str) -> tuple[str, ...] | None:
+        """Return the columns that tell its rows from each other over all versions, or None when they are not known."""
+        versions = self.tables[table]
+        return best_key(known_keys(table), [version.columns for version in versions])
+
+
+def one_export(exports: Exports, reference: str) -> Scope:
+    """Return an export by its id, by ``latest`` or ``newest``, or the newest complete one of a day (2026-12-11, UTC).
+
+    Raises:
+        InvalidOptionError: it is none of these.
+        NotFoundError: there is none.
+        UnreadableSummaryError: its summary cannot be read.
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
+    """
+    day = _day(reference)
+    found = exports.find(reference) if day is None else _of_day(exports, day)
+    found.read()
+    return Scope((found,), history=False)
+
+
+def all_exports(exports: Exports, since: str | None) -> tuple[Scope, tuple[Export, ...]]:
+    """Return the history, and the exports that cannot be read and so are not in it.
+
+    Args:
+        exports: of an environment.
+        since: day or export id; older exports are not in it.
+
+    Raises:
+        InvalidOptionError: ``since`` is no day.
+        NotFoundError: there is no export.
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
+    """
+    first = _moment(since)
+    found = exports.newest(_MOST, since=first)
+    readable = tuple(export for export in found if export.summary is not None)
+    if not readable:
+        raise NotFoundError(f"There is no export that can be read{f' since {since}' if since else ''}.")
+    return Scope(readable, history=True), tuple(export for export in found if export.summary is None)
+
+
+def _of_day(exports: Exports, day: date) -> Export:
+    # Only those of the day are read: newest first, from the day's end.
+    end = datetime.combine(day, time.max, UTC)
+    found = exports.newest(_MOST, before=f"{end:%Y%m%dT%H%M%SZ}~", since=f"{day:%Y%m%d}")
+    complete = [export for export in found if export.complete]
+    if not complete:
+        there = ", ".join(f"{export.export_id} is not complete" for export in found) or "the command list shows all"
+        raise NotFoundError(f"There is no COMPLETE export of {day}: {there}.")
+    return next(filter(exports.is_full, complete), complete[0])
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if "-" in text else None
+    except ValueError as error:
+        raise InvalidOptionError(f"{text} is no day. Allowed is a date such as 2026-12-11.") from error
+
+
+def _moment(since: str | None) -> str:
+    if since is None:
+        return ""
+    day = _day(since)
+    if day is None:
+        raise InvalidOptionError(f"--since {since} is no day. Allowed is a date such as 2026-12-11.")
+    return f"{day:%Y%m%d}"
+
+
+def names_like(tables: Sequence[str], schema: str, name: str) -> str | None:
+    """Return the table that a name in SQL means, which is not told by upper and lower case; None: no such table."""
+    wanted = name if schema.lower() in ("", "main", "public", "versions") else f"{schema}.{name}"
+    by_name = {table.lower(): table for table in reversed(tables)}
+    return wanted if wanted in tables else by_name.get(wanted.lower())

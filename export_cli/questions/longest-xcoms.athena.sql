@@ -1,0 +1,7 @@
+-- Which tasks return the longest XComs? In characters; in Airflow 2, which keeps bytes, in bytes.
+SELECT dag_id, task_id, key, count(*) AS xcoms, max(length(value)) AS longest, sum(length(value)) AS together
+FROM xcom
+WHERE export_id = (SELECT max(export_id) FROM xcom)
+GROUP BY dag_id, task_id, key
+ORDER BY longest DESC NULLS LAST, dag_id, task_id, key
+LIMIT 20

@@ -1,0 +1,126 @@
+"""`query --history`: one row for each key out of exports that overlap, held against an oracle."""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.cli.made import Made
+from tests.unit.cli.test_query import ask  # noqa: F401
+
+EXPORTS = 40
+Rows = dict[tuple[str, ...], str]
+
+
+def life(days: int) -> list[Rows]:
+    """Return a table's rows by key on each day: some are new, changed, deleted, and some keys are used again."""
+    random_ = random.Random(20261211)  # noqa: S311 - the same rows each time
+    table: Rows = {}
+    gone: list[tuple[str, ...]] = []
+    seen = []
+    for day in range(days):
+        for key in random_.sample(sorted(table), k=len(table) // 8):
+            gone.append(key)
+            del table[key]
+        for key in random_.sample(sorted(table), k=len(table) // 6):
+            table[key] = f"changed on day {day}"
+        for key in [(f"dag, {day}", f"t\"{number}'") for number in range(6)] + [gone.pop(0) for _ in gone[:2]]:
+            table[key] = f"new on day {day}"
+        seen.append(dict(table))
+    return seen
+
+
+def newest(days: list[Rows]) -> Rows:
+    """Return each key's row on the last day that has it."""
+    found: Rows = {}
+    for table in days:
+        found |= table
+    return found
+
+
+@pytest.fixture
+def days(made: Made) -> list[Rows]:
+    """Make an export of each day, and give the rows; the table is empty on one, and missing on another."""
+    lived = life(EXPORTS)
+    lived[7], lived[11] = {}, {}
+    for day, table in enumerate(lived):
+        rows = [["dag_id", "name", "note"], *([*key, value] for key, value in table.items())]
+        tables = {"dag": [["dag_id"], [f"d{day}"]]} | ({} if day == 11 else {"dag_tag": rows})
+        made.export(timedelta(days=EXPORTS - day, hours=3), tables=tables, report=None)
+    return lived
+
+
+SELECT = "SELECT name, dag_id, note FROM dag_tag ORDER BY ALL"
+
+
+def rows_of(answer: Any) -> Rows:
+    assert answer.code == 0, answer.err
+    rows = [((row["dag_id"], row["name"]), row["note"]) for row in answer.json]
+    assert len(dict(rows)) == len(rows)
+    return dict(rows)
+
+
+def test_given_forty_exports_then_each_key_has_its_newest_row(days: list[Rows], ask: Callable[..., Any]) -> None:  # noqa: F811
+    expected = newest(days)
+    assert len(expected) > 200
+    assert any(key not in days[-1] for key in expected)
+    assert rows_of(ask(SELECT, "--json", "--history")) == expected
+    exports = ask("SELECT count(*) AS n, sum(tables) AS tables FROM exports", "--json", "--history").json
+    assert exports == [{"n": EXPORTS, "tables": 2 * EXPORTS - 1}]
+    versions = ask("SELECT count(*) AS n FROM versions.dag_tag", "--json", "--history").json
+    assert versions == [{"n": sum(map(len, days))}]
+
+
+def test_given_since_then_older_exports_are_not_read(
+    days: list[Rows],
+    ask: Callable[..., Any],  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    day = f"{datetime.now(UTC) - timedelta(days=5, hours=3):%Y-%m-%d}"
+    assert rows_of(ask(SELECT, "--json", "--history", "--since", day)) == newest(days[EXPORTS - 5 :])
+    assert len(list((tmp_path / "cache" / "data").rglob("*.parquet"))) == 5
+
+
+def test_given_an_upgrade_then_columns_and_types_of_all_exports_are_there(made: Made, ask: Callable[..., Any]) -> None:  # noqa: F811
+    xcom = ["dag_run_id", "task_id", "map_index", "key", "value"]
+    types = ["integer", "text", "integer", "text"]
+    runs = {
+        "old": [["id", "execution_date"], ["1", "2026-01-01 00:00:00+00"]],
+        "new": [["id", "logical_date"], ["2", None]],
+    }
+    moment = ["integer", "timestamp with time zone"]
+    code = {"old": [["fileloc_hash"], ["77"]], "new": [["id", "dag_id"], ["0a", "x"]]}
+    task = ["dag_id", "task_id", "run_id", "map_index"]
+    tasks = {
+        "old": [task, ["d", "t", "r", "-1"]],
+        "new": [["id", *task], ["u", "d", "t", "r", "-1"], ["v", "d", "t", "r", "0"]],
+    }
+    for age, name, value, kind in ((9, "old", "\\x7b7d", "bytea"), (3, "new", '{"a": null}', "jsonb")):
+        rows = [xcom, [str(age), "t", "-1", "return_value", value]]
+        tables = {"xcom": rows, "dag_run": runs[name], "dag_code": code[name], "task_instance": tasks[name]}
+        made.export(timedelta(hours=age), tables=tables, types={"xcom": [*types, kind], "dag_run": moment})
+
+    answer = ask("SELECT value FROM xcom ORDER BY dag_run_id", "--history", "--json")
+    assert [row["value"] for row in answer.json] == ['{"a": null}', "{}"]
+    assert "xcom.value is text here: it was bytea and jsonb." in answer.err
+    answer = ask("SELECT * EXCLUDE export_id FROM dag_run ORDER BY id", "--history", "--json")
+    assert answer.json == [
+        {"id": 1, "logical_date": None, "execution_date": "2026-01-01T00:00:00+00:00"},
+        {"id": 2, "logical_date": None, "execution_date": None},
+    ]
+    assert ask("SELECT count(*) AS n FROM task_instance", "--history", "--json").json == [{"n": 2}]
+    answer = ask("SELECT id FROM dag_code", "--history", "--json")
+    assert answer.json == [{"id": "0a"}]
+    assert "dag_code: 1 export until" in answer.err
+    assert "its key (id)" in answer.err
+
+
+def test_given_a_table_whose_key_nobody_knows_then_it_says_so(made: Made, ask: Callable[..., Any]) -> None:  # noqa: F811
+    made.export(tables={"plugin": [["x"], ["1"]]})
+    answer = ask("SELECT * FROM plugin", "--history")
+    assert answer.code == 2
+    assert "does not know what tells the rows of plugin apart" in answer.err
+    assert ask("SELECT x FROM versions.plugin", "--history", "--json").json == [{"x": "1"}]

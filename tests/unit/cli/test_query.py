@@ -1,0 +1,144 @@
+"""`query`: SQL over exports in S3, from csv.gz and from the cache."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.unit.cli.made import HOSTILE, Made
+
+RUNS = [
+    ["id", "dag_id", "state", "conf", "start_date", "ok", "cost"],
+    ["1", "007", "success", "\\x00ff", "2026-12-11 14:30:22.000001+00", "t", "1.5"],
+    ["2", HOSTILE, "", None, None, None, None],
+    ["3", "NULL", None, "\\x", "2026-12-12 00:00:00+00", "f", "NaN"],
+]
+TYPES = ["bigint", "character varying(250)", "text", "bytea", "timestamp with time zone", "boolean", "double precision"]
+
+
+@pytest.fixture
+def ask(run: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+    """Give a function that runs `query` with a cache of its own."""
+    return lambda *arguments: run("query", *arguments, "--cache", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def export(made: Made) -> Callable[..., Any]:
+    """Give a function that makes an export with this dag_run, hours ago."""
+
+    def exporting(hours: int = 3, records: Any = RUNS, types: Any = TYPES, **changes: Any) -> Any:
+        tables, kinds = {"dag_run": records, **changes.pop("more", {})}, {"dag_run": types}
+        return made.export(timedelta(hours=hours), tables=tables, types=kinds, **changes)
+
+    return exporting
+
+
+def test_given_an_export_then_every_value_is_as_it_was(export, ask) -> None:
+    export()
+    answer = ask("SELECT * EXCLUDE export_id FROM dag_run ORDER BY id", "--json")
+    assert (answer.code, answer.err) == (0, "")
+    names = RUNS[0]
+    assert [[row[name] for name in names] for row in answer.json] == [
+        [1, "007", "success", "\\x00ff", "2026-12-11T14:30:22.000001+00:00", True, 1.5],
+        [2, HOSTILE, "", None, None, None, None],
+        [3, "NULL", None, "\\x", "2026-12-12T00:00:00+00:00", False, None],
+    ]
+    written = ask("SELECT id, dag_id, state, conf FROM public.DAG_RUN ORDER BY id", "-o", "csv").out
+    quoted = HOSTILE.replace('"', '""')
+    assert written == f'id,dag_id,state,conf\n1,007,success,\\x00ff\n2,"{quoted}","",\n3,NULL,,\\x\n'
+
+
+def test_given_values_that_a_type_cannot_hold_then_they_are_null_and_told_each_time(export, ask) -> None:
+    moments = ["infinity", "0044-03-15 00:00:00+00 BC", "2026-12-11 14:30:22+00", None]
+    export(records=[["id", "moment"], *([str(n), moment] for n, moment in enumerate(moments))],
+           types=["integer", "timestamp with time zone"])  # fmt: skip
+    for _ in range(2):
+        answer = ask("SELECT count(*) AS n, count(moment) AS moments FROM dag_run", "--json")
+        assert answer.json == [{"n": 4, "moments": 1}]
+        assert "2 values of moment shown as NULL" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("SELECT * FROM read_csv('/etc/passwd')", "disabled by configuration"),
+        ("SELECT * FROM '/etc/passwd.csv'", "disabled by configuration"),
+        ("COPY (SELECT 1) TO 'x.csv'", "Only SELECT"),
+        ("SET enable_external_access = true", "Only SELECT"),
+        ("SELECT 1; SELECT 2", "One SELECT"),
+        ("SELECT nothing FROM dag_run", "nothing"),
+        ("SELECT 1 FROM dagrun", "There is no table dagrun; there are dag_run"),
+        ("SELEC 1", "syntax error"),
+        ("slowest", "There is no question 'slowest'. Allowed is SQL or one of: "),
+    ],
+)
+def test_given_sql_that_may_not_or_cannot_run_then_it_is_refused(export, ask, sql, told) -> None:
+    export()
+    answer = ask(sql)
+    assert (answer.code, answer.out) == (2, "")
+    assert told in answer.err
+
+
+def test_given_what_was_read_once_then_it_is_there_without_network(export, made, ask) -> None:
+    first = export(7)
+    sql = "SELECT count(*) AS n FROM dag_run"
+    assert ask(sql, "--json").json == [{"n": 3}]
+    for name in [first.details["dag_run"].key, "exports/prod-backups/latest.json"]:
+        made.s3.delete_object(Bucket="prod-exports", Key=name)
+    assert ask(sql, "--json", "--offline").json == [{"n": 3}]
+    assert ask(sql, "--json", "--offline", "-e", "prod", "--export", first.export_id).json == [{"n": 3}]
+    assert ask(sql, "--json", "--offline", "--history").json == [{"n": 3}]
+    assert ask(sql, "--offline", "-e", "other").code == 4
+    assert ask(sql).code == 4
+
+
+def test_given_a_limit_then_the_cache_keeps_no_more(export, ask, tmp_path) -> None:
+    export()
+    assert ask("SELECT 1 FROM dag_run", "--cache-limit", "0").code == 0
+    assert list((tmp_path / "cache" / "data").rglob("*.parquet")) == []
+    assert list((tmp_path / "cache").glob("tmp-*")) == []
+    assert (tmp_path / "cache").stat().st_mode & 0o077 == 0
+
+
+def test_given_an_object_that_was_damaged_then_no_row_of_it_is_shown(export, made, ask) -> None:
+    entry = export().details["dag_run"]
+    made.put(entry.key, made.body(entry.key)[:-1] + b"x")
+    answer = ask("SELECT * FROM dag_run")
+    assert (answer.code, answer.out) == (1, "")
+    assert "is not what the summary says" in answer.err
+
+
+def test_given_a_day_then_its_newest_complete_export_answers(export, ask) -> None:
+    old, new = export(60, [["id"], ["1"]], ["integer"]), export(3, [["id"], ["2"]], ["integer"])
+    for export_id, number in ((old.export_id, 1), (new.export_id, 2)):
+        day = f"{export_id[:4]}-{export_id[4:6]}-{export_id[6:8]}"
+        assert ask("SELECT id FROM dag_run", "--json", "--export", day).json == [{"id": number}]
+    assert "There is no COMPLETE export of 2020-01-01" in ask("SELECT 1", "--export", "2020-01-01").err
+    assert "2020-99-01 is no day" in ask("SELECT 1", "--export", "2020-99-01").err
+
+
+def test_given_a_file_then_its_ending_says_what_is_written(export, ask, tmp_path) -> None:
+    export()
+    written = {ending: tmp_path / f"runs.{ending}" for ending in ("csv", "json", "parquet")}
+    for file in written.values():
+        assert ask("SELECT id FROM dag_run ORDER BY 1;", "--to", str(file)).code == 0
+    assert written["csv"].read_text() == "id\n1\n2\n3\n"
+    assert json.loads(written["json"].read_text()) == [{"id": 1}, {"id": 2}, {"id": 3}]
+    assert duckdb.read_parquet(str(written["parquet"])).fetchall() == [(1,), (2,), (3,)]
+    assert ask("SELECT 1", "--to", "runs.xlsx").code == ask("SELECT 1", "-o", "parquet").code == 2
+
+
+def test_given_names_that_differ_in_case_or_have_quotes_then_each_is_there(export, ask) -> None:
+    more = {'Odd "name"': [["id", "Id", 'a"b'], ["1", "2", "3"]], "celery.celery_taskmeta": [["id"], ["9"]]}
+    export(more=more)
+    assert ask('SELECT * EXCLUDE export_id FROM "Odd ""name"""', "--json").json == [
+        {"id": "1", "Id_1": "2", 'a"b': "3"}
+    ]
+    assert ask("SELECT id FROM celery.celery_taskmeta", "--json").json == [{"id": "9"}]
+    listed = {row["table"]: row["key"] for row in ask("--tables", "--json").json}
+    assert listed == {'Odd "name"': None, "celery.celery_taskmeta": ["id"], "dag_run": ["id"]}
+    assert "bytea" in ask("--schema", "dag_run").out
