@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from export_contracts.exported_table import ExportedTable
 from export_runtime.aws import error_code
 from export_runtime.text import shown
+from metadata_restore.digest import Digest
 
 from export_cli.aws import call, missing
 from export_cli.errors import NotFoundError, UnreadableSummaryError
@@ -20,7 +21,7 @@ from export_cli.query.cache import ADVICE, Cache, used
 from export_cli.query.connection import connected
 from export_cli.query.types import TEXT, duckdb_type, identifier, literal, unique_names
 from export_cli.screen import Bar
-from export_cli.verification import CHUNK, Digest
+from export_cli.verification import CHUNK
 
 _RECIPE = 1  # raise it when the files that are kept must be made anew
 # PostgreSQL holds values of 1 GB; DuckDB takes four times the longest line in memory, so the usual is tried first.
