@@ -107,7 +107,7 @@ def test_given_a_dry_run_when_ended_then_the_plan_was_shown_and_nothing_changed(
     plan = json.loads(out)
     assert (code, plan["refusals"], plan["restored"]) == (0, [], None)
     assert {"dag", "task_instance"} < {table["table"] for table in plan["tables"]}
-    assert {"log_template", "slot_pool", "ab_role"} <= plan["overwrites"].keys() <= MADE_BY_MIGRATION
+    assert {"log_template", "slot_pool"} <= plan["overwrites"].keys() <= MADE_BY_MIGRATION
     assert content(restore.target) == before
 
 
