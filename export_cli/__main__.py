@@ -17,11 +17,13 @@ from export_cli.commands.export import export
 from export_cli.commands.listing import list_exports
 from export_cli.commands.publish import publish
 from export_cli.commands.query import query
+from export_cli.commands.redrive import redrive
 from export_cli.commands.repair import repair
 from export_cli.commands.restore import restore
 from export_cli.commands.show import show
 from export_cli.commands.verify import verify
-from export_cli.errors import AWS, FAULT, INTERRUPTED, LOCAL, NOBODY_READS, exit_code
+from export_cli.errors import AWS, FAULT, INTERRUPTED, LOCAL, NOBODY_READS, OK, exit_code
+from export_cli.login import asked_profile, login_advice
 from export_cli.output import output_goes_nowhere, print_anything
 
 TRACEBACK = "MWAA_EXPORT_TRACEBACK"
@@ -35,6 +37,7 @@ Exit codes:
   4    there is no such stack, export or report
   5    this machine: a file or the output cannot be written, the disk is full
   6    the database to restore into cannot be reached, or refuses
+  7    another export is at work, so nothing was started
   70   a fault of this program
   130  interrupted by Ctrl-C
   141  whoever read the output has gone"""
@@ -50,7 +53,7 @@ def cli() -> None:
     """
 
 
-for _command in (doctor, export, list_exports, show, verify, diff, cost, query, restore, publish, repair):
+for _command in (doctor, export, redrive, list_exports, show, verify, diff, cost, query, restore, publish, repair):
     cli.add_command(_command)
 
 
@@ -75,11 +78,11 @@ def _attempt(arguments: Sequence[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _told("Interrupted.", INTERRUPTED)
     except ExportError as error:
-        return _told(f"Error: {error}", exit_code(error))
+        return _told(f"Error: {login_advice(error, asked_profile(arguments)) or error}", exit_code(error))
     except OSError as error:
         return _lost(error)
-    except SystemExit:  # click turns a broken pipe into this, with code 1
-        return _lost(BrokenPipeError())
+    except SystemExit as error:  # the end of shell completion; or click turns a broken pipe into this, with code 1
+        return OK if error.code in (None, OK) else _lost(BrokenPipeError())
     except Exception as error:
         return _fault(error)
     return result if isinstance(result, int) else 0

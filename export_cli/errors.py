@@ -10,6 +10,7 @@ AWS = 3
 NOT_FOUND = 4
 LOCAL = 5
 TARGET = 6
+BUSY = 7
 FAULT = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130
 NOBODY_READS = 141  # as a shell says of a process that SIGPIPE ended
@@ -25,6 +26,10 @@ class NotFoundError(TerminalError):
 
 class LocalError(TerminalError):
     """Something on this machine does not work: a file cannot be written, the disk is full."""
+
+
+class BusyError(TerminalError):
+    """Another execution is at work, so there was nothing to do."""
 
 
 class UnreadableSummaryError(TerminalError):
@@ -53,5 +58,6 @@ def exit_code(error: ExportError) -> int:
         NotRestorableError: BAD,
         FailedRestoreError: BAD,
         UnreachableTargetError: TARGET,
+        BusyError: BUSY,
     }
     return next((code for kind, code in codes.items() if isinstance(error, kind)), AWS)

@@ -3,16 +3,25 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
+from export_contracts.layout import export_id, started_at
+from export_runtime.text import shown
 
 from export_cli.aws import call, missing
-from export_cli.errors import NotFoundError
+from export_cli.errors import BusyError, InvalidOptionError, NotFoundError
 
 _PLAN = "Plan Export"
 _ADVICE = "Check that your credentials allow states:StartExecution, DescribeExecution and GetExecutionHistory on it."
+_REDRIVE_ADVICE = (
+    "Check that your credentials allow states:RedriveExecution, DescribeExecution and ListExecutions on it."
+)
+MISTAKES = ("InvalidExportInputError", "TableNotInDatabaseError")
+"""errors of an input that no redrive cures"""
+_RUNNING = ("RUNNING", "PENDING_REDRIVE")
+_CLOCKS_APART = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,12 @@ class Follower:
             if step and not (self._waits and state == _PLAN and step[0] != "failed"):
                 yield Step(event["timestamp"].astimezone(UTC), state, group, *step)
 
+    def skip(self) -> None:
+        """Leave out what has happened so far; see ``steps`` for errors."""
+        for _ in self.steps():
+            pass
+        self._waits = False
+
     def _waiting(self, event: Mapping[str, Any]) -> tuple[str, str] | None:
         if event["type"] != "WaitStateEntered" or self._waits:
             return None
@@ -106,6 +121,78 @@ def start(client: Any, machine_arn: str, name: str, execution_input: Mapping[str
                 raise NotFoundError(f"There is no state machine {machine_arn}. Deploy the stack again.") from error
             raise
     return str(started["executionArn"])
+
+
+def failed_execution(client: Any, machine_arn: str, identifier: str | None) -> str:
+    """Return the ARN of an execution that can be redriven.
+
+    Args:
+        client: of Step Functions.
+        machine_arn: of the state machine.
+        identifier: of the export; None: the newest execution.
+
+    Raises:
+        NotFoundError: there is no such execution.
+        BusyError: it is at work.
+        InvalidOptionError: it has not failed, a redrive would fail in the same way, or AWS does not allow one.
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
+    """
+    with call(f"look at the executions of {machine_arn}", _REDRIVE_ADVICE):
+        found = next(_executions(client, machine_arn, identifier), None)
+        execution = client.describe_execution(executionArn=found["executionArn"]) if found else None
+    if execution is None:
+        of = f" of export {identifier}" if identifier else ""
+        raise NotFoundError(f"There is no execution{of} of {machine_arn}. AWS keeps them for 90 days.")
+    arn, status = str(execution["executionArn"]), execution["status"]
+    if status in _RUNNING:
+        raise BusyError(f"{arn} is at work. Follow it: mwaa-metadata-export export --execution {arn}")
+    if status == "SUCCEEDED":
+        which = "It" if identifier else "The newest execution; the export"
+        raise InvalidOptionError(f"{which} {export_id(_second(execution))} has succeeded: there is nothing to redrive.")
+    if execution.get("error") in MISTAKES:
+        raise InvalidOptionError(
+            f"{arn} failed with {execution['error']}, and a redrive would have the same input. Start a new export."
+        )
+    if execution.get("redriveStatus") == "NOT_REDRIVABLE":
+        why = execution.get("redriveStatusReason", "no reason was given")
+        raise InvalidOptionError(f"AWS does not redrive {arn}: {why}. Start a new export.")
+    return arn
+
+
+def redrive(client: Any, execution_arn: str) -> None:
+    """Let an execution go on where it failed.
+
+    Raises:
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
+    """
+    with call(f"redrive execution {execution_arn}", _REDRIVE_ADVICE):
+        client.redrive_execution(executionArn=execution_arn)
+
+
+def _executions(client: Any, machine_arn: str, identifier: str | None) -> Iterator[Mapping[str, Any]]:
+    """Yield the executions of a machine, newest first, or those of an export."""
+    oldest = _start_of(identifier) if identifier else None
+    for page in client.get_paginator("list_executions").paginate(stateMachineArn=machine_arn):
+        for execution in page["executions"]:
+            started = _second(execution)
+            if oldest and started < oldest - _CLOCKS_APART:
+                return
+            if oldest in (None, started):
+                yield execution
+
+
+def _start_of(identifier: str) -> datetime:
+    try:
+        return started_at(identifier)
+    except ValueError as error:
+        raise InvalidOptionError(
+            f"{shown(identifier)} is no id of an export. Allowed is one such as 20261211T143022Z."
+        ) from error
+
+
+def _second(execution: Mapping[str, Any]) -> datetime:
+    started: datetime = execution["startDate"]
+    return started.astimezone(UTC).replace(microsecond=0)
 
 
 def _entered(event: Mapping[str, Any]) -> str | None:

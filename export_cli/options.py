@@ -1,6 +1,7 @@
 """The options that every command has, and what a command gets from them."""
 
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import update_wrapper
@@ -35,6 +36,13 @@ class Session:
     aws: Aws
     choice: Choice
     screen: Screen
+    account: str = ""
+    """options --region and --profile as they were given"""
+
+    def ours(self, command: str, target: Target) -> str:
+        """Return a command of this command line as a person can run it for an environment."""
+        options = f"-e {target.environment} {self.account}".strip()
+        return f"mwaa-metadata-export {command} {options}"
 
     def target(self) -> Target:
         """Return the environment that is meant; see ``find_target`` for errors."""
@@ -58,7 +66,9 @@ def with_session(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:  # fmt: skip
         choice = Choice(environment, stack, bucket, base_prefix.strip("/") if base_prefix else None)
         # A region that is given empty is none: scripts write REGION="$REGION".
-        return command(Session(Aws(profile or None, region or _region()), choice, Screen(as_json)), **options)
+        given = {"--region": region, "--profile": profile}
+        account = " ".join(f"{name} {shlex.quote(value)}" for name, value in given.items() if value)
+        return command(Session(Aws(profile or None, region or _region()), choice, Screen(as_json), account), **options)
 
     wrapped = update_wrapper(run, command)
     for option in reversed(_OPTIONS):

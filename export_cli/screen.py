@@ -19,7 +19,7 @@ from export_cli.output import Terminal, plain
 STYLES = {
     COMPLETE: "green", "pass": "green", "ok": "green", "SUCCEEDED": "green", "ALREADY_EXPORTED": "green",
     INCOMPLETE: "red", "fail": "red", "bad": "red", "FAILED": "red", "TIMED_OUT": "red", "ABORTED": "red",
-    "unknown": "yellow", "RUNNING": "cyan",
+    "unknown": "yellow", "BUSY": "yellow", "RUNNING": "cyan",
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from export_cli.checks import deployment, environment, replica, stack, storage
 from export_cli.checks.finding import Finding, Patient, failed, passed, unknown
 from export_cli.errors import NotFoundError
 from export_cli.exports import Export, Exports
+from export_cli.login import login_advice
 from export_cli.screen import age
 from export_cli.target import store
 
@@ -81,5 +82,7 @@ def examine(patient: Patient) -> Iterator[tuple[str, Finding]]:
         except NotFoundError as error:
             yield name, unknown(str(error), "See the check of the stack.")
         except ExportError as error:
+            if login_advice(error, None):  # then no check can be made, and the way out is one
+                raise
             detail, _, fix = str(error).partition("). ")
             yield name, unknown(f"{detail})" if fix else detail, fix)

@@ -1,6 +1,5 @@
 """`doctor`: everything that must hold for an environment."""
 
-import shlex
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -31,7 +30,7 @@ def doctor(session: Session, fresh_hours: int | None) -> int:
     """
     target = _target(session)
     hours = fresh_hours or int(target.parameters.get("AlarmAfterHours") or DEFAULT_FRESH_HOURS)
-    patient = Patient(session.aws, target, datetime.now(UTC), hours, _account())
+    patient = Patient(session.aws, target, datetime.now(UTC), hours, session.account)
     with session.screen.waiting("examining"):
         findings = dict(examine(patient))
     if session.screen.as_json:
@@ -41,11 +40,6 @@ def doctor(session: Session, fresh_hours: int | None) -> int:
         _print(session.screen, findings)
     verdicts = {finding.verdict for finding in findings.values()}
     return BAD if FAIL in verdicts else AWS if UNKNOWN in verdicts else OK
-
-
-def _account() -> str:
-    given = click.get_current_context().params
-    return " ".join(f"--{name} {shlex.quote(given[name])}" for name in ("region", "profile") if given[name])
 
 
 def _target(session: Session) -> Target:

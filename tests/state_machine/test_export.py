@@ -83,14 +83,17 @@ def test_given_one_group_and_an_age_then_its_arguments_are_still_lists_and_numbe
     assert arguments["--MASK_COLUMNS"] == '["trigger.kwargs"]'
 
 
-def test_given_export_that_is_not_due_then_one_function_is_called_and_no_run_starts(stage: Stage) -> None:
+@pytest.mark.parametrize(("winner", "word"), [("s3://x/summary", "ALREADY_EXPORTED"), ("arn:other", "BUSY")])
+def test_given_export_that_is_not_due_then_one_function_is_called_and_no_run_starts(
+    stage: Stage, winner: str, word: str
+) -> None:
     bucket = stage.account.bucket()
-    plan = {**default_answers(bucket)["plan"], "due": False, "reason": "there is one", "winner": "s3://x/summary"}
+    plan = {**default_answers(bucket)["plan"], "due": False, "reason": "there is one", "winner": winner}
 
     export = stage.run(stage.script(bucket=bucket, plan=[{"return": plan}]))
 
     assert export.states == ["Plan Export", "Is Export Due?", "Already Exported"]
-    assert export.output == {"status": "ALREADY_EXPORTED", "reason": "there is one", "winner": "s3://x/summary"}
+    assert export.output == {"status": word, "reason": "there is one", "winner": winner}
     assert len(export.calls("plan")) == 1
     assert export.calls("prepare") == export.calls("aggregate") == []
     assert export.runs == dict.fromkeys(GROUPS, 0)

@@ -26,7 +26,7 @@ def test_given_download_then_the_files_are_there(run, tmp_path: Path):
 
 
 def test_given_a_state_machine_then_export_starts_and_follows_it(run):
-    result = run("export", "-e", "prod", "--force")
+    result = run("export", "-e", "prod")
     assert result.returncode == 0
     assert "COMPLETE after" in result.stdout
     assert "3 tables, 2,002 rows: s3://prod-exports/summary" in result.stdout

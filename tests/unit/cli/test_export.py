@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from export_cli.commands import export as command
+from export_cli import following
 from tests.contract_examples import examples
 from tests.documents import manifest, table
 from tests.unit.cli.made import ARN, HOSTILE, LAYOUT, MACHINE
@@ -62,6 +62,7 @@ class StepFunctions:
         """End like this."""
         self.status, self.output, self.looks = status, output, looks
         self.started: list[dict[str, Any]] = []
+        self.error, self.cause, self.more = "ExportIncompleteError", "x", dict[str, Any]()
 
     def start_execution(self, **request: Any) -> dict[str, Any]:
         """Start it."""
@@ -76,17 +77,23 @@ class StepFunctions:
         about: dict[str, Any] = {"executionArn": ARN, "startDate": BEGAN, "status": "RUNNING"}
         if self.looks <= 0:
             about |= {"status": self.status, "stopDate": BEGAN + timedelta(seconds=90)}
-            about |= (
-                {"output": json.dumps(self.output)} if self.output else {"error": "ExportIncompleteError", "cause": "x"}
-            )
-        return about
+            about |= {"output": json.dumps(self.output)} if self.output else {"error": self.error, "cause": self.cause}
+        return about | self.more
 
-    def get_paginator(self, _: str) -> "StepFunctions":
+    def redrive_execution(self, executionArn: str) -> None:  # noqa: N803 - AWS' name
+        """Let it go on, and end well."""
+        self.redriven, self.status, self.output, self.looks = executionArn, "SUCCEEDED", COMPLETE, 2
+
+    def get_paginator(self, name: str) -> "StepFunctions":
         """Return what has pages."""
+        self.paginated = name
         return self
 
     def paginate(self, **_: str) -> list[dict[str, Any]]:
-        """Return the history so far, on two pages."""
+        """Return the history so far, on two pages; or the executions."""
+        if self.paginated == "list_executions":
+            older = {"executionArn": "arn:older", "startDate": BEGAN - timedelta(days=1)}
+            return [{"executions": [{"executionArn": ARN, "startDate": BEGAN}, older]}]
         seen = HISTORY if self.looks <= 0 else HISTORY[:8]
         return [{"events": seen[:5]}, {"events": seen[5:]}]
 
@@ -94,7 +101,7 @@ class StepFunctions:
 @pytest.fixture
 def machine(made: Any, fakes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Callable[..., StepFunctions]:
     """Give a function that makes the state machine."""
-    monkeypatch.setattr(command, "POLL_SECONDS", 0)
+    monkeypatch.setattr(following, "POLL_SECONDS", 0)
 
     def make(**how: Any) -> StepFunctions:
         fakes["stepfunctions"] = StepFunctions(**how)
@@ -110,7 +117,7 @@ def machine(made: Any, fakes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -
         (["-d", "7"], {"max_age_in_days": 7}),
         (["--everything"], {"max_age_in_days": None}),
         (["-i", "dag", "-i", "xcom"], {"include_tables": ["dag", "xcom"]}),
-        (["-x", "log", "--force"], {"exclude_tables": ["log"], "force": True}),
+        (["-x", "log"], {"exclude_tables": ["log"]}),
         (
             ["-x", "other-team", "-x", "Other Team", "-x", "ünï"],
             {"exclude_tables": ["other-team", "Other Team", "ünï"]},
@@ -123,14 +130,14 @@ def test_given_options_then_they_are_the_execution_input(machine, run, arguments
     client = machine(output=COMPLETE)
     assert run("export", *arguments).code == 0
     [started] = client.started
-    assert json.loads(started["input"]) == {"trigger": "manual", "force": False} | given
+    assert json.loads(started["input"]) == {"trigger": "manual"} | given
     assert started["stateMachineArn"] == MACHINE
     assert len(started["name"]) <= 80
 
 
 def options(document: dict[str, Any]) -> list[str]:
     """Return the options that ask for an execution input."""
-    given = ["--force"] if document.get("force") else []
+    given = []
     if "max_age_in_days" in document:
         age = document["max_age_in_days"]
         given += ["--everything"] if age is None else ["-d", str(age)]
@@ -149,13 +156,13 @@ def can_be_said(document: Any) -> bool:
     return names_only and type(document.get("max_age_in_days", 1)) is int
 
 
-WRITTEN = [each for each in examples("execution_input", "valid") if each.document.keys() >= {"trigger", "force"}]
-ASKED_FOR = [each for each in WRITTEN if each.document["trigger"] == "manual"]
+ASKED_FOR = [each for each in examples("execution_input", "valid") if can_be_said(each.document)]
 WRONG = [each for each in examples("execution_input", "invalid") if can_be_said(each.document)]
 
 
 def test_given_the_examples_then_some_are_of_the_command():
-    assert (len(ASKED_FOR), len(WRONG) > 8) == (3, True)
+    assert len(ASKED_FOR) > 3
+    assert len(WRONG) > 8
 
 
 @pytest.mark.parametrize("example", ASKED_FOR, ids=str)
@@ -163,7 +170,9 @@ def test_given_an_input_of_the_contract_then_options_say_it(machine, run, exampl
     client = machine(output=COMPLETE)
     assert run("export", *options(example.document)).code == 0
     [started] = client.started
-    assert json.loads(started["input"]) == example.document
+    assert json.loads(started["input"]) == {"trigger": "manual"} | {
+        name: value for name, value in example.document.items() if value != []
+    }
 
 
 @pytest.mark.parametrize("example", WRONG, ids=str)
@@ -227,12 +236,17 @@ def test_given_an_execution_then_each_step_is_shown_once_with_its_group_and_reas
             "Partial (only dag; last 7 days): no backup of the environment.",
         ),
         ({"output": {"status": "ALREADY_EXPORTED", "reason": "is there", "winner": "s3://x"}}, 0, "is there s3://x"),
-        ({"status": "FAILED"}, 1, "ExportIncompleteError: x"),
+        (
+            {"output": {"status": "BUSY", "reason": "one at a time", "winner": ARN}},
+            7,
+            f"Nothing was started: one at a time\nFollow it: mwaa-metadata-export export --execution {ARN} -e prod",
+        ),
+        ({"status": "FAILED"}, 1, "ExportIncompleteError: x\nLast complete export: There is no COMPLETE and full"),
         ({"status": "TIMED_OUT"}, 1, "TIMED_OUT"),
         ({"status": "ABORTED"}, 1, "ABORTED"),
         ({"output": "text"}, 1, "SUCCEEDED"),
     ],
-    ids=["complete", "partial", "already", "failed", "timed out", "aborted", "another machine"],
+    ids=["complete", "partial", "already", "busy", "failed", "timed out", "aborted", "another machine"],
 )  # fmt: skip
 def test_given_an_outcome_then_the_exit_code_says_it(machine, run, how, code, words):
     machine(**how)
@@ -270,7 +284,7 @@ def test_given_ctrl_c_then_the_following_ends_and_says_that_the_export_goes_on(m
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command.time, "sleep", interrupt)
+    monkeypatch.setattr(following.time, "sleep", interrupt)
     result = run("export")
     assert result.code == 130
     assert "The export goes on" in result.err
@@ -302,3 +316,68 @@ def test_given_no_follow_then_it_ends_at_once(machine, run):
     machine(looks=99)
     assert run("export", "--no-follow", "--json").json == {"execution_arn": ARN, "status": "RUNNING"}
     assert ARN in run("export", "--no-follow").out
+
+
+GLUE = json.dumps({"Id": "jr_1", "ErrorMessage": f"disk full {HOSTILE}", "Arguments": {"--EXPORT_GROUP": "tasks"}})
+STACK = json.dumps({"errorMessage": "still INCOMPLETE", "errorType": "ExportIncompleteError", "stackTrace": ["a", "b"]})
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "said", "unsaid"),
+    [
+        ("ExportIncompleteError", STACK, "ExportIncompleteError: still INCOMPLETE", "stackTrace"),
+        ("States.TaskFailed", GLUE, "disk full x", "Arguments"),
+        ("InvalidExportInputError", "field x", "A redrive would have the same input.", "export redrive"),
+    ],
+)
+def test_given_a_failure_then_reason_age_of_the_last_good_one_and_commands_are_told(
+    made, machine, run, error, cause, said, unsaid
+):
+    good = made.export(timedelta(hours=9))
+    made.put(LAYOUT.summary_key(BEGAN), made.body(LAYOUT.summary_key(good.started)))
+    machine(status="FAILED", looks=0)
+    client = machine(status="FAILED", looks=0)
+    client.error, client.cause = error, cause
+    result = run("export", "--execution", ARN, "--region", "eu-central-1")
+    assert result.code == 1
+    assert said in result.out
+    assert unsaid not in result.out
+    assert f"Last complete export: {good.export_id}, 9 h ago" in result.out
+    assert "mwaa-metadata-export show 20261211T143022Z -e prod --region eu-central-1" in result.out
+    assert ("redrive 20261211T143022Z -e prod" in result.out) is (error != "InvalidExportInputError")
+    assert "\x1b" not in result.out
+
+
+@pytest.mark.parametrize("reference", [[], ["20261211T143022Z"]], ids=["the newest", "by its id"])
+def test_given_a_failed_execution_then_redrive_lets_it_go_on_and_shows_only_what_happens_then(machine, run, reference):
+    client = machine(status="FAILED", looks=0)
+    result = run("redrive", *reference)
+    assert (result.code, client.redriven) == (0, ARN)
+    assert "COMPLETE after" in result.out
+    assert "Plan Export started" not in result.out
+
+
+@pytest.mark.parametrize(
+    ("how", "more", "arguments", "code", "said"),
+    [
+        ({"status": "RUNNING"}, {}, [], 7, "is at work. Follow it"),
+        ({"output": COMPLETE}, {}, [], 2, "there is nothing to redrive"),
+        ({"status": "FAILED"}, {"error": "TableNotInDatabaseError"}, [], 2, "would have the same input"),
+        (
+            {"status": "FAILED"},
+            {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": "it is too old"},
+            [],
+            2,
+            "it is too old. Start a new export.",
+        ),
+        ({}, {}, ["20200101T000000Z"], 4, "There is no execution of export 20200101T000000Z"),
+        ({}, {}, ["latest"], 2, "'latest' is no id of an export"),
+    ],
+    ids=["running", "succeeded", "a mistake", "too old", "not there", "no id"],
+)
+def test_given_what_cannot_be_redriven_then_it_is_said_why(machine, run, how, more, arguments, code, said):
+    client = machine(**how, looks=0)
+    client.more = more
+    result = run("redrive", *arguments)
+    assert (result.code, hasattr(client, "redriven")) == (code, False)
+    assert said in result.err

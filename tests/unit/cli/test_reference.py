@@ -27,7 +27,7 @@ def documented(text: str) -> set[str]:
 
 def test_given_the_reference_then_its_commands_are_those_that_exist():
     assert SECTIONS.keys() == cli.commands.keys()
-    assert len(SECTIONS) == 11
+    assert len(SECTIONS) == 12
 
 
 @pytest.mark.parametrize("name", cli.commands)
@@ -42,7 +42,7 @@ def test_given_the_common_options_then_every_command_has_them():
 
 def test_given_the_exit_codes_then_the_reference_and_the_help_have_them(run):
     codes = {value for name, value in vars(errors).items() if name.isupper()}
-    assert len(codes) == 10
+    assert len(codes) == 11
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", TEXT, re.M)} == codes
     shown = run("--help").out.partition("Exit codes:")[2]
     assert {int(code) for code in re.findall(r"^ +(\d+) ", shown, re.M)} == codes

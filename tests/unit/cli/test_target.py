@@ -79,14 +79,14 @@ def test_given_no_credentials_then_every_command_says_so(command, run, monkeypat
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     result = run(*command)
     assert (result.code, result.out) == (3, "")
-    assert "Unable to locate credentials" in result.err
+    assert "You are not logged in to AWS. Log in" in result.err
 
 
 def test_given_no_region_then_it_says_so(run, monkeypatch):
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     result = run("list")
     assert result.code == 3
-    assert "You must specify a region" in result.err
+    assert "Say it with --region, or set AWS_REGION" in result.err
 
 
 @pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])

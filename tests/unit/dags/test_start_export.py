@@ -205,7 +205,7 @@ def test_given_a_cleared_run_that_had_left_it_to_another_export_then_it_starts_i
 ) -> None:
     first = dag_file.start_export(SECRET_ARN, {}, RUN_ID)
     aws.states.stop_execution(executionArn=first)
-    yielded = {"status": "SUCCEEDED", "output": json.dumps({"status": "ALREADY_EXPORTED", "winner": MACHINE_ARN})}
+    yielded = {"status": "SUCCEEDED", "output": json.dumps({"status": "BUSY", "winner": MACHINE_ARN})}
     monkeypatch.setattr(aws.states, "describe_execution", lambda **_: yielded)
     monkeypatch.setattr(dag_file, "_client", lambda _: aws.states)
     assert dag_file.start_export(SECRET_ARN, {}, RUN_ID) == f"{first}-2"

@@ -43,7 +43,7 @@ WINNER = "arn:aws:states:eu-west-1:1:execution:m:winner"
 
 def meet(dag_file: Any, monkeypatch: pytest.MonkeyPatch, asked: str, was_asked: str, **winner: Any) -> None:
     """Have the execution `arn` with the input `asked` find another one at work."""
-    output = json.dumps({"status": "ALREADY_EXPORTED", "reason": "at most one runs", "winner": WINNER})
+    output = json.dumps({"status": "BUSY", "reason": "at most one runs", "winner": WINNER})
     answers = {
         "arn": {"status": "SUCCEEDED", "input": asked, "output": output},
         WINNER: {"input": was_asked, **winner},

@@ -150,7 +150,7 @@ def test_given_a_failure_after_an_export_that_is_not_so_then_it_is_said(changes:
 
 
 ARN, WINNER = "arn:execution:1", "arn:execution:2"
-OUTPUT = f'{{"status": "ALREADY_EXPORTED", "winner": "{WINNER}"}}'
+OUTPUT = f'{{"status": "BUSY", "winner": "{WINNER}"}}'
 YIELDED = replace(
     COMPLETE, execution={"status": "SUCCEEDED", "output": OUTPUT}, states=list(verdict.YIELDED), summary=None
 )
