@@ -35,7 +35,7 @@ def part_bytes(number: int) -> int:
     """Return how many bytes a part takes before the next one begins.
 
     More for the higher numbers: 10,000 parts hold 26 TiB. 3 GiB leave room for the last rows of a part, which come in a
-    block of a mebibyte or as one row, and no row of COPY has more than 1 GiB (PostgreSQL's MaxAllocSize).
+    block of kilobytes or as one row, and no row of COPY has more than 1 GiB (PostgreSQL's MaxAllocSize).
     """
     return PART_BYTES * min(3, 1 + number // 1000)
 
