@@ -33,6 +33,8 @@ class ChunkResult:
     parts: tuple[Part, ...]
     leftover: bytes
     """a gzip member under the part minimum; it begins with the header where the chunk had number 1 and made no part"""
+    content: int = 0
+    """of the rows, see `content`"""
     overflow: bool = False
     """it needs more parts than it was given numbers: nothing of it counts"""
 
@@ -77,7 +79,7 @@ class ChunkParts:
         self._empty = False
         self._spool.write(self._member.compress(rows))
 
-    def finish(self, rows: int, csv_bytes: int) -> ChunkResult:
+    def finish(self, rows: int, csv_bytes: int, content: int) -> ChunkResult:
         """Upload what there is, unless it is too little for a part; return what the chunk came to."""
         if self._overflow:
             return OVERFLOW
@@ -89,7 +91,7 @@ class ChunkParts:
                 leftover = body
             else:
                 self._upload()
-        return ChunkResult(rows, csv_bytes, tuple(self._parts), leftover)
+        return ChunkResult(rows, csv_bytes, tuple(self._parts), leftover, content)
 
     @property
     def _number(self) -> int:

@@ -17,6 +17,7 @@ import psycopg
 from psycopg import pq
 from psycopg.errors import error_from_result
 
+from metadata_export.content import sum_of_rows
 from metadata_export.source import Connection
 
 BLOCK_BYTES = 256 * 1024  # fits the cache of a core: with a mebibyte, whoever compresses it waits for memory
@@ -24,7 +25,7 @@ ROW = itemgetter(1)  # of what get_copy_data returns: (length, row)
 
 
 class CopyOut:
-    """One running COPY: iterate over its blocks, then read `rows`."""
+    """One running COPY: iterate over its blocks, then read `rows` and `content`, the sum of their hashes."""
 
     def __init__(self, connection: Connection, statement: str) -> None:
         self._pgconn = connection.pgconn
@@ -34,7 +35,7 @@ class CopyOut:
         self._writable.register(self._pgconn.socket, select.POLLIN | select.POLLOUT)
         self._send(statement)
         self._checked(self._next_result(), pq.ExecStatus.COPY_OUT)
-        self.rows = 0
+        self.rows = self.content = 0
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield blocks of whole rows; the last one may be short.
@@ -61,7 +62,9 @@ class CopyOut:
     def _rows_at_hand(self) -> bytes:
         """Return the rows that libpq has read: none is empty, so that what it says without one ends them."""
         # Without waiting: that would hold the GIL, and running uploads with it.
-        return b"".join(map(ROW, takewhile(ROW, map(self._pgconn.get_copy_data, repeat(1)))))
+        rows = list(map(ROW, takewhile(ROW, map(self._pgconn.get_copy_data, repeat(1)))))
+        self.content += sum_of_rows(rows)
+        return b"".join(rows)
 
     def _end_or_more(self) -> "pq.abc.PGresult | None":
         """Return the result when there are no more rows; otherwise wait for some, and return None.

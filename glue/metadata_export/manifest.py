@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from metadata_export.content import content_checksum
 from metadata_export.delivery import Delivery, Kept
 from metadata_export.plan import Extract, GroupPlan
 from metadata_export.request import GroupRun
@@ -74,6 +75,7 @@ def _table(exported: ExportedTable) -> dict[str, Any]:
         "csv_bytes": uploaded.csv_bytes,
         "object_bytes": uploaded.object_bytes,
         "checksum_sha256": uploaded.checksum_sha256,
+        "content_checksum": content_checksum(uploaded.content),
         "part_sizes": list(uploaded.part_sizes),
         "duration_seconds": round(exported.seconds, 3),
         "access": exported.extract.access.to_json(len(exported.extract.statements)),

@@ -36,6 +36,8 @@ class UploadedObject:
     object_bytes: int
     checksum_sha256: str
     part_sizes: tuple[int, ...]
+    content: int
+    """of the rows, see `content`"""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class ObjectUpload:
     _held: _EndedChunk | None = None
     _rows: int = 0
     _csv_bytes: int = 0
+    _content: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin_chunk(self, *, alone: bool) -> tuple[str, tuple[int, ...]]:
@@ -135,6 +138,7 @@ class ObjectUpload:
     def _take_in(self, numbers: Sequence[int], result: ChunkResult) -> None:
         self._rows += result.rows
         self._csv_bytes += result.csv_bytes
+        self._content += result.content
         self._parts += result.parts
         unused = set(numbers) - {part.number for part in result.parts}
         if result.leftover and FIRST in unused:
@@ -161,6 +165,7 @@ class ObjectUpload:
             object_bytes=sum(part.size for part in parts),
             checksum_sha256=checksum,
             part_sizes=tuple(part.size for part in parts),
+            content=self._content,
         )
 
     def _upload_leftover(self, *, at_least: int = 0) -> None:

@@ -53,6 +53,8 @@ class TableResult:
     rows: int
     csv_bytes: int
     """header included"""
+    content: int
+    """of the rows, see `content`"""
     part: Part
     seconds: float
 
@@ -116,8 +118,8 @@ def run_task(session: Session, task: Task, attempt: int, opened: Opened = own_co
 
 def _export_chunk(connection: Connection, store: Store, task: ChunkTask, *, read_on: bool) -> ChunkResult:
     with ChunkParts(store, task, read_on=read_on) as parts:
-        rows, csv_bytes = _copy(connection, task.table, task.statement, parts.write)
-        return parts.finish(rows, csv_bytes)
+        copied = _copy(connection, task.table, task.statement, parts.write)
+        return parts.finish(copied.rows, copied.csv_bytes, copied.content)
 
 
 def _export_tables(connection: Connection, store: Store, tasks: tuple[TableTask, ...]) -> tuple[TableResult, ...]:
@@ -135,7 +137,7 @@ def _export_table(
     def write(block: bytes) -> None:
         body.append(member.compress(block if body else task.header + block))  # in one call: isal compresses that best
 
-    rows, csv_bytes = _copy(connection, task.table, task.statement, write)
+    copied = _copy(connection, task.table, task.statement, write)
     if not body:
         write(b"")
     body.append(member.flush())
@@ -143,15 +145,21 @@ def _export_table(
     def upload() -> TableResult:
         part = store.put(task.key, b"".join(body))
         seconds = round(time.monotonic() - started, 3)
-        return TableResult(task.table, rows, csv_bytes + len(task.header), part, seconds)
+        csv_bytes = copied.csv_bytes + len(task.header)
+        return TableResult(task.table, copied.rows, csv_bytes, copied.content, part, seconds)
 
     return uploads.submit(upload)
 
 
-def _copy(
-    connection: Connection, table: str, statement: Statement, write: Callable[[bytes], object]
-) -> tuple[int, int]:
-    """Run a COPY and hand its rows, as CSV, to `write`; return their number and their bytes.
+@dataclass(frozen=True)
+class _Copied:
+    rows: int
+    csv_bytes: int
+    content: int
+
+
+def _copy(connection: Connection, table: str, statement: Statement, write: Callable[[bytes], object]) -> _Copied:
+    """Run a COPY and hand its rows, as CSV, to `write`.
 
     Raises:
         SourceError: PostgreSQL refuses, or what it has read is not what the snapshot's catalog described.
@@ -166,4 +174,4 @@ def _copy(
     except psycopg.Error as error:
         raise source_error(f"export the table {table}", error, connection) from error
     check_unchanged(connection, statement.changed, f"look whether {table} was replaced")
-    return copy.rows, csv_bytes
+    return _Copied(copy.rows, csv_bytes, copy.content)

@@ -200,4 +200,4 @@ class Work:
 
 def _single_put(result: TableResult) -> UploadedObject:
     part = result.part
-    return UploadedObject(result.rows, result.csv_bytes, part.size, part.sha256, (part.size,))
+    return UploadedObject(result.rows, result.csv_bytes, part.size, part.sha256, (part.size,), result.content)

@@ -33,6 +33,8 @@ class PlannedTable:
     checksum_sha256: str
     part_sizes: tuple[int, ...]
     columns: tuple[Column, ...]
+    content_checksum: str | None = None
+    """of the rows, as the export recorded it; None: it did not"""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,9 @@ def _table(content: object, where: str) -> PlannedTable:
         checksum_sha256=_field(table, where, "checksum_sha256", _text),
         part_sizes=_field(table, where, "part_sizes", _list(_count)),
         columns=_field(table, where, "columns", _list(_column)),
+        content_checksum=_text(table["content_checksum"], f"{where}.content_checksum")
+        if "content_checksum" in table
+        else None,
     )
 
 

@@ -25,7 +25,7 @@ _PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
 _EPOCH = "315532800"
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 # Ours, and not what a run or a build left in the folder.
-_SOURCES = ("pyproject.toml", "metadata_export", "metadata_restore")
+_SOURCES = ("pyproject.toml", "metadata_export", "metadata_proof", "metadata_restore")
 
 
 def main(arguments: Sequence[str]) -> None:

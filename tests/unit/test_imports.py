@@ -13,11 +13,12 @@ ROOT = Path(__file__).resolve().parents[2]
 RULES = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 FUNCTIONS = {handler.parent.name for handler in (ROOT / "lambdas").glob("*/handler.py")}
 LAYER = {init.parent.name for init in (ROOT / "lambdas" / "shared").glob("*/__init__.py")}
-OTHERS = {"dags", "metadata_export", "metadata_restore", "export_cli", "local", "tests"}
+OTHERS = {"dags", "metadata_export", "metadata_proof", "metadata_restore", "export_cli", "local", "tests"}
 # What MWAA's and Glue's own Python brings, or is packaged for it, beyond the standard library.
 BROUGHT = {
     "dags": {"airflow", "boto3", "botocore"},
-    "glue/metadata_export": {"botocore", "isal", "psycopg", "pyspark", "py4j"},
+    "glue/metadata_export": {"botocore", "isal", "psycopg", "pyspark", "py4j", "xxhash"},
+    "glue/metadata_proof": {"metadata_export", "metadata_restore", "psycopg"},
     "glue/metadata_restore": {"botocore", "cryptography", "isal", "psycopg", "urllib3"},
 }
 

@@ -1,11 +1,13 @@
 """A table that was exported, as manifest and summary have it."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
-from export_contracts.fields import Fields, list_of, number, one_of, text, to_json, whole
+from export_contracts.fields import Fields, list_of, number, one_of, refuse, text, to_json, whole
 
 WINDOW_RULES = ("full", "run", "follow", "date", "event")
+_CONTENT_CHECKSUM = re.compile("xxh3-sum:[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Column:
 class ExportedTable:
     """What is known of a table and its object. Sizes in bytes; ``columns`` in the order of the file.
 
-    ``checksum_sha256`` is as S3 gives it: of the object, or composite with -N for N parts.
+    ``checksum_sha256`` is as S3 gives it: of the object, or composite with -N for N parts. ``content_checksum`` is
+    of the rows, in whatever order they are; None: the document is from before there was one.
     """
 
     group: str
@@ -33,6 +36,7 @@ class ExportedTable:
     columns: tuple[Column, ...]
     window: str
     duration_seconds: float
+    content_checksum: str | None = None
 
     @classmethod
     def from_json(cls, content: object, where: str, group: str) -> "ExportedTable":
@@ -53,11 +57,19 @@ class ExportedTable:
             columns=fields.required("columns", list_of(_column)),
             window=fields.required("window", one_of(*WINDOW_RULES)),
             duration_seconds=fields.required("duration_seconds", number),
+            content_checksum=fields.optional("content_checksum", _content_checksum, None),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return it as the summary has it; a manifest is of one group and does not repeat it."""
-        return dict(to_json(self))
+        return {name: value for name, value in to_json(self).items() if value is not None}
+
+
+def _content_checksum(value: object, where: str) -> str:
+    checksum = text(value, where)
+    if not _CONTENT_CHECKSUM.fullmatch(checksum):
+        refuse(where, value, "xxh3-sum: and 16 hexadecimal digits")
+    return checksum
 
 
 def _column(content: object, where: str) -> Column:

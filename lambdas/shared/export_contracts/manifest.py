@@ -118,10 +118,10 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         """Return the manifest as the contract has it."""
-        content = dict(to_json(self))
-        for table in content["tables"].values():
+        tables = {name: table.to_json() for name, table in self.tables.items()}
+        for table in tables.values():
             del table["group"]
-        return content
+        return {**to_json(self), "tables": tables}
 
 
 def _database(content: object, where: str) -> Database:

@@ -56,7 +56,8 @@ def restore_plan(summary: Summary, bucket: str, tables: Collection[str] = ()) ->
 
 def _table(name: str, table: ExportedTable) -> dict[str, Any]:
     kept = ("key", "rows", "csv_bytes", "object_bytes", "checksum_sha256", "part_sizes", "columns")
-    return {"name": name, **{field: to_json(getattr(table, field)) for field in kept}}
+    content = {} if table.content_checksum is None else {"content_checksum": table.content_checksum}
+    return {"name": name, **{field: to_json(getattr(table, field)) for field in kept}, **content}
 
 
 def _of(chosen: Collection[str], told: Mapping[str, Any]) -> dict[str, Any]:

@@ -186,7 +186,8 @@ class Summary:
     def to_json(self) -> dict[str, Any]:
         """Return the summary as the contract has it."""
         content = {name: value for name, value in to_json(self).items() if name not in _MAY_LACK or value is not None}
-        return {**content, **self._totals()}
+        details = {name: table.to_json() for name, table in self.details.items()}
+        return {**content, "details": details, **self._totals()}
 
     def to_bytes(self) -> bytes:
         """Return the content of its object: the same summary gives the same bytes."""

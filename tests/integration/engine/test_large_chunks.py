@@ -27,7 +27,7 @@ from metadata_export.task import Failure, Opened, Result, Session, Task, own_con
 
 from local.aws.settings import REGION
 from tests.integration.engine.conftest import PREFIX, ROOT, Database, Engine
-from tests.integration.engine.test_round_trip import assert_equal, load
+from tests.integration.engine.test_round_trip import assert_equal, content, load, recorded
 
 sys.path[:0] = [str(ROOT / "lambdas"), str(ROOT / "lambdas" / "shared")]
 
@@ -98,6 +98,7 @@ def assert_sound(engine: Engine, database: Database, table: dict[str, Any], rows
     database.execute("CREATE TABLE loaded (LIKE log)")
     load(database, engine, "log", "loaded")
     assert_equal(database, rows, "loaded")
+    assert content(database, "loaded", table) == recorded(table)
     head = s3_client(REGION).head_object(Bucket=engine.bucket, Key=table["key"], ChecksumMode="ENABLED")
     entry = ExportedTable.from_json(table, "log", "logs")
     facts = ObjectFacts(head["ContentLength"], head.get("ChecksumSHA256"))

@@ -58,7 +58,7 @@ def earlier(store: Store) -> Manifest:
 
 def put(store: Store, table: Extract) -> UploadedObject:
     part = store.put(table.key, b"gzip of a header")
-    return UploadedObject(3, 100, part.size, part.sha256, (part.size,))
+    return UploadedObject(3, 100, part.size, part.sha256, (part.size,), 7)
 
 
 def write(store: Store, manifest: Any) -> Any:

@@ -78,7 +78,7 @@ class Runner:
                 raise TableError(f"{description}: not it")
             if isinstance(task, ChunkTask):
                 return ChunkResult(1, 4, (), compressed(b"1,a\n"))
-            return tuple(TableResult(each.table, 2, 17, self.store.put(each.key, b"gz"), 0.1) for each in task)
+            return tuple(TableResult(each.table, 2, 17, 7, self.store.put(each.key, b"gz"), 0.1) for each in task)
         finally:
             with self.lock:
                 self.running -= 1

@@ -3,6 +3,7 @@
 import copy
 import gzip
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -150,7 +151,9 @@ def test_given_a_field_of_a_table_is_missing_then_the_error_says_where():
     content = MANIFEST.to_json()
     for name in list(content["tables"]["dag"]):
         broken = changed(content, ("tables", "dag"), {k: v for k, v in content["tables"]["dag"].items() if k != name})
-        assert violations("group_manifest", broken)
+        if not violations("group_manifest", broken):  # it may be missing
+            assert Manifest.from_json(broken).to_json() == broken
+            continue
         with pytest.raises(DocumentError, match=rf"it lacks tables\.dag\.{name}$"):
             Manifest.from_json(broken)
 
@@ -187,7 +190,7 @@ def test_given_a_manifest_of_format_1_then_what_it_does_not_tell_is_none():
     assert violations("group_manifest", content | {"format_version": 2}) != []
     read = Manifest.from_json(content)
     assert (read.failed_tables, read.orphans, read.unread_evidence, read.masked_columns) == ({}, {}, (), {})
-    assert read.tables == MANIFEST.tables
+    assert read.tables == {name: replace(table, content_checksum=None) for name, table in MANIFEST.tables.items()}
 
 
 def test_given_an_export_without_cutoff_then_null_is_read():
