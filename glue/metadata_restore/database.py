@@ -3,6 +3,7 @@
 As for exports it must work behind PgBouncer in transaction mode: no session state, everything is SET LOCAL.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -116,8 +117,18 @@ def naming(action: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
-        raise TargetError(f"Could not {action}: {str(error).strip()}{state}{_advice(error)}") from error
+        raise TargetError(f"Could not {action}: {told(error)}{_advice(error)}") from error
+
+
+def told(error: psycopg.Error) -> str:
+    """Return what PostgreSQL says, in one line, and without the row that it is about: a secret may be in it."""
+    place = _PLACE.match(error.diag.context or "")
+    parts = [error.diag.message_primary or str(error), f"({place[0]})" if place else ""]
+    state = f"(SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+    return " ".join(" ".join([*parts, state]).split())
+
+
+_PLACE = re.compile(r"COPY .+?, line \d+(, column [^:]+)?")
 
 
 def _advice(error: psycopg.Error) -> str:

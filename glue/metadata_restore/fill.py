@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from metadata_restore.constraints import Deferred, keys_to_defer
-from metadata_restore.database import Address, Connection, begin, naming, rollback
+from metadata_restore.database import Address, Connection, begin, naming, rollback, told
 from metadata_restore.errors import DamagedObjectError, RefusedError, TargetError, UncertainError
 from metadata_restore.fernet import Keys, check_keys, count_encrypted, rewrite_of
 from metadata_restore.locks import begin_locked
@@ -252,12 +252,10 @@ def _commit(address: Address, connection: Connection) -> None:
         connection.execute("COMMIT")
     except psycopg.Error as error:
         if not connection.broken:
-            raise TargetError(
-                f"Could not commit the restore: {str(error).strip()}. The target is as it was."
-            ) from error
+            raise TargetError(f"Could not commit the restore: {told(error)}. The target is as it was.") from error
         if not _was_committed(address, str(transaction), error):
             raise TargetError(
-                f"The connection was lost at the commit ({str(error).strip()}). The target is as it was: try again."
+                f"The connection was lost at the commit ({told(error)}). The target is as it was: try again."
             ) from error
 
 
@@ -273,7 +271,7 @@ def _was_committed(address: Address, transaction: str, lost: psycopg.Error) -> b
     except (psycopg.Error, TargetError):
         pass
     raise UncertainError(
-        f"The connection was lost at the commit ({str(lost).strip()}), and the server does not say what became of it. "
+        f"The connection was lost at the commit ({told(lost)}), and the server does not say what became of it. "
         f"The target is as it was, or complete: SELECT pg_xact_status('{transaction}') tells."
     ) from lost
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 import psycopg
 from psycopg import sql
 
-from metadata_restore.database import Connection, begin, naming, rollback
+from metadata_restore.database import Connection, begin, naming, rollback, told
 from metadata_restore.errors import TargetError
 
 PAUSE_SECONDS = 0.2
@@ -60,5 +60,5 @@ def _try(connection: Connection, statement: sql.Composed) -> str | None:
     try:
         connection.execute(statement)
     except psycopg.errors.LockNotAvailable as error:
-        return str(error).strip()
+        return told(error)
     return None

@@ -6,8 +6,8 @@ from metadata_restore.options import Options
 from metadata_restore.plan import PlannedTable, RestorePlan
 from metadata_restore.target import COUNTED, Target, TargetTable
 
-# What Airflow's migration writes into a new database (2.9 to 3.3).
-MADE_BY_MIGRATION = frozenset(
+# What Airflow itself writes into a new database: its migration, commands and first start (2.9 to 3.3).
+MADE_BY_AIRFLOW = frozenset(
     {
         "ab_permission", "ab_permission_view", "ab_permission_view_role", "ab_role", "ab_view_menu",
         "log", "log_template", "slot_pool",
@@ -79,8 +79,8 @@ def _other_version(plan: RestorePlan, target: Target) -> Iterator[str]:
 
 def _rows_in_the_way(plan: RestorePlan, target: Target, rows: Mapping[str, int], options: Options) -> Iterator[str]:
     planned = {table.name for table in to_load(plan, target)} - kept(options)
-    fresh = not (set(rows) - MADE_BY_MIGRATION - set(target.heads))
-    full = [name for name in sorted(planned & set(rows)) if not (fresh and name in MADE_BY_MIGRATION)]
+    fresh = not (set(rows) - MADE_BY_AIRFLOW - set(target.heads))
+    full = [name for name in sorted(planned & set(rows)) if not (fresh and name in MADE_BY_AIRFLOW)]
     if full and not options.replace:
         told = _several([f"{name} ({_count(rows[name])})" for name in full])
         yield f"Tables of the target have rows: {told}. --replace empties them first; or choose a new database."

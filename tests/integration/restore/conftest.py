@@ -131,3 +131,16 @@ def encrypt(url: str, key: str) -> None:
             "UPDATE connection SET password = %s, is_encrypted = true, extra = '', is_extra_encrypted = true", [token]
         )
         connection.execute("UPDATE trigger SET kwargs = CASE WHEN id %% 2 = 0 THEN %s ELSE '{}' END", [token])
+
+
+def execute(url: str, *statements: str) -> None:
+    """Run statements in one transaction."""
+    with psycopg.connect(url) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def query(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a query."""
+    with psycopg.connect(url) as connection:
+        return connection.execute(statement.encode()).fetchall()

@@ -13,7 +13,7 @@ import pytest
 from cryptography.fernet import Fernet
 from export_contracts import exported_table
 from export_contracts.layout import Layout, started_at
-from metadata_restore.refusals import MADE_BY_MIGRATION
+from metadata_restore.refusals import MADE_BY_AIRFLOW
 from moto import mock_aws
 
 from export_cli import __main__ as cli
@@ -107,7 +107,7 @@ def test_given_a_dry_run_when_ended_then_the_plan_was_shown_and_nothing_changed(
     plan = json.loads(out)
     assert (code, plan["refusals"], plan["restored"]) == (0, [], None)
     assert {"dag", "task_instance"} < {table["table"] for table in plan["tables"]}
-    assert {"log_template", "slot_pool"} <= plan["overwrites"].keys() <= MADE_BY_MIGRATION
+    assert {"log_template", "slot_pool"} <= plan["overwrites"].keys() <= MADE_BY_AIRFLOW
     assert content(restore.target) == before
 
 
