@@ -6,6 +6,7 @@ from typing import Any
 
 from export_contracts.exported_table import Column, ExportedTable
 from export_contracts.manifest import Database, Manifest, Snapshot
+from export_contracts.parquet import ParquetColumn, ParquetFile, ParquetFiles
 from export_contracts.pointer import Pointer
 from export_contracts.summary import Selection, Summary
 
@@ -32,6 +33,14 @@ def table(group: str = "definitions", rows: int = 3, **changes: Any) -> Exported
         content_checksum="xxh3-sum:00000000000000ff",
     )
     return replace(made, **changes)
+
+
+def parquet(
+    prefix: str = "exports/prod-backups/parquet/dag/export_id=20261211T143022Z/", rows: int = 3
+) -> ParquetFiles:
+    """Return Parquet files of a table."""
+    columns = (ParquetColumn("id", "int", "id"),)
+    return ParquetFiles(columns, (ParquetFile(f"{prefix}part-1.parquet", rows, 17, "abc="),), {"id": 1})
 
 
 def of_rows(rows: dict[str, int], group: str = "definitions") -> dict[str, ExportedTable]:

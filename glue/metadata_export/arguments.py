@@ -13,6 +13,7 @@ from urllib.parse import quote
 from metadata_export.errors import ArgumentError
 from metadata_export.request import GroupRun, TableRequest
 
+FORMATS = (("csv",), ("csv", "parquet"))
 WINDOWS = ("full", "run", "follow", "date", "event")
 REQUIRED = (
     "AWS_REGION",
@@ -31,6 +32,7 @@ REQUIRED = (
     "EXCLUDE_TABLES",
     "WINDOWS",
     "MASK_COLUMNS",
+    "FORMATS",
     "SNAPSHOT_HOLD_SECONDS",
     "MAX_CONNECTIONS",
     "STATEMENT_TIMEOUT_SECONDS",
@@ -74,6 +76,7 @@ class Arguments:
     """as Glue passes it; empty outside Glue"""
     mask_columns: Mapping[str, tuple[str, ...]]
     """table -> columns whose values are not exported"""
+    formats: tuple[str, ...]
     execution_arn: str
     """of the state machine's execution; empty outside it"""
 
@@ -106,8 +109,21 @@ class Arguments:
 
     def table_key(self, table: str) -> str:
         """Return the object key of a table; what S3 clients trip over in its name is percent-encoded."""
-        name = quote(table, safe="").replace("~", "%7E")
-        return f"{self.prefix}{name}_{self.export_id[9:15]}.csv.gz"
+        return f"{self.prefix}{_encoded(table)}_{self.export_id[9:15]}.csv.gz"
+
+    @property
+    def writes_parquet(self) -> bool:
+        """Whether the rows are written as Parquet too."""
+        return "parquet" in self.formats
+
+    def parquet_folder(self, table: str) -> str:
+        """Return where a table's Parquet files go, with a slash at its end."""
+        return f"{self.root}/parquet/{_encoded(table)}/export_id={self.export_id}/"
+
+    @property
+    def parquet_columns_key(self) -> str:
+        """What is known of the columns that Parquet files of earlier exports have."""
+        return f"{self.root}/parquet/_columns.json"
 
     @property
     def parallelism(self) -> int:
@@ -170,9 +186,14 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
             job_run_id=values["JOB_RUN_ID"] or f"local_{uuid.uuid4().hex}",
             job_name=values["JOB_NAME"],
             mask_columns=_columns("MASK_COLUMNS", values),
+            formats=_formats(values),
             execution_arn=values["EXECUTION_ARN"],
         )
     )
+
+
+def _encoded(table: str) -> str:
+    return quote(table, safe="").replace("~", "%7E")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -237,6 +258,13 @@ def _names(name: str, values: dict[str, str]) -> tuple[str, ...]:
     if not all(isinstance(entry, str) for entry in entries) or len(set(entries)) != len(entries):
         raise ArgumentError(f"--{name} {values[name]!r}: {expected}")
     return tuple(entries)
+
+
+def _formats(values: dict[str, str]) -> tuple[str, ...]:
+    formats = _names("FORMATS", values)
+    if formats not in FORMATS:
+        raise ArgumentError(f'--FORMATS {values["FORMATS"]!r}: expected ["csv"] or ["csv","parquet"]')
+    return formats
 
 
 def _columns(name: str, values: dict[str, str]) -> dict[str, tuple[str, ...]]:

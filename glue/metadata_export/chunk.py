@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from metadata_export.compress import gzip_member
+from metadata_export.parquet_target import ParquetFiles, ParquetTarget
 from metadata_export.parts import MINIMUM_PART_BYTES, Part, part_bytes
 from metadata_export.spool import Spool
 from metadata_export.statements import Statement
@@ -22,6 +23,8 @@ class ChunkTask:
     """of the parts that it may make, the lowest first"""
     header: bytes
     """the first line of the file, for whoever is given number 1"""
+    parquet: ParquetTarget | None = None
+    """where the rows go as Parquet too"""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class ChunkResult:
     """of the rows, see `content`"""
     overflow: bool = False
     """it needs more parts than it was given numbers: nothing of it counts"""
+    parquet: ParquetFiles | None = None
 
 
 class PartsUsedUpError(Exception):

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from metadata_export import parquet_target
 from metadata_export.delivery import Kept
 from metadata_export.errors import StorageError
 from metadata_export.log import info, warning
 from metadata_export.manifest import file_of, identity
+from metadata_export.parquet_target import ParquetTarget
 from metadata_export.plan import Extract, GroupPlan
 from metadata_export.request import GroupRun
 from metadata_export.storage import Store
@@ -41,7 +43,8 @@ def keep_whole(
     entries = {each.table: manifest["tables"].get(each.table) for each in extracts}
     same = {each.table: entries[each.table] for each in extracts if _is_same(entries[each.table], each)}
     with ThreadPoolExecutor(LOOKS) as pool:
-        whole = pool.map(lambda entry: _is_whole(store, entry), same.values())
+        targets = {each.table: each.parquet for each in extracts}
+        whole = pool.map(lambda name: _is_whole(store, same[name], targets[name]), same)
         tables = {name: entry for (name, entry), found in zip(same.items(), whole, strict=True) if found}
     attempt = str(manifest["job_run_id"])
     info(f"kept {len(tables)} tables that the attempt {attempt} has delivered: {len(extracts) - len(tables)} are left")
@@ -87,13 +90,16 @@ def _is_same(entry: object, extract: Extract) -> bool:
         and isinstance(entry.get("checksum_sha256"), str)
         and isinstance(entry.get("part_sizes"), list)
         and isinstance(entry.get("duration_seconds"), int | float)
+        and parquet_target.is_same(entry, extract.parquet)
     )
 
 
-def _is_whole(store: Store, entry: Mapping[str, Any]) -> bool:
-    """Return whether S3 has the object, by size and checksum; if it does not say, the table is exported again."""
+def _is_whole(store: Store, entry: Mapping[str, Any], parquet: ParquetTarget | None) -> bool:
+    """Return whether S3 has the objects, by size and checksum; if it does not say, the table is exported again."""
     try:
         facts = store.facts(entry["key"])
+        if not parquet_target.is_whole(store, entry, parquet):
+            return False
     except StorageError as error:
         warning(f"exporting again what cannot be looked at: {error}")
         return False

@@ -6,7 +6,9 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
+from metadata_export import parquet_target
 from metadata_export.arguments import Arguments
+from metadata_export.catalog import Table
 from metadata_export.delivery import Delivery, Kept, failed_tables_error, without_gone
 from metadata_export.earlier import keep_whole, record_whole
 from metadata_export.errors import ExportError
@@ -14,6 +16,8 @@ from metadata_export.holder import SnapshotHolder
 from metadata_export.introspection import read_catalog
 from metadata_export.log import info
 from metadata_export.manifest import build_manifest
+from metadata_export.parquet_target import ParquetTarget, read_known_columns
+from metadata_export.parquet_types import parquet_columns
 from metadata_export.plan import GroupPlan, make_plan
 from metadata_export.progress import Progress
 from metadata_export.revisions import read_alembic_heads
@@ -60,7 +64,8 @@ def export_group(
         catalog = read_catalog(connection, request.stands_alone, request.any_schema)
         heads = read_alembic_heads(connection, catalog)
         decide = SharedWindow(arguments.export_id, shared, snapshot, ended).decide
-        plan = make_plan(connection, catalog, request, arguments.cutoff, arguments.table_key, decide)
+        parquet_of = _parquet_targets(arguments, store)
+        plan = make_plan(connection, catalog, request, arguments.cutoff, arguments.table_key, decide, parquet_of)
         session = Session(source, snapshot.id, arguments.region, arguments.bucket, attempts)
         with SnapshotHolder(connection) as holder:
             kept = keep_whole(run, manifest_key, store, plan, heads)
@@ -84,6 +89,18 @@ def shared_snapshot(arguments: Arguments, store: Store) -> SharedSnapshot:
     return SharedSnapshot(party, store)
 
 
+def _parquet_targets(arguments: Arguments, store: Store) -> Callable[[Table], ParquetTarget | None]:
+    if not arguments.writes_parquet:
+        return lambda _: None
+    known = read_known_columns(store, arguments.parquet_columns_key)
+
+    def of(table: Table) -> ParquetTarget:
+        columns = parquet_columns(table.columns, known.get(table.name, {}))
+        return ParquetTarget(arguments.parquet_folder(table.name), columns)
+
+    return of
+
+
 def _export_tables(
     arguments: Arguments,
     plan: GroupPlan,
@@ -100,6 +117,7 @@ def _export_tables(
     keys = {extract.key for extract in extracts}
     ended: ExportError | None = None
     try:
+        parquet_target.clear(store, [extract.parquet.folder for extract in extracts if extract.parquet])
         with aborting_unfinished(store, arguments.prefix, keys, work.failed), start_tasks(session) as runner:
             work.run(runner)
             progress.finished()

@@ -78,8 +78,14 @@ def _table(exported: ExportedTable) -> dict[str, Any]:
         "content_checksum": content_checksum(uploaded.content),
         "part_sizes": list(uploaded.part_sizes),
         "duration_seconds": round(exported.seconds, 3),
+        **_parquet(exported),
         "access": exported.extract.access.to_json(len(exported.extract.statements)),
     }
+
+
+def _parquet(exported: ExportedTable) -> dict[str, Any]:
+    target, files = exported.extract.parquet, exported.parquet
+    return {"parquet": files.to_json(target)} if target is not None and files is not None else {}
 
 
 def _moment(snapshot: Snapshot, delivery: Delivery) -> dict[str, Any]:

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from metadata_export.access import WHOLE, Access, Reading, read_statements
-from metadata_export.catalog import Catalog, Column
+from metadata_export.catalog import Catalog, Column, Table
 from metadata_export.errors import SourceError
 from metadata_export.indexes import Indexes, read_indexes
 from metadata_export.log import info, warning
 from metadata_export.mask import check_masks, masked_columns
 from metadata_export.orphans import count_orphans
+from metadata_export.parquet_target import ParquetTarget
 from metadata_export.parts import MIB
 from metadata_export.request import TableRequest
 from metadata_export.row_filter import row_filter
@@ -38,6 +39,8 @@ class Extract:
     """columns whose values are not in the file"""
     access: Access = WHOLE
     """how the rows are read"""
+    parquet: ParquetTarget | None = None
+    """where the rows go as Parquet too"""
 
     @property
     def header(self) -> bytes:
@@ -71,6 +74,7 @@ def make_plan(
     cutoff: datetime | None,
     key_of: Callable[[str], str],
     decide: DecideRuns = decide_alone,
+    parquet_of: Callable[[Table], ParquetTarget | None] = lambda _: None,
 ) -> GroupPlan:
     """Turn the request into statements, within the connection's transaction. No table stays locked.
 
@@ -78,6 +82,7 @@ def make_plan(
         cutoff: rows at or after it are in the window; None exports everything.
         key_of: gives the object key of a table.
         decide: finds the dag runs of the window.
+        parquet_of: says where the rows of a table go as Parquet too.
     """
     selection = select_tables(request, catalog)
     rules, unknown = window_rules(request, catalog, selection), unknown_tables(request, catalog, selection)
@@ -93,7 +98,8 @@ def make_plan(
         try:
             check_masks(connection, catalog, [name], request.mask_columns)
             orphans[name] = count_orphans(connection, catalog, catalog.tables[name])
-            extracts.append(_extract(reading, name, key_of(name), request.mask_columns))
+            extract = _extract(reading, name, key_of(name), request.mask_columns)
+            extracts.append(replace(extract, parquet=parquet_of(catalog.tables[name])))
         except SourceError as error:
             if error.transient:
                 raise

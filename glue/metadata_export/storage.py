@@ -32,7 +32,10 @@ class Store:
 
     def put(self, key: str, body: bytes, content_type: str = CONTENT_TYPE) -> Part:
         """Write an object in one piece and return it as its only part."""
-        checksum = sha256_base64(body)
+        return self.put_file(key, body, len(body), sha256_base64(body), content_type)
+
+    def put_file(self, key: str, body: "bytes | IO[bytes]", size: int, checksum: str, content_type: str) -> Part:
+        """Write an object of `size` bytes, whose SHA-256 S3 verifies, in one piece; return it as its only part."""
         with _naming("write", self.bucket, key):
             answer = self.s3.put_object(
                 Bucket=self.bucket,
@@ -42,7 +45,7 @@ class Store:
                 ChecksumAlgorithm="SHA256",
                 ChecksumSHA256=checksum,
             )
-        return Part(number=1, size=len(body), etag=answer["ETag"], sha256=checksum)
+        return Part(number=1, size=size, etag=answer["ETag"], sha256=checksum)
 
     def put_json(self, key: str, document: object) -> None:
         """Write a JSON document."""
@@ -111,6 +114,11 @@ class Store:
         with _naming("list", self.bucket, prefix):
             pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
             return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def delete(self, key: str) -> None:
+        """Delete an object; harmless when there is none."""
+        with _naming("delete", self.bucket, key):
+            self.s3.delete_object(Bucket=self.bucket, Key=key)
 
     def create_upload(self, key: str) -> str:
         """Begin a multipart upload whose parts carry SHA-256 checksums; return its id."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 
@@ -14,6 +14,8 @@ from metadata_export.compress import gzip_member
 from metadata_export.copy_out import CopyOut, without_garbage_collector
 from metadata_export.errors import ExportError, StorageError, TableError, describe
 from metadata_export.identity import check_unchanged
+from metadata_export.parquet_sink import parquet_of, parquet_sink, to_both
+from metadata_export.parquet_target import ParquetFiles, ParquetTarget
 from metadata_export.parts import Part
 from metadata_export.planner import pinned
 from metadata_export.source import Connection, Source, releasing, source_error
@@ -43,6 +45,8 @@ class TableTask:
     key: str
     statement: Statement
     header: bytes
+    parquet: ParquetTarget | None = None
+    """where the rows go as Parquet too"""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class TableResult:
     """of the rows, see `content`"""
     part: Part
     seconds: float
+    parquet: ParquetFiles | None = None
 
 
 @dataclass(frozen=True)
@@ -117,9 +122,10 @@ def run_task(session: Session, task: Task, attempt: int, opened: Opened = own_co
 
 
 def _export_chunk(connection: Connection, store: Store, task: ChunkTask, *, read_on: bool) -> ChunkResult:
-    with ChunkParts(store, task, read_on=read_on) as parts:
-        copied = _copy(connection, task.table, task.statement, parts.write)
-        return parts.finish(copied.rows, copied.csv_bytes, copied.content)
+    with ChunkParts(store, task, read_on=read_on) as parts, parquet_sink(store, task.parquet) as parquet:
+        copied = _copy(connection, task.table, task.statement, to_both(parts.write, parquet))
+        result = parts.finish(copied.rows, copied.csv_bytes, copied.content)
+        return result if result.overflow else replace(result, parquet=parquet_of(task.table, copied.rows, parquet))
 
 
 def _export_tables(connection: Connection, store: Store, tasks: tuple[TableTask, ...]) -> tuple[TableResult, ...]:
@@ -137,16 +143,18 @@ def _export_table(
     def write(block: bytes) -> None:
         body.append(member.compress(block if body else task.header + block))  # in one call: isal compresses that best
 
-    copied = _copy(connection, task.table, task.statement, write)
+    with parquet_sink(store, task.parquet) as parquet:
+        copied = _copy(connection, task.table, task.statement, to_both(write, parquet))
     if not body:
         write(b"")
     body.append(member.flush())
 
     def upload() -> TableResult:
         part = store.put(task.key, b"".join(body))
+        files = parquet_of(task.table, copied.rows, parquet)
         seconds = round(time.monotonic() - started, 3)
         csv_bytes = copied.csv_bytes + len(task.header)
-        return TableResult(task.table, copied.rows, csv_bytes, copied.content, part, seconds)
+        return TableResult(task.table, copied.rows, csv_bytes, copied.content, part, seconds, files)
 
     return uploads.submit(upload)
 

@@ -12,6 +12,8 @@ from metadata_export.chunk import ChunkResult, ChunkTask
 from metadata_export.errors import ExportError, StorageError, TableError, describe
 from metadata_export.log import info, warning
 from metadata_export.object_upload import ObjectUpload, UploadedObject
+from metadata_export.parquet_sink import empty_parquet
+from metadata_export.parquet_target import ParquetFiles, of_statement, together
 from metadata_export.plan import Extract, bundle, is_small
 from metadata_export.progress import MB, Progress
 from metadata_export.storage import Store
@@ -40,6 +42,7 @@ class ExportedTable:
     extract: Extract
     object: UploadedObject
     seconds: float
+    parquet: ParquetFiles | None = None
 
 
 @dataclass
@@ -48,6 +51,8 @@ class _LargeTable:
     upload: ObjectUpload
     chunks_left: int
     started: float | None = None
+    parquet: dict[int, ParquetFiles] = field(default_factory=dict)
+    """what its chunks came to; one that runs again writes its files anew"""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -64,6 +69,7 @@ class Work:
     def __init__(self, extracts: Sequence[Extract], store: Store, parallelism: int, progress: Progress) -> None:
         self._parallelism = parallelism
         self._progress = progress
+        self._store = store
         self.done: list[ExportedTable] = []
         self.failed: dict[str, str] = {}
         """table -> its error, in one line"""
@@ -141,17 +147,21 @@ class Work:
         held = table.upload.release_held()
         if held is not None:
             self._run_chunk(table, held, alone=True)  # its rows have been counted
-        self._finish(table.extract, table.upload.complete(), time.monotonic() - table.started)
+        uploaded = table.upload.complete()
+        self._finish(table.extract, uploaded, time.monotonic() - table.started, together(table.parquet.values()))
 
     def _run_chunk(self, table: _LargeTable, index: int, *, alone: bool) -> ChunkResult:
         extract = table.extract
         upload_id, numbers = table.upload.begin_chunk(alone=alone)
         statement = extract.statements[index]
-        task = ChunkTask(extract.table, extract.key, statement, upload_id, numbers, extract.header)
+        parquet = of_statement(extract.parquet, index, len(extract.statements))
+        task = ChunkTask(extract.table, extract.key, statement, upload_id, numbers, extract.header, parquet)
         result = self._runner.run(task, f"{extract.table}: chunk {index + 1} of {len(extract.statements)}")
         if not isinstance(result, ChunkResult):
             raise ExportError(f"{extract.table}: expected the result of a chunk, got {type(result).__name__}")
         table.upload.end_chunk(index, numbers, result)
+        if result.parquet is not None:
+            table.parquet[index] = result.parquet
         return result
 
     def _count(self, table: _LargeTable, result: ChunkResult) -> None:
@@ -175,17 +185,21 @@ class Work:
                 self._unless_ended(partial(self._export_bundle, [extract]))
 
     def _export_together(self, extracts: Sequence[Extract]) -> None:
-        tasks = tuple(TableTask(each.table, each.key, each.statements[0], each.header) for each in extracts)
+        tasks = tuple(
+            TableTask(each.table, each.key, each.statements[0], each.header, each.parquet) for each in extracts
+        )
         names = ", ".join(task.table for task in tasks)
         results = self._runner.run(tasks, f"{len(tasks)} small tables: {names}")
         if not isinstance(results, tuple):
             raise ExportError(f"{names}: expected results of tables, got {type(results).__name__}")
         for extract, result in zip(extracts, results, strict=True):
             self._progress.work_done(result.rows, result.csv_bytes, extract.total_bytes)
-            self._finish(extract, _single_put(result), result.seconds)
+            self._finish(extract, _single_put(result), result.seconds, result.parquet)
 
-    def _finish(self, extract: Extract, uploaded: UploadedObject, seconds: float) -> None:
-        self.done.append(ExportedTable(extract, uploaded, seconds))
+    def _finish(self, extract: Extract, uploaded: UploadedObject, seconds: float, parquet: ParquetFiles | None) -> None:
+        if extract.parquet is not None and not (parquet and parquet.files):
+            parquet = empty_parquet(self._store, extract.parquet)
+        self.done.append(ExportedTable(extract, uploaded, seconds, parquet))
         self._progress.table_done(uploaded.object_bytes)
         info(
             f"{extract.table}: {uploaded.rows:,} rows, {uploaded.csv_bytes / MB:,.1f} MB of CSV in {seconds:.1f} s",

@@ -8,6 +8,7 @@ from export_contracts.exported_table import ExportedTable
 from export_contracts.fields import DocumentError
 from export_contracts.layout import table_key
 from export_contracts.manifest import Manifest
+from export_contracts.parquet import PARQUET
 from export_contracts.plan import Export, TableGroup
 from export_runtime.cause import Cause, read_cause, valid_run_id
 from export_runtime.errors import ArchivedObjectError
@@ -16,6 +17,7 @@ from export_runtime.text import shown
 
 from aggregate_results.errors import ManifestError
 from aggregate_results.event import Event, GroupResult
+from aggregate_results.parquet_verification import parquet_problems
 
 # A look at an object takes some 20 ms of waiting, an export has some 80 objects.
 _CONCURRENT_LOOKS = 8
@@ -85,6 +87,8 @@ def _verified(
     doubtful = {name for name, _ in found}
     listed = {name: table for name, table in manifest.tables.items() if name not in doubtful}
     found += _object_problems(listed, event.export, store)
+    if PARQUET in event.export.formats:
+        found += parquet_problems(listed, event.export, store)
     bad = {name for name, _ in found}
     whole = {name: table for name, table in listed.items() if name not in bad}
     skipped = {name: reason for name, reason in manifest.skipped_tables.items() if name not in bad}

@@ -80,6 +80,7 @@ def draft_plan(request: Request, settings: Settings) -> tuple[Export, tuple[Tabl
         windows=WINDOWS,
         scope=FULL if wanted.covers(settings.coverage) else PARTIAL,
         mask_columns=settings.mask_columns,
+        formats=settings.formats,
     )
     return export, table_groups(wanted, layout, started)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from export_contracts.coverage import Coverage
 from export_contracts.layout import Layout
+from export_contracts.parquet import CSV, FORMATS
 from export_runtime.environment import may_be_empty, required, whole_number
 from export_runtime.errors import ConfigurationError
 from export_runtime.text import shown
@@ -26,6 +27,7 @@ class Settings:
     exclude_tables: tuple[str, ...]
     fresh_hours: int
     mask_columns: tuple[str, ...] = ()
+    formats: tuple[str, ...] = (CSV,)
 
     @property
     def coverage(self) -> Coverage:
@@ -58,6 +60,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         exclude_tables=asked.exclude_tables,
         fresh_hours=whole_number(variables, "FRESH_HOURS"),
         mask_columns=tuple(sorted(masks)),
+        formats=_formats(required(variables, "FORMATS")),
     )
 
 
@@ -73,6 +76,13 @@ def read_coverage(max_age_in_days: str, include_tables: str, exclude_tables: str
     if problems:
         raise _invalid(problems)
     return Coverage(tuple(include), tuple(exclude), days)
+
+
+def _formats(parameter: str) -> tuple[str, ...]:
+    allowed = (CSV, ",".join(FORMATS))
+    if parameter not in allowed:
+        raise _invalid([f"Formats is {shown(parameter)}; allowed is {' or '.join(allowed)}"])
+    return tuple(parameter.split(","))
 
 
 def _invalid(problems: list[str]) -> ConfigurationError:

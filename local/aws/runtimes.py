@@ -16,7 +16,7 @@ from local.locks import exclusive
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOCK = REPOSITORY / "requirements.lock"
-GLUE_PACKAGES = ("pyspark", "boto3")
+GLUE_PACKAGES = ("pyspark", "boto3", "pyarrow")
 LAMBDA_PACKAGES = ("boto3",)
 # The process ends when Java has, which writes the archive as its last act.
 SPARK_AT_WORK = """

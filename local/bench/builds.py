@@ -31,6 +31,7 @@ PLAN_SETTINGS = {
     "INCLUDE_TABLES": "",
     "EXCLUDE_TABLES": "",
     "MASK_COLUMNS": "",
+    "FORMATS": "csv",
     "FRESH_HOURS": "20",
 }
 # Without the finder of this environment's own packages, which would complete an older tree; `plan` is an older name.
@@ -128,6 +129,7 @@ def job_arguments(
         "EXCLUDE_TABLES": json.dumps(export["exclude_tables"]),
         "WINDOWS": json.dumps(export.get("windows", {})),
         "MASK_COLUMNS": json.dumps(export.get("mask_columns", [])),
+        "FORMATS": json.dumps(export.get("formats", ["csv"])),
         "EXECUTION_ARN": "",
         **JOB_SETTINGS,
     }

@@ -166,6 +166,7 @@ def default_answers(bucket: str) -> dict[str, Any]:
         "exclude_tables": [],
         "windows": {},
         "mask_columns": [],
+        "formats": ["csv"],
     }
     return {
         "plan": {"due": True, "reason": "", "winner": None, "wait": False, "export": export, "groups": groups},

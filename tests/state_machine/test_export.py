@@ -74,6 +74,7 @@ def test_given_one_group_and_an_age_then_its_arguments_are_still_lists_and_numbe
     bucket = stage.account.bucket()
     plan = default_answers(bucket)["plan"]
     plan["export"] |= {"max_age_in_days": 30, "cutoff": "2026-11-11T14:30:22Z", "mask_columns": ["trigger.kwargs"]}
+    plan["export"]["formats"] = ["csv", "parquet"]
     answer = {"return": {**plan, "groups": plan["groups"][:1]}}
 
     arguments = stage.run(stage.script(bucket=bucket, plan=[answer])).arguments("definitions")
@@ -81,6 +82,7 @@ def test_given_one_group_and_an_age_then_its_arguments_are_still_lists_and_numbe
     assert json.loads(arguments["--EXPORT_GROUPS"]) == ["definitions"]
     assert (arguments["--MAX_AGE_IN_DAYS"], arguments["--CUTOFF"]) == ("30", "2026-11-11T14:30:22Z")
     assert arguments["--MASK_COLUMNS"] == '["trigger.kwargs"]'
+    assert arguments["--FORMATS"] == '["csv","parquet"]'
 
 
 @pytest.mark.parametrize(("winner", "word"), [("s3://x/summary", "ALREADY_EXPORTED"), ("arn:other", "BUSY")])

@@ -17,7 +17,7 @@ OTHERS = {"dags", "metadata_export", "metadata_proof", "metadata_restore", "expo
 # What MWAA's and Glue's own Python brings, or is packaged for it, beyond the standard library.
 BROUGHT = {
     "dags": {"airflow", "boto3", "botocore"},
-    "glue/metadata_export": {"botocore", "isal", "psycopg", "pyspark", "py4j", "xxhash"},
+    "glue/metadata_export": {"botocore", "isal", "psycopg", "pyarrow", "pyspark", "py4j", "xxhash"},
     "glue/metadata_proof": {"metadata_export", "metadata_restore", "psycopg"},
     "glue/metadata_restore": {"botocore", "cryptography", "isal", "psycopg", "urllib3"},
 }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from export_contracts.fields import Fields, list_of, number, one_of, refuse, text, to_json, whole
+from export_contracts.parquet import ParquetFiles, parquet_files
 
 WINDOW_RULES = ("full", "run", "follow", "date", "event")
 _CONTENT_CHECKSUM = re.compile("xxh3-sum:[0-9a-f]{16}")
@@ -37,6 +38,8 @@ class ExportedTable:
     window: str
     duration_seconds: float
     content_checksum: str | None = None
+    parquet: ParquetFiles | None = None
+    """None: there are no such files"""
 
     @classmethod
     def from_json(cls, content: object, where: str, group: str) -> "ExportedTable":
@@ -58,6 +61,7 @@ class ExportedTable:
             window=fields.required("window", one_of(*WINDOW_RULES)),
             duration_seconds=fields.required("duration_seconds", number),
             content_checksum=fields.optional("content_checksum", _content_checksum, None),
+            parquet=fields.optional("parquet", parquet_files, None),
         )
 
     def to_json(self) -> dict[str, Any]:

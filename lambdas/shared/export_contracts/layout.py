@@ -86,6 +86,29 @@ def table_key(day_prefix: str, identifier: str, table: str) -> str:
         identifier: export id.
         table: any name that PostgreSQL allows; characters outside A-Za-z0-9_.- are percent-encoded.
     """
+    return f"{day_prefix}{_encoded(table)}_{started_at(identifier):%H%M%S}.csv.gz"
+
+
+def parquet_table_prefix(root: str, table: str) -> str:
+    """Return the prefix of a table's Parquet files of all exports, with a slash at its end.
+
+    Args:
+        root: prefix of the environment's exports, without a slash at its end.
+        table: as for ``table_key``.
+    """
+    return f"{root}/parquet/{_encoded(table)}/"
+
+
+def parquet_prefix(root: str, table: str, identifier: str) -> str:
+    """Return the prefix of a table's Parquet files of one export, with a slash at its end."""
+    return f"{parquet_table_prefix(root, table)}export_id={identifier}/"
+
+
+def parquet_columns_key(root: str) -> str:
+    """Return the key of what is known of the columns in Parquet files; no table's folder has this name's end."""
+    return f"{root}/parquet/_columns.json"
+
+
+def _encoded(table: str) -> str:
     # quote() leaves the tilde alone (RFC 3986), the layout does not.
-    encoded = quote(table, safe="").replace("~", "%7E")
-    return f"{day_prefix}{encoded}_{started_at(identifier):%H%M%S}.csv.gz"
+    return quote(table, safe="").replace("~", "%7E")

@@ -21,6 +21,7 @@ from export_contracts.fields import (
     truth,
     whole,
 )
+from export_contracts.parquet import CSV, FORMATS
 from export_contracts.summary import FULL, PARTIAL, TRIGGERS
 
 
@@ -100,6 +101,7 @@ class Export:
     scope: str = PARTIAL
     mask_columns: tuple[str, ...] = ()
     """<table>.<column>, whose values are not exported"""
+    formats: tuple[str, ...] = (CSV,)
 
     @property
     def root(self) -> str:
@@ -145,6 +147,7 @@ class Export:
             windows=fields.optional("windows", mapping_of(one_of(*WINDOW_RULES)), {}),
             scope=fields.optional("scope", one_of(FULL, PARTIAL), PARTIAL),
             mask_columns=fields.optional("mask_columns", names, ()),
+            formats=fields.optional("formats", list_of(one_of(*FORMATS)), (CSV,)),
         )
 
     def to_json(self) -> dict[str, Any]:

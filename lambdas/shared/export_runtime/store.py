@@ -84,6 +84,16 @@ class ObjectStore:
             answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix)
         return tuple(found["Key"] for found in answer.get("Contents", ()))
 
+    def all_keys(self, prefix: str) -> tuple[str, ...]:
+        """Return all keys that begin with a prefix, in S3's order.
+
+        Raises:
+            AwsCallError, AwsUnavailableError: see ``aws_call``.
+        """
+        with aws_call(f"list {self.uri(prefix)}*", self._advice):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            return tuple(found["Key"] for page in pages for found in page.get("Contents", ()))
+
     def folders(self, prefix: str) -> tuple[str, ...]:
         """Return the first 1,000 prefixes up to the next slash, in S3's order.
 

@@ -135,6 +135,7 @@ def group_arguments(
                 "EXCLUDE_TABLES": json.dumps(exclude),
                 "WINDOWS": json.dumps(WINDOWS),
                 "MASK_COLUMNS": "[]",
+                "FORMATS": '["csv"]',
                 "SNAPSHOT_HOLD_SECONDS": "900",
                 "MAX_CONNECTIONS": "4",
                 "STATEMENT_TIMEOUT_SECONDS": "3600",

@@ -195,6 +195,7 @@ class Engine:
             "EXCLUDE_TABLES": "[]",
             "WINDOWS": "{}",
             "MASK_COLUMNS": "[]",
+            "FORMATS": '["csv"]',
             "SNAPSHOT_HOLD_SECONDS": "900",
             "MAX_CONNECTIONS": "4",
             "STATEMENT_TIMEOUT_SECONDS": "3600",

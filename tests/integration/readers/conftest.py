@@ -31,6 +31,7 @@ MOMENTS = (
     "9999-12-31 23:59:59.999999+00",
     None,
 )
+MOMENT_TYPES = ("timestamp with time zone", "timestamp without time zone", "date")
 # Tables of one column, `moment`, of which each has what some reader cannot hold.
 OUT_OF_RANGE = {
     "infinite": ("infinity", "-infinity"),
@@ -48,6 +49,10 @@ class File:
     table: str
     path: Path
     types: dict[str, str]
+    parquet: Path | None = None
+    """the folder of its Parquet files of all exports"""
+    entry: ExportedTable | None = None
+    """what the manifest says of it"""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,19 @@ class Exported:
         """A table's rows with every value as PostgreSQL's text."""
         return self._select(table, [_text(*column) for column in self.files[table].types.items()])
 
+    def parquet_rows(self, table: str) -> list[tuple[Any, ...]]:
+        """A table's rows as its Parquet files should have them."""
+        return self._select(table, [_parquet_value(*column) for column in self.files[table].types.items()])
+
+    def nulled(self, table: str) -> dict[str, int]:
+        """By column, how many values of a table no type of Parquet can hold."""
+        columns = {name: kind for name, kind in self.files[table].types.items() if kind in MOMENT_TYPES}
+        counts = [sql.SQL("count({0}) - count({1})").format(sql.Identifier(c), _held(c)) for c in columns]
+        query = sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(counts), sql.Identifier(table))
+        with self.database.connect() as connection:
+            row = connection.execute(query).fetchone() if counts else ()
+        return {name: count for name, count in zip(columns, row or (), strict=True) if count}
+
     def _select(self, table: str, columns: list[sql.Composable]) -> list[tuple[Any, ...]]:
         query = sql.SQL("SELECT {} FROM {} ORDER BY ctid").format(sql.SQL(", ").join(columns), sql.Identifier(table))
         with self.database.connect(options="-c TimeZone=UTC") as connection:
@@ -79,6 +97,20 @@ def _text(name: str, kind: str) -> sql.Composable:
     # A cast says true and false; t and f is what the type's own output function writes, and so COPY.
     text = "CASE WHEN {0} THEN 't' WHEN NOT {0} THEN 'f' END" if kind == "boolean" else "{0}::text"
     return sql.SQL(text).format(sql.Identifier(name))
+
+
+def _held(name: str) -> sql.Composable:
+    """Return a moment, or NULL where Parquet's type cannot hold it."""
+    year = "extract(year FROM {0}) BETWEEN 1 AND 9999"
+    return sql.SQL(f"CASE WHEN isfinite({{0}}) AND {year} THEN {{0}} END").format(sql.Identifier(name))
+
+
+def _parquet_value(name: str, kind: str) -> sql.Composable:
+    if kind in MOMENT_TYPES:
+        return _held(name)
+    if kind == "real":  # psycopg gives the shortest number that is the same float4
+        return sql.SQL("{}::float8").format(sql.Identifier(name))
+    return sql.Identifier(name) if kind in (*CONVERTED, "bytea") else _text(name, kind)
 
 
 @pytest.fixture(scope="session")
@@ -99,18 +131,38 @@ def exported(
         s3_client.cache_clear()
         s3_client(REGION).create_bucket(Bucket="readers")
         engine = Engine(database, "readers", running_aws)
-        manifest = engine.export(dict.fromkeys(tables, "full"))
+        manifest = engine.export(dict.fromkeys(tables, "full"), FORMATS='["csv","parquet"]')
         details = {name: ExportedTable.from_json(entry, name, "all") for name, entry in manifest["tables"].items()}
         summary.write_bytes(documents.summary(details=details).to_bytes())
         for table in tables:
             (folder / f"{table}_143022.csv.gz").write_bytes(engine.body(table))
+            fetch_parquet(engine, folder, details[table])
     s3_client.cache_clear()
     column_types = functions("What the files are")["column_types"]
     yield Exported(
         database,
-        {name: File(name, folder / f"{name}_143022.csv.gz", column_types(summary, name)) for name in tables},
+        {
+            name: File(
+                name,
+                folder / f"{name}_143022.csv.gz",
+                column_types(summary, name),
+                folder / "parquet" / name,
+                details[name],
+            )
+            for name in tables
+        },
     )
     postgres_server.drop_database(database.name)
+
+
+def fetch_parquet(engine: Engine, folder: Path, table: ExportedTable) -> None:
+    """Fetch a table's Parquet files, to where they lie in the bucket."""
+    assert table.parquet is not None
+    for file in table.parquet.files:
+        path = folder / file.key.removeprefix("exports/env-backups/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(s3_client(REGION).get_object(Bucket=engine.bucket, Key=file.key)["Body"].read())
+        assert path.stat().st_size == file.object_bytes
 
 
 def fill(database: Database) -> list[str]:

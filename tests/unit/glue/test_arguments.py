@@ -47,6 +47,7 @@ def reading(arguments: Arguments) -> dict[str, Any]:
         "exclude_tables": sorted(arguments.exclude_tables),
         "windows": arguments.windows,
         "mask_columns": {table: list(columns) for table, columns in arguments.mask_columns.items()},
+        "formats": list(arguments.formats),
         "snapshot_hold_seconds": arguments.snapshot_hold_seconds,
         "max_connections": arguments.max_connections,
         "statement_timeout_seconds": arguments.statement_timeout_seconds,
@@ -95,4 +96,6 @@ def test_given_the_layout_then_the_keys_of_a_run_are_in_it(layout: dict[str, Any
     changes |= {"EXPORT_GROUPS": json.dumps([layout["group"]]), "MANIFEST_KEY": keys["manifest"]}
     arguments = parse_arguments(argv(S3_OUTPUT_PATH=f"s3://bucket/{folder}/", **changes))
     assert arguments.table_key(layout["table"]) == keys["table"]
+    assert arguments.parquet_folder(layout["table"]) == keys["parquet"]
+    assert arguments.parquet_columns_key == keys["parquet_columns"]
     assert (arguments.runs_prefix, arguments.lock_key) == (keys["runs"], keys["lock"])

@@ -10,6 +10,7 @@ import pytest
 from export_contracts.fields import DocumentError
 from export_contracts.findings import FailedGroup, RowFall
 from export_contracts.manifest import Manifest, Snapshot
+from export_contracts.parquet import ParquetColumns
 from export_contracts.plan import Decision, Plan
 from export_contracts.pointer import Pointer
 from export_contracts.summary import Selection, Summary
@@ -26,7 +27,8 @@ SUMMARY = documents.summary(
     status="INCOMPLETE",
     scope="partial",
     selection=Selection(("dag", HOSTILE), ("log",)),
-    details=documents.of_rows({"dag": 3, HOSTILE: 10**400}),
+    details=documents.of_rows({"dag": 3, HOSTILE: 10**400})
+    | {"xcom": documents.table("tasks", parquet=documents.parquet())},
     skipped_tables={"session": "excluded: browser sessions, which are credentials"},
     uncatalogued_tables=(HOSTILE,),
     orphans={"dag": 1},
@@ -41,7 +43,7 @@ SUMMARY = documents.summary(
 MANIFEST = documents.manifest(
     snapshot=Snapshot("own", documents.RUN_ID, "the claimer is gone"),
     consistency="per-group",
-    tables=documents.of_rows({"dag": 3, HOSTILE: 0}),
+    tables=documents.of_rows({"dag": 3, HOSTILE: 0}) | {"variable": documents.table(parquet=documents.parquet())},
     failed_tables={"variable": HOSTILE},
     skipped_tables={"xcom": "not in this version"},
     uncatalogued_tables=(HOSTILE,),
@@ -85,6 +87,21 @@ def test_given_an_invalid_pointer_then_the_error_names_what_is_wrong(example):
     assert [name for name in example.names if name not in str(refused.value)] == []
 
 
+@pytest.mark.parametrize("example", examples("parquet_columns", "valid"), ids=str)
+def test_given_valid_columns_of_parquet_files_then_they_read_as_the_contract_says(example):
+    read = ParquetColumns.from_bytes(example.text.encode())
+    assert read.to_json() == example.document
+    types = {table: {column.name: column.type for column in columns} for table, columns in read.tables.items()}
+    assert types == example.reading
+
+
+@pytest.mark.parametrize("example", examples("parquet_columns", "invalid"), ids=str)
+def test_given_invalid_columns_of_parquet_files_then_the_error_names_what_is_wrong(example):
+    with pytest.raises(DocumentError) as refused:
+        ParquetColumns.from_bytes(example.text.encode())
+    assert [name for name in example.names if name not in str(refused.value)] == []
+
+
 def places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Return where every value of a document stands, and the document itself."""
     inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -121,7 +138,7 @@ def test_given_anything_else_somewhere_then_it_is_read_if_and_only_if_the_schema
 
 
 # What no reader depends on: names of groups, fields of a version to come, and that nothing is said rather than 0.
-NOT_READ = ("does not match '^[a-z_]+$'", "Additional properties are not allowed", "is less than the minimum of 1")
+NOT_READ = ("does not match '^[a-z_]+$'", "Additional properties are not allowed", "0 is less than the minimum of 1")
 
 
 def refusal(contract: str, content: Any) -> str:

@@ -4,7 +4,15 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from export_contracts.layout import Layout, export_id, report_key, started_at, table_key
+from export_contracts.layout import (
+    Layout,
+    export_id,
+    parquet_columns_key,
+    parquet_prefix,
+    report_key,
+    started_at,
+    table_key,
+)
 
 from tests.contract_examples import layouts
 
@@ -18,6 +26,8 @@ def test_given_an_export_then_every_key_is_where_the_contract_says(example):
     assert table_key(layout.day_prefix(started), example["export_id"], example["table"]) == keys["table"]
     assert (layout.summary_key(started), report_key(keys["summary"])) == (keys["summary"], keys["report"])
     assert layout.manifest_key(started, example["group"]) == keys["manifest"]
+    assert parquet_prefix(layout.root, example["table"], example["export_id"]) == keys["parquet"]
+    assert parquet_columns_key(layout.root) == keys["parquet_columns"]
     assert (layout.lock_key, layout.latest_key) == (keys["lock"], keys["latest"])
 
 
