@@ -7,7 +7,7 @@ return or raise, call by call; the last one stays), `failing/<group>.json` (how 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,7 +97,7 @@ class Stage:
         self,
         failing: Mapping[str, int] | None = None,
         *,
-        last_failure_after: Mapping[str, str] | None = None,
+        last_failure_after_a_sibling: Sequence[str] = (),
         needed_runs: Mapping[str, int] | None = None,
         row_falls: int = 0,
         job_seconds: float = 0,
@@ -108,7 +108,7 @@ class Stage:
 
         Args:
             failing: how often each group fails.
-            last_failure_after: the group after whose success a group fails for the last time.
+            last_failure_after_a_sibling: groups that fail for the last time when another one's retry has succeeded.
             needed_runs: how many successful runs a group needs to be verified; 1 unless given.
             row_falls: in how many tables a complete export finds that rows fell.
             job_seconds: how long a run that succeeds takes.
@@ -117,7 +117,7 @@ class Stage:
         """
         bucket = bucket or self.account.bucket()
         self._write(bucket, "job-seconds.json", job_seconds)
-        self._write(bucket, "last-failure-after.json", last_failure_after or {})
+        self._write(bucket, "last-failure-after-a-sibling.json", last_failure_after_a_sibling)
         self._write(bucket, "row-falls.json", row_falls)
         self._write(bucket, "needed-runs.json", needed_runs or {})
         for group in GROUPS:

@@ -47,17 +47,16 @@ bucket = arguments["--S3_OUTPUT_PATH"].split("/")[2]
 def read(key):
     return json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
 
-def succeeded(group):
-    runs = session.create_client("glue").get_job_runs(JobName=arguments["--JOB_NAME"])["JobRuns"]
-    ended = [run["Id"] for run in runs if run["JobRunState"] == "SUCCEEDED"]
-    return any(s3.list_objects_v2(Bucket=bucket, Prefix=f"runs/{group}/{run}")["KeyCount"] for run in ended)
+def succeeded_iterations(state):
+    pages = session.create_client("stepfunctions").get_paginator("get_execution_history")
+    events = pages.paginate(executionArn=arguments["--EXECUTION_ARN"]).search("events")
+    return sum(event.get("mapIterationSucceededEventDetails", {}).get("name") == state for event in events)
 
 failing = read(f"failing/{group}.json")
 s3.put_object(Bucket=bucket, Key=f"failing/{group}.json", Body=json.dumps(failing - 1))
-if failing == 1 and group in (after := read("last-failure-after.json")):
-    while not succeeded(after[group]):
+if failing == 1 and group in read("last-failure-after-a-sibling.json"):
+    while not succeeded_iterations("Retry Failed Groups"):  # its run may have succeeded long before the state has seen it
         time.sleep(0.1)
-    time.sleep(5)  # the state machine looks 20 times a second whether that run has succeeded, or less if busy
 if failing > 0:
     raise RuntimeError(f"group {group} broke")
 time.sleep(read("job-seconds.json"))

@@ -190,7 +190,7 @@ def test_given_group_that_keeps_failing_then_execution_fails_and_redrive_reruns_
 
 def test_given_retry_with_two_groups_when_one_fails_again_then_redrive_keeps_what_succeeded(stage: Stage) -> None:
     """The uncaught Map aborts a sibling that still runs; one that has succeeded is not run again."""
-    failed = stage.run(stage.script({"definitions": 2, "runs": 1}, last_failure_after={"definitions": "runs"}))
+    failed = stage.run(stage.script({"definitions": 2, "runs": 1}, last_failure_after_a_sibling=["definitions"]))
     assert failed.described["status"] == "FAILED"
 
     redriven = failed.redriven()
