@@ -55,7 +55,7 @@ def succeeded_iterations(state):
 failing = read(f"failing/{group}.json")
 s3.put_object(Bucket=bucket, Key=f"failing/{group}.json", Body=json.dumps(failing - 1))
 if failing == 1 and group in read("last-failure-after-a-sibling.json"):
-    while not succeeded_iterations("Retry Failed Groups"):  # its run may have succeeded long before the state has seen it
+    while not succeeded_iterations("Retry Failed Groups"):  # seen by the machine, not only by Glue
         time.sleep(0.1)
 if failing > 0:
     raise RuntimeError(f"group {group} broke")
