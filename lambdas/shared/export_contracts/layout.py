@@ -42,6 +42,10 @@ class Layout:
         """Key of the summary of an export that started then."""
         return f"{summary_prefix(self.root, started)}{started:%H%M%S}.json.gz"
 
+    def proof_key(self, identifier: str) -> str:
+        """Key of the proof that the export with this id restores."""
+        return f"{self.root}/_proofs/{identifier}.json"
+
     def manifest_key(self, started: datetime, group: str) -> str:
         """Key of the manifest of one table group."""
         return f"{self.root}/_runs/{export_id(started)}/{group}.json"

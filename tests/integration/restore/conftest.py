@@ -16,6 +16,7 @@ sys.path[:0] = [str(ROOT / "lambdas"), str(ROOT / "lambdas" / "shared"), str(ROO
 import psycopg  # noqa: E402
 import pytest  # noqa: E402
 from cryptography.fernet import Fernet  # noqa: E402
+from metadata_export.content import content_checksum, sum_of_rows  # noqa: E402
 from metadata_restore.database import Address  # noqa: E402
 from metadata_restore.errors import DamagedObjectError  # noqa: E402
 from metadata_restore.fernet import Keys  # noqa: E402
@@ -97,16 +98,16 @@ def _table(connection: Any, export: Export, name: str, columns: list[tuple[str, 
     query = sql.SQL("COPY {} ({}) TO STDOUT (FORMAT csv, HEADER)").format(sql.Identifier("public", name), names)
     with connection.cursor() as cursor:
         with cursor.copy(query) as copy:
-            lines = b"".join(copy)
+            header, *records = map(bytes, copy)
         rows = cursor.rowcount
-    half = lines.index(b"\n") + 1
-    parts = [gzip.compress(lines[:half], 1), gzip.compress(b"", 0) + gzip.compress(lines[half:], 1)]
+    parts = [gzip.compress(header, 1), gzip.compress(b"", 0) + gzip.compress(b"".join(records), 1)]
     digests = b"".join(hashlib.sha256(part).digest() for part in parts)
     checksum = f"{base64.b64encode(hashlib.sha256(digests).digest()).decode()}-2"
     key, body, sizes = f"exports/{name}.csv.gz", b"".join(parts), tuple(map(len, parts))
     export.objects[key] = body
     described = tuple(Column(*column) for column in columns)
-    return PlannedTable(name, key, rows, len(lines), len(body), checksum, sizes, described)
+    size, of_content = len(header) + sum(map(len, records)), content_checksum(sum_of_rows(records))
+    return PlannedTable(name, key, rows, size, len(body), checksum, sizes, described, of_content)
 
 
 def _column(connection: Any, table: str, column: str) -> tuple[str, ...]:

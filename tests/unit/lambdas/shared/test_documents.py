@@ -13,6 +13,7 @@ from export_contracts.manifest import Manifest, Snapshot
 from export_contracts.parquet import ParquetColumns
 from export_contracts.plan import Decision, Plan
 from export_contracts.pointer import Pointer
+from export_contracts.proof import Proof
 from export_contracts.summary import Selection, Summary
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,6 +79,21 @@ def test_given_the_content_of_an_object_then_it_is_read_as_it_was_written():
 @pytest.mark.parametrize("example", examples("pointer", "valid"), ids=str)
 def test_given_a_valid_pointer_then_it_reads_as_the_contract_says(example):
     assert Pointer.from_bytes(example.text.encode()).to_json() == example.reading
+
+
+@pytest.mark.parametrize("example", examples("proof", "valid"), ids=str)
+def test_given_a_valid_proof_then_it_reads_as_the_contract_says(example):
+    proof = Proof.from_bytes(example.text.encode())
+    assert example.reading.items() <= proof.to_json().items()
+    assert Proof.from_bytes(proof.to_bytes()) == proof
+    assert violations("proof", proof.to_json()) == []
+
+
+@pytest.mark.parametrize("example", examples("proof", "invalid"), ids=str)
+def test_given_an_invalid_proof_then_the_error_names_what_is_wrong(example):
+    with pytest.raises(DocumentError) as refused:
+        Proof.from_bytes(example.text.encode())
+    assert [name for name in example.names if name not in str(refused.value)] == []
 
 
 @pytest.mark.parametrize("example", examples("pointer", "invalid"), ids=str)

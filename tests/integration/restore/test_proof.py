@@ -1,0 +1,132 @@
+"""The proof: what restores is said to, and what does not is named."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+import psycopg
+import pytest
+from metadata_proof.errors import ProofError
+from metadata_proof.proof import Proof, prove
+from metadata_proof.scratch import scratch_database
+from metadata_restore.database import Address
+from metadata_restore.errors import ObjectsUnavailableError
+from metadata_restore.objects import Objects
+from metadata_restore.plan import RestorePlan
+
+from local.airflow import dumps
+from tests.contracts import violations
+from tests.integration.completeness.databases import Databases
+from tests.integration.restore.conftest import Export, export_of
+from tests.integration.restore.test_fill import damaged
+
+VERSION = "3.3.1"
+
+
+@pytest.fixture
+def export(databases: Databases) -> Export:
+    source, _ = databases.aged(VERSION)
+    return export_of(source)
+
+
+def proof_of(export: Export, databases: Databases, *damage: str) -> Proof:
+    """Prove an export into a migrated database, in which something goes wrong once it is restored."""
+
+    def restore(address: Address, objects: Objects, plan: RestorePlan) -> Mapping[str, int]:
+        outcome = export.restore(address.conninfo)
+        with psycopg.connect(address.conninfo) as connection:
+            for statement in damage:
+                connection.execute(statement)
+        return outcome.orphans
+
+    @contextmanager
+    def scratch() -> Iterator[Address]:
+        yield Address(databases.empty(VERSION))
+
+    proof = prove(export.plan, export, scratch, restore)
+    assert violations("proof", proof.to_json()) == []
+    return proof
+
+
+def test_given_an_export_when_restored_into_a_postgresql_of_its_own_then_it_is_proven(export: Export) -> None:
+    folders = []
+
+    def restore(address: Address, objects: Objects, plan: RestorePlan) -> Mapping[str, int]:
+        folders.append(address.conninfo.partition("host=")[2].partition(" ")[0])
+        dumps.fill(address.conninfo, VERSION)
+        return export.restore(address.conninfo).orphans
+
+    proof = prove(export.plan, export, scratch_database, restore)
+
+    assert (proof.restorable, proof.problems, proof.notes) == (True, (), ())
+    assert (proof.tables, proof.contents, proof.rows) == (len(export.plan.tables), proof.tables, export.plan.rows)
+    assert proof.constraints > 100
+    assert proof.sequences > 10
+    with pytest.raises(psycopg.OperationalError, match="No such file"):  # nothing is left of the server
+        psycopg.connect(f"host={folders[0]} user=postgres")
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("DELETE FROM log WHERE id = (SELECT max(id) FROM log)", "the table log has .* rows, the export recorded"),
+        ("UPDATE dag_run SET run_type = overlay(run_type placing 'X' from 1) WHERE id = (SELECT min(id) FROM dag_run)",
+         "the content of dag_run is not what was exported"),
+        ("UPDATE variable SET val = val || ' '", "the content of variable is not what was exported"),
+        ("DROP TABLE import_error CASCADE", "the table import_error is not there"),
+        ("ALTER TABLE log ADD CONSTRAINT later CHECK (id > 0) NOT VALID", "the constraint later of public.log is not valid"),
+        ("ALTER SEQUENCE log_id_seq RESTART WITH 1", "the sequence log_id_seq gives out 1 next, but log.id has"),
+    ],
+    ids=["a lost row", "a changed byte", "a blank more", "a missing table", "an unchecked constraint", "a sequence"],
+)  # fmt: skip
+def test_given_what_went_wrong_in_a_restore_when_proven_then_it_is_named(
+    export: Export, databases: Databases, statement: str, named: str
+) -> None:
+    proof = proof_of(export, databases, statement)
+
+    assert not proof.restorable
+    assert len(proof.problems) == 1
+    assert re.search(named, proof.problems[0]), proof.problems
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (lambda export: damaged(export, "exports/xcom.csv.gz"), "exports/xcom.csv.gz"),
+        (lambda export: export.objects.pop("exports/dag.csv.gz"), "exports/dag.csv.gz does not exist"),
+    ],
+    ids=["altered", "missing"],
+)
+def test_given_a_bad_object_when_proven_then_it_is_named(
+    export: Export, databases: Databases, damage: Callable[[Export], object], named: str
+) -> None:
+    damage(export)
+
+    [problem] = proof_of(export, databases).problems
+
+    assert problem.startswith("it does not restore: ")
+    assert named in problem
+
+
+def test_given_an_export_without_checksums_of_content_when_proven_then_it_says_what_was_not_compared(
+    export: Export, databases: Databases
+) -> None:
+    tables = tuple(replace(table, content_checksum=None) for table in export.plan.tables)
+    export.plan = replace(export.plan, tables=tables)
+
+    proof = proof_of(export, databases)
+
+    assert (proof.restorable, proof.contents, len(proof.notes)) == (True, 0, len(tables))
+
+
+def test_given_a_store_that_does_not_answer_when_proven_then_nothing_is_claimed(export: Export) -> None:
+    def restore(address: Address, objects: Objects, plan: RestorePlan) -> Mapping[str, int]:
+        raise ObjectsUnavailableError("the bucket does not answer")
+
+    @contextmanager
+    def scratch() -> Iterator[Address]:
+        yield Address("host=/nowhere")
+
+    with pytest.raises(ProofError, match="does not answer"):
+        prove(export.plan, export, scratch, restore)
