@@ -75,7 +75,7 @@ def test_given_an_export_when_restored_into_a_postgresql_of_its_own_then_it_is_p
          "the content of dag_run is not what was exported"),
         ("UPDATE variable SET val = val || ' '", "the content of variable is not what was exported"),
         ("DROP TABLE import_error CASCADE", "the table import_error is not there"),
-        ("ALTER TABLE log ADD CONSTRAINT later CHECK (id > 0) NOT VALID", "constraint later of public.log is not valid"),
+        ("ALTER TABLE log ADD CONSTRAINT later CHECK (id > 0) NOT VALID", "later of public.log is not valid"),
         ("ALTER SEQUENCE log_id_seq RESTART WITH 1", "the sequence log_id_seq gives out 1 next, but log.id has"),
     ],
     ids=["a lost row", "a changed byte", "a blank more", "a missing table", "an unchecked constraint", "a sequence"],
