@@ -14,6 +14,7 @@ from export_cli.commands.compare import diff
 from export_cli.commands.costs import cost
 from export_cli.commands.doctor import doctor
 from export_cli.commands.export import export
+from export_cli.commands.insights import insights
 from export_cli.commands.listing import list_exports
 from export_cli.commands.publish import publish
 from export_cli.commands.query import query
@@ -53,7 +54,10 @@ def cli() -> None:
     """
 
 
-for _command in (doctor, export, redrive, list_exports, show, verify, diff, cost, query, restore, publish, repair):
+_COMMANDS = (
+    doctor, export, redrive, list_exports, show, verify, diff, cost, query, insights, restore, publish, repair,
+)  # fmt: skip
+for _command in _COMMANDS:
     cli.add_command(_command)
 
 

@@ -90,6 +90,12 @@ class Database:
         except duckdb.Error as error:
             raise InvalidOptionError(f"DuckDB: {one_line(str(error), 2000)}") from error
 
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """Return all rows of one SELECT; see ``run`` for errors."""
+        found = self.run(statement)
+        with self._explained():
+            return found.fetchall()
+
     def fetch(self, found: duckdb.DuckDBPyConnection, rows: int) -> list[tuple[Any, ...]]:
         """Return the next rows, so many at most; see ``run`` for errors."""
         with self._explained():

@@ -1,9 +1,6 @@
 """The report as one HTML document: warnings first, then figures with their history, tables, durations, facts."""
 
-import base64
 from collections.abc import Callable
-from functools import cache
-from importlib.resources import files
 
 from export_contracts.summary import PARTIAL, Summary
 from export_runtime.figures import duration, short_count, size
@@ -12,11 +9,10 @@ from aggregate_results.report.facts import STARTED_BY, facts, moment
 from aggregate_results.report.history import PastExport
 from aggregate_results.report.markup import Html, element, foreign, join
 from aggregate_results.report.notices import notices
+from aggregate_results.report.page import page
 from aggregate_results.report.sparkline import caption, sparkline
 from aggregate_results.report.tables import durations_section, tables_section
 
-# A browser enforces that there is neither script nor anything from outside, whatever a table is called.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _COLOURS = {"complete": "#15803d", "partial": "#a15c07", "incomplete": "#c81e1e"}
 
 
@@ -35,22 +31,8 @@ def render_report(summary: Summary, summary_uri: str, history: tuple[PastExport,
         _footer(),
         class_=_kind(summary),
     )
-    return "<!doctype html>\n" + element("html", _head(summary), body, lang="en") + "\n"
-
-
-def _head(summary: Summary) -> Html:
-    name = foreign(summary.environment)
-    return element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("meta", name="referrer", content="no-referrer"),  # the address may be a presigned one
-        element("title", f"{_status(summary)} - {name} - {summary.started:%Y-%m-%d %H:%M} UTC"),
-        element("link", rel="icon", href=_icon(_COLOURS[_kind(summary)])),
-        element("style", Html(_style())),
-    )
+    title = f"{_status(summary)} - {foreign(summary.environment)} - {summary.started:%Y-%m-%d %H:%M} UTC"
+    return page(title, _COLOURS[_kind(summary)], body)
 
 
 def _header(summary: Summary) -> Html:
@@ -157,15 +139,3 @@ def _footer() -> Html:
         "Written by MWAA Metadata Export from the summary beside it, which has every table, column, size and checksum."
     )
     return element("footer", element("p", text, class_="quiet"))
-
-
-def _icon(colour: str) -> str:
-    circle = f'<circle cx="8" cy="8" r="7" fill="{colour}"/>'
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">{circle}</svg>'
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
-
-
-@cache
-def _style() -> str:
-    lines = files(__package__).joinpath("style.css").read_text().splitlines()
-    return "".join(line.strip() for line in lines if not line.startswith("/*"))

@@ -25,7 +25,7 @@ def tables_section(details: Details) -> Html:
     most_rows = max((entry.rows for entry in filled.values()), default=0)
     most_bytes = max((entry.object_bytes for entry in filled.values()), default=0)
     rows = [_table_row(table, entry, most_rows, most_bytes) for table, entry in by_size[:_TABLES_SHOWN]]
-    table = _table(("Table", "Rows", "Size"), rows)
+    table = bars_table(("Table", "Rows", "Size"), rows)
     return join(
         table if rows else "", _more(len(by_size)), _empty(sorted(table for table in details if table not in filled))
     )
@@ -47,8 +47,8 @@ def _table_row(table: str, entry: ExportedTable, most_rows: int, most_bytes: int
     return element(
         "tr",
         element("th", head, scope="row"),
-        _cell(short_count(rows), rows, most_rows),
-        _cell(size(stored), stored, most_bytes),
+        bar_cell(short_count(rows), rows, most_rows),
+        bar_cell(size(stored), stored, most_bytes),
         title=title,
     )
 
@@ -57,18 +57,20 @@ def _times(title: str, seconds: Mapping[str, float], shown: int) -> Html:
     longest_first = sorted(seconds.items(), key=lambda item: (-item[1], item[0]))[:shown]
     longest = max(seconds.values(), default=0)
     rows = [
-        element("tr", element("th", name(what), scope="row"), _cell(duration(value), value, longest))
+        element("tr", element("th", name(what), scope="row"), bar_cell(duration(value), value, longest))
         for what, value in longest_first
     ]
-    return _table((title, "Time"), rows)
+    return bars_table((title, "Time"), rows)
 
 
-def _table(titles: Iterable[str], rows: Iterable[Html]) -> Html:
+def bars_table(titles: Iterable[str], rows: Iterable[Html]) -> Html:
+    """Return a table of rows whose cells ``bar_cell`` made."""
     head = element("tr", *(element("th", title, scope="col") for title in titles))
     return element("table", element("thead", head), element("tbody", *rows), class_="bars")
 
 
-def _cell(text: str, value: float, largest: float) -> Html:
+def bar_cell(text: str, value: float, largest: float) -> Html:
+    """Return a cell with a figure for people and its bar, beside the largest of the column."""
     share = value / largest * 100 if largest else 0
     # Something is never drawn as nothing.
     bar = element("i", style=f"width:{max(share, 0.5 if value else 0):.3g}%")

@@ -14,6 +14,7 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import DoubleType
 
 from tests.integration.readers.recipes import functions
 
@@ -69,8 +70,18 @@ def unpacked(spark: SparkSession, path: str) -> bytes:
     return bytes(spark._jvm.java.util.zip.GZIPInputStream(io.FileInputStream(path)).readAllBytes())
 
 
+def ask(spark: SparkSession, folder: str, statement: str) -> list[tuple[Any, ...]]:
+    """Run a statement in Athena's dialect over the tables of a folder."""
+    for table in Path(folder).iterdir():
+        spark.read.parquet(str(table)).createOrReplaceTempView(table.name)
+    spark.conf.set("spark.sql.session.timeZone", "UTC")  # Athena takes timestamps of Parquet as they are
+    # The one function of the questions that Spark lacks.
+    spark.udf.register("to_unixtime", lambda moment: moment and moment.timestamp(), DoubleType())
+    return rows(spark.sql(statement))
+
+
 DONE_BY: dict[str, Callable[..., Any]] = {
-    each.__name__: each for each in (recipe, defaults, parquet, serde, unpacked)
+    each.__name__: each for each in (recipe, defaults, parquet, serde, unpacked, ask)
 }  # fmt: skip
 
 

@@ -90,7 +90,7 @@ def test_given_a_scheme_then_text_has_contrast_everywhere(open_report, report, s
     red = page.evaluate("Number(getComputedStyle(document.body).backgroundColor.match(/[0-9]+/)[0])")
     assert (red < 64) == dark
     # WCAG 2.2, success criterion 1.4.3: 4.5 to 1 for text.
-    assert page.evaluate(_LOWEST_CONTRAST) >= 4.5
+    assert page.evaluate(LOWEST_CONTRAST) >= 4.5
 
 
 def test_given_a_wide_window_then_the_figures_stand_side_by_side_and_on_a_phone_below_each_other(open_report):
@@ -106,7 +106,7 @@ def test_given_the_skipped_tables_then_they_open_without_script(open_report):
     assert (closed, page.evaluate("document.body.innerText.includes('not in this Airflow version')")) == (False, True)
 
 
-_LOWEST_CONTRAST = """(() => {
+LOWEST_CONTRAST = """(() => {
   const rgb = text => text.match(/[0-9.]+/g).map(Number);
   const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
     .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)

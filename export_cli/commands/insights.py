@@ -1,0 +1,58 @@
+"""`insights`: what the exports of weeks say, as one page for people."""
+
+import tempfile
+import webbrowser
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from export_cli.commands.query import reading, with_cache
+from export_cli.files import partial_file
+from export_cli.options import Session, with_session
+from export_cli.query.versions import all_exports
+
+_ADVICE = "Make room there or name another file with --to."
+
+
+@click.command()
+@click.option("--open", "in_browser", is_flag=True, help="Open it in a browser.")
+@click.option(
+    "--to",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write it there. Default: a temporary file.",
+)
+@click.option("--days", "-d", type=click.IntRange(7, 400), default=90, show_default=True, help="How far to look back.")
+@with_cache
+@with_session
+def insights(
+    session: Session, in_browser: bool, file: Path | None, days: int, offline: bool, cache: Path, cache_limit: float
+) -> None:  # fmt: skip
+    """Make a page of the exports' history: runs and failures, durations and when they broke, tasks, pools, tables.
+
+    One HTML file without script and without anything from outside, to be read, sent or kept.
+    """
+    screen = session.screen
+    with reading(session, cache, cache_limit, offline) as (given, temporary):
+        since = (datetime.now(UTC) - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
+        with screen.waiting("reading the summaries of all exports"):
+            scope, _ = all_exports(given.exports(), f"{since:%Y-%m-%d}")
+        with given.database(scope, temporary) as database:
+            from export_cli.insights.document import render_insights
+            from export_cli.insights.figures import gather
+
+            found = gather(database, given.target.environment, since, scope.exports[0].started, len(scope.exports))
+            notes = database.notes
+    # Kept: the browser reads it after this process has ended.
+    target = file or Path(tempfile.mkdtemp(prefix="mwaa-metadata-export-")) / f"insights_{found.until:%Y%m%d}.html"
+    with partial_file(target, _ADVICE) as written:
+        written.write(render_insights(found).encode())
+        written.keep()
+    for note in notes:
+        screen.note(note)
+    opened = in_browser and webbrowser.open(target.absolute().as_uri())
+    if screen.as_json:
+        screen.document({"file": str(target), "opened": opened, "exports": found.exports})
+    screen.line("Opened" if opened else "The page is", str(target))

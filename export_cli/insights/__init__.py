@@ -1,0 +1,1 @@
+"""What the exports of weeks say about an environment, as one page for people."""
