@@ -122,12 +122,13 @@ def pointer(summary_key: str, export_id: str = EXPORT_ID) -> Pointer:
 def of_format_1(document: Summary | Manifest) -> dict[str, Any]:
     """Return a document as it was written before there was a format 2."""
     content = document.to_json() | {"format_version": 1}
-    for name in ("scope", "selection", "failed_tables", "orphans", "unread_evidence", "masked_columns"):
+    for name in ("scope", "selection", "failed_tables", "orphans", "unread_evidence", "masked_columns", "schema"):
         content.pop(name, None)
     for group in content.get("failed_groups", ()):
         del group["failed_tables"]
     for table in content["tables" if isinstance(document, Manifest) else "details"].values():
-        del table["content_checksum"]
+        for name in ("content_checksum", "primary_key", "foreign_keys", "sequences"):
+            table.pop(name, None)
     return content
 
 

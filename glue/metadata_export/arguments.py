@@ -126,6 +126,11 @@ class Arguments:
         return f"{self.root}/parquet/_columns.json"
 
     @property
+    def schema_key(self) -> str | None:
+        """Return the key of the schema's object; None: another group exports it."""
+        return f"{self.prefix}export_schema_{self.export_id[9:15]}.sql.gz" if self.group == self.groups[0] else None
+
+    @property
     def parallelism(self) -> int:
         """How many tasks run at a time, each on its connection: one more holds the snapshot."""
         return self.max_connections - 1

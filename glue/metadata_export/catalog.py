@@ -27,6 +27,14 @@ class ForeignKey:
 
 
 @dataclass(frozen=True)
+class OwnedSequence:
+    """A sequence that goes with a column (serial, identity); its name as that of a table."""
+
+    name: str
+    column: str
+
+
+@dataclass(frozen=True)
 class Heap:
     """A relation that rows of a table lie in: the table itself, a partition of it, a child that inherits from it."""
 
@@ -51,6 +59,8 @@ class Table:
     columns: tuple[Column, ...]
     foreign_keys: tuple[ForeignKey, ...]
     heaps: tuple[Heap, ...]
+    primary_key: tuple[str, ...] = ()
+    sequences: tuple[OwnedSequence, ...] = ()
 
     def column(self, name: str) -> Column | None:
         """Return a column by its name."""

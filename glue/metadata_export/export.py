@@ -8,7 +8,7 @@ from typing import Any
 
 from metadata_export import parquet_target
 from metadata_export.arguments import Arguments
-from metadata_export.catalog import Table
+from metadata_export.catalog import Catalog, Table
 from metadata_export.delivery import Delivery, Kept, failed_tables_error, without_gone
 from metadata_export.earlier import keep_whole, record_whole
 from metadata_export.errors import ExportError
@@ -21,10 +21,11 @@ from metadata_export.parquet_types import parquet_columns
 from metadata_export.plan import GroupPlan, make_plan
 from metadata_export.progress import Progress
 from metadata_export.revisions import read_alembic_heads
+from metadata_export.schema.publication import ExportedSchema, export_schema
 from metadata_export.shared_window import SharedWindow
 from metadata_export.siblings import EndedGroups
 from metadata_export.snapshot import Party, SharedSnapshot
-from metadata_export.source import Source, releasing
+from metadata_export.source import Connection, Source, releasing
 from metadata_export.storage import Store
 from metadata_export.task import Session
 from metadata_export.unfinished_uploads import aborting_unfinished
@@ -66,6 +67,7 @@ def export_group(
         decide = SharedWindow(arguments.export_id, shared, snapshot, ended).decide
         parquet_of = _parquet_targets(arguments, store)
         plan = make_plan(connection, catalog, request, arguments.cutoff, arguments.table_key, decide, parquet_of)
+        schema = _export_schema(arguments, connection, catalog, store)
         session = Session(source, snapshot.id, arguments.region, arguments.bucket, attempts)
         with SnapshotHolder(connection) as holder:
             kept = keep_whole(run, manifest_key, store, plan, heads)
@@ -73,12 +75,16 @@ def export_group(
             if snapshot.role == "claimed" and error is None:
                 shared.hold(deadline, ended)
     manifest = build_manifest(run, plan, heads, snapshot, delivery, started, datetime.now(UTC))
+    if isinstance(schema, ExportedSchema):
+        manifest["schema"] = schema.to_json()
     if error is not None:
         record_whole(store, manifest_key, manifest)
         raise error
     store.put_json(manifest_key, manifest)
     if delivery.failed:
         raise failed_tables_error(arguments.group, delivery)
+    if isinstance(schema, ExportError):
+        raise schema
     info(f"wrote the manifest s3://{arguments.bucket}/{manifest_key}: the group {arguments.group} is exported")
     return manifest
 
@@ -99,6 +105,19 @@ def _parquet_targets(arguments: Arguments, store: Store) -> Callable[[Table], Pa
         return ParquetTarget(arguments.parquet_folder(table.name), columns)
 
     return of
+
+
+def _export_schema(
+    arguments: Arguments, connection: Connection, catalog: Catalog, store: Store
+) -> ExportedSchema | ExportError | None:
+    """Return None where another group exports the schema."""
+    if arguments.schema_key is None:
+        return None
+    title = (
+        f"The schema of {arguments.database_name!r}, PostgreSQL {catalog.server_version}, for the export "
+        f"{arguments.export_id}: see docs/restore.md"
+    )
+    return export_schema(connection, store, arguments.schema_key, title)
 
 
 def _export_tables(

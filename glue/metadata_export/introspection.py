@@ -5,12 +5,13 @@ error because the table has gone since.
 """
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from psycopg import sql
 
-from metadata_export.catalog import Catalog, Column, ForeignKey, Heap, Table
+from metadata_export.catalog import Catalog, Column, ForeignKey, Heap, OwnedSequence, Table
 from metadata_export.errors import SourceError
-from metadata_export.heaps import Family, Relation, StandsAlone
+from metadata_export.heaps import PUBLIC, Family, Relation, StandsAlone
 from metadata_export.log import warning
 from metadata_export.references import with_expected_keys
 from metadata_export.source import Connection, naming, savepoint
@@ -41,6 +42,23 @@ FROM pg_catalog.pg_constraint k
 WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid = ANY ({0}) AND k.confrelid = ANY ({0})
 ORDER BY k.conrelid, k.conname
 """
+PRIMARY_KEYS = """
+SELECT k.conrelid, ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS u(attnum, position)
+                         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum
+                         ORDER BY u.position)
+FROM pg_catalog.pg_constraint k WHERE k.contype = 'p' AND k.conrelid = ANY ({})
+"""
+# a: serial or OWNED BY, i: identity
+OWNED_SEQUENCES = """
+SELECT d.refobjid, n.nspname, s.relname, a.attname
+FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0 AND d.refobjid = ANY ({})
+ORDER BY d.refobjid, d.refobjsubid, n.nspname, s.relname
+"""
 # Asking for a size takes a lock, which brings what this session knows of the catalog up to date.
 STILL_THERE = """
 SELECT t.name FROM (VALUES {}) AS t (oid, name) WHERE pg_catalog.pg_relation_size(t.oid) IS NOT NULL
@@ -67,8 +85,17 @@ def read_catalog(connection: Connection, stands_alone: StandsAlone, any_schema: 
         heaps = {name: family.heaps(table) for name, table in own.items()}
         oids = {relation.oid for name, table in own.items() for relation in (table, *heaps[name])}
         columns = _columns(connection, oids)
-        keys = _foreign_keys(connection, {table.oid: name for name, table in own.items()})
-    tables = {name: _table(name, each, heaps[name], columns, keys.get(name, [])) for name, each in own.items()}
+        names = {table.oid: name for name, table in own.items()}
+        keys = _foreign_keys(connection, names)
+        primary_keys, sequences = _primary_keys(connection, names), _owned_sequences(connection, names)
+    tables = {
+        name: replace(
+            _table(name, each, heaps[name], columns, keys.get(name, [])),
+            primary_key=primary_keys.get(name, ()),
+            sequences=tuple(sequences.get(name, ())),
+        )
+        for name, each in own.items()
+    }
     return Catalog(
         tables=with_expected_keys(tables),
         server_version=str(server_version),
@@ -155,6 +182,20 @@ def _foreign_keys(connection: Connection, names: dict[int, str]) -> dict[str, li
         )
         keys.setdefault(names[_int(child)], []).append(key)
     return keys
+
+
+def _primary_keys(connection: Connection, names: dict[int, str]) -> dict[str, tuple[str, ...]]:
+    query = sql.SQL(PRIMARY_KEYS).format(oid_array(sorted(names)))
+    return {names[_int(oid)]: _names(columns) for oid, columns in connection.execute(query).fetchall()}
+
+
+def _owned_sequences(connection: Connection, names: dict[int, str]) -> dict[str, list[OwnedSequence]]:
+    sequences: dict[str, list[OwnedSequence]] = {}
+    query = sql.SQL(OWNED_SEQUENCES).format(oid_array(sorted(names)))
+    for oid, schema, name, column in connection.execute(query).fetchall():
+        full = str(name) if schema == PUBLIC else f"{schema}.{name}"
+        sequences.setdefault(names[_int(oid)], []).append(OwnedSequence(full, str(column)))
+    return sequences
 
 
 def _int(value: object) -> int:

@@ -64,6 +64,17 @@ def file_of(extract: Extract) -> dict[str, Any]:
         "key": extract.key,
         "columns": [{"name": column.name, "type": column.type} for column in extract.columns],
         "window": extract.rule,
+        "primary_key": list(extract.primary_key),
+        "foreign_keys": [
+            {
+                "name": key.name,
+                "columns": list(key.columns),
+                "parent": key.parent,
+                "parent_columns": list(key.parent_columns),
+            }
+            for key in extract.foreign_keys
+        ],
+        "sequences": [{"name": each.name, "column": each.column} for each in extract.sequences],
     }
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from metadata_export.access import WHOLE, Access, Reading, read_statements
-from metadata_export.catalog import Catalog, Column, Table
+from metadata_export.catalog import Catalog, Column, ForeignKey, OwnedSequence, Table
 from metadata_export.errors import SourceError
 from metadata_export.indexes import Indexes, read_indexes
 from metadata_export.log import info, warning
@@ -41,6 +41,10 @@ class Extract:
     """how the rows are read"""
     parquet: ParquetTarget | None = None
     """where the rows go as Parquet too"""
+    primary_key: tuple[str, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    """those that the database has"""
+    sequences: tuple[OwnedSequence, ...] = ()
 
     @property
     def header(self) -> bytes:
@@ -148,6 +152,9 @@ def _extract(reading: Reading, name: str, key: str, masks: Mapping[str, tuple[st
         total_bytes=total_bytes(table, sizes),
         masked=masked,
         access=access,
+        primary_key=table.primary_key,
+        foreign_keys=tuple(key for key in table.foreign_keys if key.name),
+        sequences=table.sequences,
     )
 
 

@@ -62,6 +62,7 @@ def build_summary(event: Event, outcomes: tuple[GroupOutcome, ...], now: datetim
         failed_groups=tuple(_failed_group(outcome, export, log_group) for outcome in outcomes if outcome.cause),
         problems=tuple(one_line(problem, 1000) for outcome in outcomes for problem in outcome.problems),
         exporter_version=VERSION,
+        schema=next((manifest.schema for manifest in manifests if manifest.schema), None),
     )
 
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+from export_contracts.exported_schema import ExportedSchema
 from export_contracts.exported_table import ExportedTable
 from export_contracts.fields import DocumentError
-from export_contracts.layout import table_key
+from export_contracts.layout import schema_key, table_key
 from export_contracts.manifest import Manifest
 from export_contracts.parquet import PARQUET
 from export_contracts.plan import Export, TableGroup
@@ -96,6 +97,11 @@ def _verified(
     told |= {name for table in group.tables for name in (*manifest.tables, *bad) if table.is_exported_as(name)}
     missing = tuple(sorted({*_not_tried(manifest, group), *told} - whole.keys() - skipped.keys()))
     problems = [problem for _, problem in found]
+    schema = None
+    if group == event.groups[0]:
+        schema_problems = _schema_problems(manifest.schema, event.export, store, failed=failure is not None)
+        schema = None if manifest.schema is None or schema_problems else manifest.schema
+        problems += schema_problems
     return GroupOutcome(
         group,
         replace(
@@ -103,6 +109,7 @@ def _verified(
             tables=whole,
             skipped_tables=skipped,
             uncatalogued_tables=tuple(name for name in manifest.uncatalogued_tables if name in whole),
+            schema=schema,
         ),
         failure or (_distrust(event.results.get(group.group), problems) if problems else None),
         _of(group, problems),
@@ -218,6 +225,28 @@ def _object_problems(tables: Mapping[str, ExportedTable], export: Export, store:
             for (name, key), facts in zip(keys.items(), looks, strict=True)
             for problem in object_problems(name, tables[name], facts, key)
         ]
+
+
+def _schema_problems(schema: ExportedSchema | None, export: Export, store: ObjectStore, *, failed: bool) -> list[str]:
+    """Return what is wrong with the schema that the manifest of the plan's first group names.
+
+    Without it no empty database can be made from the export, so it counts like a table. The group's next run writes it
+    again, and keeps the tables that are whole.
+    """
+    key = schema_key(export.day_prefix, export.export_id)
+    if schema is None:
+        return [] if failed else [f"the schema {key} is not in its manifest"]
+    if schema.key != key:
+        return [f"the schema has key {shown(schema.key)}, expected was {key}"]
+    facts = store.facts(key)
+    if facts is None:
+        return [f"object {key} does not exist"]
+    if (facts.size, facts.checksum_sha256) != (schema.object_bytes, schema.checksum_sha256):
+        found = f"{facts.size} bytes and SHA-256 {facts.checksum_sha256}"
+        return [
+            f"object {key} has {found}, the manifest says {schema.object_bytes} and {shown(schema.checksum_sha256)}"
+        ]
+    return []
 
 
 def object_problems(name: str, table: ExportedTable, facts: ObjectFacts | None, expected_key: str) -> list[str]:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from export_contracts.fields import Fields, list_of, number, one_of, refuse, text, to_json, whole
+from export_contracts.fields import Fields, list_of, names, number, one_of, refuse, text, to_json, whole
 from export_contracts.parquet import ParquetFiles, parquet_files
 
 WINDOW_RULES = ("full", "run", "follow", "date", "event")
@@ -20,11 +20,30 @@ class Column:
 
 
 @dataclass(frozen=True)
+class ForeignKey:
+    """Columns that refer to a row of ``parent``, position by position."""
+
+    name: str
+    columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OwnedSequence:
+    """A sequence that goes with a column (serial, identity)."""
+
+    name: str
+    column: str
+
+
+@dataclass(frozen=True)
 class ExportedTable:
     """What is known of a table and its object. Sizes in bytes; ``columns`` in the order of the file.
 
     ``checksum_sha256`` is as S3 gives it: of the object, or composite with -N for N parts. ``content_checksum`` is
-    of the rows, in whatever order they are; None: the document is from before there was one.
+    of the rows, in whatever order they are. It, ``primary_key``, ``foreign_keys`` and ``sequences`` are None where the
+    document is from before there were any.
     """
 
     group: str
@@ -40,6 +59,9 @@ class ExportedTable:
     content_checksum: str | None = None
     parquet: ParquetFiles | None = None
     """None: there are no such files"""
+    primary_key: tuple[str, ...] | None = None
+    foreign_keys: tuple[ForeignKey, ...] | None = None
+    sequences: tuple[OwnedSequence, ...] | None = None
 
     @classmethod
     def from_json(cls, content: object, where: str, group: str) -> "ExportedTable":
@@ -62,6 +84,9 @@ class ExportedTable:
             duration_seconds=fields.required("duration_seconds", number),
             content_checksum=fields.optional("content_checksum", _content_checksum, None),
             parquet=fields.optional("parquet", parquet_files, None),
+            primary_key=fields.optional("primary_key", names, None),
+            foreign_keys=fields.optional("foreign_keys", list_of(_foreign_key), None),
+            sequences=fields.optional("sequences", list_of(_sequence), None),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -79,3 +104,21 @@ def _content_checksum(value: object, where: str) -> str:
 def _column(content: object, where: str) -> Column:
     fields = Fields(content, where)
     return Column(fields.required("name", text), fields.required("type", text))
+
+
+def _foreign_key(content: object, where: str) -> ForeignKey:
+    fields = Fields(content, where)
+    key = ForeignKey(
+        name=fields.required("name", text),
+        columns=fields.required("columns", names),
+        parent=fields.required("parent", text),
+        parent_columns=fields.required("parent_columns", names),
+    )
+    if len(key.columns) != len(key.parent_columns):
+        refuse(f"{where}.parent_columns", list(key.parent_columns), f"one for each of columns: {list(key.columns)}")
+    return key
+
+
+def _sequence(content: object, where: str) -> OwnedSequence:
+    fields = Fields(content, where)
+    return OwnedSequence(fields.required("name", text), fields.required("column", text))

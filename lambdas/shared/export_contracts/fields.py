@@ -124,6 +124,13 @@ def whole(value: object, where: str) -> int:
     return value
 
 
+def integer(value: object, where: str) -> int:
+    """Read a whole number, also one below zero."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        refuse(where, value, "a whole number")
+    return value
+
+
 def number(value: object, where: str) -> float:
     """Read a finite number; it may be below zero, as a duration is when clocks differ."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not _is_finite(value):

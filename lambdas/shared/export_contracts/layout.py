@@ -46,6 +46,10 @@ class Layout:
         """Key of the proof that the export with this id restores."""
         return f"{self.root}/_proofs/{identifier}.json"
 
+    def schema_key(self, started: datetime) -> str:
+        """Key of the schema of an export that started then."""
+        return schema_key(self.day_prefix(started), export_id(started))
+
     def manifest_key(self, started: datetime, group: str) -> str:
         """Key of the manifest of one table group."""
         return f"{self.root}/_runs/{export_id(started)}/{group}.json"
@@ -80,6 +84,11 @@ def report_key(summary_key: str) -> str:
     """Return the key of the report for people; it lies beside the summary."""
     folder, _, name = summary_key.rpartition("/")
     return f"{folder}/{name.replace(SUMMARY_NAME, 'export_report_').replace('.json.gz', '.html')}"
+
+
+def schema_key(day_prefix: str, identifier: str) -> str:
+    """Return the key of the object that holds the schema; ``day_prefix`` and ``identifier`` as for ``table_key``."""
+    return f"{day_prefix}export_schema_{started_at(identifier):%H%M%S}.sql.gz"
 
 
 def table_key(day_prefix: str, identifier: str, table: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from export_contracts.exported_schema import ExportedSchema, exported_schema
 from export_contracts.exported_table import ExportedTable
 from export_contracts.fields import (
     Fields,
@@ -70,6 +71,8 @@ class Manifest:
     orphans: Mapping[str, int]
     unread_evidence: tuple[str, ...]
     masked_columns: Mapping[str, tuple[str, ...]]
+    schema: ExportedSchema | None = None
+    """that of the whole database, in the manifest of the plan's first group; None also where it is older than that"""
 
     @classmethod
     def from_bytes(cls, body: bytes) -> "Manifest":
@@ -114,6 +117,7 @@ class Manifest:
             orphans=since_2.required("orphans", counts_by_name),
             unread_evidence=since_2.required("unread_evidence", names),
             masked_columns=fields.optional("masked_columns", names_by_name, {}),
+            schema=fields.optional("schema", exported_schema, None),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -121,7 +125,10 @@ class Manifest:
         tables = {name: table.to_json() for name, table in self.tables.items()}
         for table in tables.values():
             del table["group"]
-        return {**to_json(self), "tables": tables}
+        content = {**to_json(self), "tables": tables}
+        if self.schema is None:
+            del content["schema"]
+        return content
 
 
 def _database(content: object, where: str) -> Database:

@@ -48,7 +48,7 @@ def restore_plan(summary: Summary, bucket: str, tables: Collection[str] = ()) ->
         "alembic_heads": to_json(summary.alembic_heads),
         "tables": [_table(name, table) for name, table in chosen.items()],
         "whole": len(chosen) == len(summary.details),
-        "sequences": None,
+        "sequences": to_json(summary.schema.sequences) if summary.schema else None,
         "orphans": _of(chosen, {name: number for name, number in summary.orphans.items() if number}),
         "masked_columns": to_json(_of(chosen, summary.masked_columns)),
     }

@@ -14,6 +14,7 @@ from typing import Any
 
 from export_runtime.text import shown
 
+from export_contracts.exported_schema import ExportedSchema, exported_schema
 from export_contracts.exported_table import ExportedTable
 from export_contracts.fields import (
     DocumentError,
@@ -58,8 +59,8 @@ class Selection:
 class Summary:
     """What is known of an export, by the names of its tables.
 
-    ``scope``, ``selection`` and ``exporter_version`` are None when the summary does not say them: those of format 1 may
-    not, nor the first ones of format 2.
+    ``scope``, ``selection``, ``exporter_version`` and ``schema`` are None when the summary does not say them: those of
+    format 1 may not, nor the first ones of format 2. Without a schema no empty database can be made from the export.
     """
 
     format_version: int
@@ -90,6 +91,7 @@ class Summary:
     compared_with: str | None = None
     row_falls: tuple[RowFall, ...] = ()
     exporter_version: str | None = None
+    schema: ExportedSchema | None = None
 
     @property
     def complete(self) -> bool:
@@ -179,6 +181,7 @@ class Summary:
             compared_with=fields.required("compared_with", or_null(text)),
             row_falls=fields.required("row_falls", list_of(row_fall)),
             exporter_version=fields.optional("exporter_version", text, None),
+            schema=fields.optional("schema", exported_schema, None),
         )
         summary._check_totals(fields)
         return summary
@@ -205,7 +208,7 @@ class Summary:
                 refuse(name, told, f"what the details say: {shown(expected)}")
 
 
-_MAY_LACK = ("selection", "scope", "exporter_version")
+_MAY_LACK = ("selection", "scope", "exporter_version", "schema")
 
 
 def _selection(content: object, where: str) -> Selection:

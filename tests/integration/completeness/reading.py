@@ -60,15 +60,20 @@ class Reader:
         return "\n".join(str(row[0]) for row in rows)
 
 
-@contextmanager
-def reading(url: str, *, cutoff: datetime = CUTOFF, **more: str) -> Iterator[Reader]:
-    """Plan every group of an export of a database."""
+def source_of(url: str) -> Source:
+    """Return a database as the engine is told of it."""
     parts = urlsplit(url)
     credentials = Credentials(
         str(parts.hostname), int(parts.port or 0), unquote(parts.path[1:]), unquote(parts.username or ""),
         unquote(parts.password or ""), "prefer", None,
     )  # fmt: skip
-    source = Source(credentials, 60, "metadata_export reading")
+    return Source(credentials, 60, "metadata_export reading")
+
+
+@contextmanager
+def reading(url: str, *, cutoff: datetime = CUTOFF, **more: str) -> Iterator[Reader]:
+    """Plan every group of an export of a database."""
+    source = source_of(url)
     connection = source.connect()
     try:
         source.begin(connection)

@@ -262,6 +262,10 @@ class Engine:
         """The keys in the bucket."""
         return Store(s3_client(REGION), self.bucket).keys(prefix)
 
+    def files(self) -> list[str]:
+        """The keys of the tables' objects."""
+        return [key for key in self.keys(PREFIX) if key.endswith(".csv.gz")]
+
     def body(self, table: str) -> bytes:
         """A table's object, as it lies in S3."""
         key = f"{PREFIX}{table}_143022.csv.gz"

@@ -79,7 +79,7 @@ def reader(database: Database, *closed: str) -> Iterator[str]:
 
 def exported(engine: Engine) -> list[str]:
     """The tables that are in S3."""
-    return [key.removeprefix(PREFIX).removesuffix("_143022.csv.gz") for key in engine.keys(PREFIX)]
+    return [key.removeprefix(PREFIX).removesuffix("_143022.csv.gz") for key in engine.files()]
 
 
 def rows(engine: Engine, table: str) -> int:

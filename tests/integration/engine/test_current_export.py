@@ -50,12 +50,12 @@ def test_a_redriven_run_yields_to_an_export_at_work_and_takes_the_lock_over_when
     code, _, error = engine.run_script(TABLES, JOB_NAME=job, EXECUTION_ARN=ARN)
     assert code != 0
     assert f"another export ({OTHER['--EXPORT_ID']}, {OTHER_ARN}) is running: redrive this one when it has" in error
-    assert engine.keys(PREFIX) == []
+    assert engine.files() == []
 
     # WHEN the newer one has ended and the old one is redriven, THEN it exports and holds the lock
     glue.batch_stop_job_run(JobName=job, JobRunIds=[other])
     wait_until(lambda: state(job, other) == "STOPPED")
     code, _, error = engine.run_script(TABLES, publish=False, JOB_NAME=job, EXECUTION_ARN=ARN)
     assert code == 0, error[-3000:]
-    assert engine.keys(PREFIX) == [f"{PREFIX}variable_143022.csv.gz"]
+    assert engine.files() == [f"{PREFIX}variable_143022.csv.gz"]
     assert Store(s3_client(REGION), engine.bucket).get_json(LOCK)["execution_arn"] == ARN

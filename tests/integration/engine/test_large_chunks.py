@@ -221,7 +221,7 @@ def test_a_table_that_no_object_holds_fails_in_one_line_and_leaves_nothing(
     make_log(database, 30_000)
     with pytest.raises(ExportError, match=r"log_143022\.csv\.gz: the table needs more than the .*exclude_tables"):
         export(engine, Tasks())
-    assert engine.keys(PREFIX) == engine.uploads() == []
+    assert engine.files() == engine.uploads() == []
     assert database.open_transactions() == 0
 
 

@@ -7,7 +7,7 @@ import pytest
 from metadata_export.errors import ExportError
 from psycopg import sql
 
-from tests.integration.engine.conftest import PREFIX, Database, Engine
+from tests.integration.engine.conftest import Database, Engine
 
 SECRET = "CANARY-7b1"
 TRIGGER = """
@@ -81,7 +81,7 @@ def test_given_a_column_that_cannot_be_masked_then_nothing_of_its_table_is_expor
     with pytest.raises(ExportError, match=f"{table}.{column} cannot be masked.*{why}.*MaskColumns"):
         engine.export(TABLES, MASK_COLUMNS=masks(column, table=table))
     assert list(engine.manifest()["failed_tables"]) == [table]
-    assert not any(f"/{table}_" in key for key in engine.keys(PREFIX))
+    assert not any(f"/{table}_" in key for key in engine.files())
 
 
 def test_given_a_mask_of_a_table_that_is_not_here_then_the_others_are_exported(

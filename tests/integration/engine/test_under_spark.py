@@ -61,7 +61,7 @@ def test_a_table_of_several_chunks_becomes_one_object(exported: tuple[Engine, st
     jsonschema.validate(manifest, SCHEMA)
     assert manifest["skipped_tables"] == {"sla_miss": "not in this Airflow version's schema"}
     assert manifest["tables"]["variable"]["rows"] == 1
-    assert engine.keys(PREFIX) == [f"{PREFIX}log_143022.csv.gz", f"{PREFIX}variable_143022.csv.gz"]
+    assert engine.files() == [f"{PREFIX}log_143022.csv.gz", f"{PREFIX}variable_143022.csv.gz"]
     assert PASSWORD not in output + error
     said = [json.loads(line) for line in output.splitlines() if line.startswith("{")]  # Java writes there too
     assert {line["export_id"] for line in said} == {"20261211T143022Z"}
@@ -133,7 +133,7 @@ def test_connections_that_are_kept_are_no_more_than_allowed_and_go_before_the_sn
     def exported() -> bool:
         seen.append(database.open_transactions())
         assert process.poll() is None
-        return len(engine.keys(PREFIX)) == 2
+        return len(engine.files()) == 2
 
     try:
         # WHEN all tables are exported

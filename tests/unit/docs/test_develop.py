@@ -13,7 +13,11 @@ PATHS = sorted({path for path in re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./]+
 SECTION = PAGE.partition("| modules of `glue/metadata_export` | tested in |\n")[2].partition("\n\n")[0]
 ROWS = [row for row in SECTION.splitlines() if row.startswith("| `")]
 ELSEWHERE = {name for row in ROWS for name in re.findall(r"`(\w+)`", row.split("|")[1])}
-MODULES = {path.stem for path in (ROOT / "glue" / "metadata_export").glob("[a-z]*.py")}
+MODULES = {
+    path.stem
+    for path in (ROOT / "glue" / "metadata_export").glob("[a-z]*")
+    if path.suffix == ".py" or (path / "__init__.py").is_file()
+}
 UNIT = {path.stem.removeprefix("test_") for path in (ROOT / "tests" / "unit" / "glue").glob("test_*.py")}
 RECIPES = re.findall(r"^\*\*(.+?)\.\*\*", PAGE, re.MULTILINE)
 ROWS_OF_WALKS = [row for row in PAGE.splitlines() if row.startswith(("| a table's name", "| the "))]

@@ -88,6 +88,15 @@ def test_given_a_cutoff_of_another_zone_then_it_is_the_same_moment() -> None:
     assert cutoff == datetime(2026, 11, 11, 14, 30, 22, tzinfo=UTC)
 
 
+def test_given_several_groups_then_the_first_of_the_plan_exports_the_schema() -> None:
+    keys = [
+        parse_arguments(argv(EXPORT_GROUP=group, EXPORT_GROUPS='["tasks", "runs"]')).schema_key
+        for group in ("runs", "tasks")
+    ]
+    assert keys[0] is None
+    assert keys[1]
+
+
 @pytest.mark.parametrize("layout", layouts(), ids=json.dumps)
 def test_given_the_layout_then_the_keys_of_a_run_are_in_it(layout: dict[str, Any]) -> None:
     keys = layout["keys"]
@@ -98,4 +107,5 @@ def test_given_the_layout_then_the_keys_of_a_run_are_in_it(layout: dict[str, Any
     assert arguments.table_key(layout["table"]) == keys["table"]
     assert arguments.parquet_folder(layout["table"]) == keys["parquet"]
     assert arguments.parquet_columns_key == keys["parquet_columns"]
+    assert arguments.schema_key == keys["schema"]
     assert (arguments.runs_prefix, arguments.lock_key) == (keys["runs"], keys["lock"])

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from aggregate_results.event import Event, parse_event
+from export_contracts.exported_schema import ExportedSchema
 from export_contracts.exported_table import ExportedTable
-from export_contracts.layout import table_key
+from export_contracts.layout import schema_key, table_key
 from export_contracts.manifest import Manifest
 from export_contracts.plan import Export, TableGroup
 from export_runtime.store import ObjectStore
@@ -75,6 +76,8 @@ def deliver(store: ObjectStore, planned: TableGroup, /, **changes: Any) -> Manif
     tables = changes.pop("tables", None)
     if tables is None:
         tables = {table.table: put_table(store, table.table, table.window) for table in planned.tables}
+    if planned == GROUPS[0]:
+        changes = {"schema": put_schema(store)} | changes
     delivered = replace(manifest(planned, tables), **changes)
     rewrite(store, planned, delivered)
     return delivered
@@ -102,6 +105,13 @@ def put_table(
     store.write(key, body, "application/gzip")
     checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
     return entry(key, len(body), checksum, (len(body),), window)
+
+
+def put_schema(store: ObjectStore) -> ExportedSchema:
+    """Write the object of the schema and return what the manifest of the first group says of it."""
+    key, body = schema_key(EXPORT.day_prefix, EXPORT.export_id), b"gzip of statements"
+    store.write(key, body, "application/gzip")
+    return ExportedSchema(key, 100, len(body), base64.b64encode(hashlib.sha256(body).digest()).decode(), {}, ())
 
 
 def entry(key: str, size: int, checksum: str, part_sizes: tuple[int, ...], window: str = "full") -> ExportedTable:

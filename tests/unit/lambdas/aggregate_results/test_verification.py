@@ -6,7 +6,7 @@ import json
 import pytest
 from aggregate_results.verification import object_problems, verify_groups
 from botocore.stub import Stubber
-from export_contracts.layout import table_key
+from export_contracts.layout import schema_key, table_key
 from export_contracts.plan import PlannedTable
 from export_runtime import clients
 from export_runtime.errors import AwsCallError
@@ -25,6 +25,7 @@ from tests.unit.lambdas.aggregate_results.exports import (
     group_of,
     put_in_parts,
     put_table,
+    rewrite,
     succeeded,
 )
 
@@ -43,6 +44,34 @@ def test_given_everything_was_delivered_then_every_group_is_verified(store):
     outcomes = verify_groups(event(), store)
     assert [outcome.cause for outcome in outcomes] == [None] * len(GROUPS)
     assert all(outcome.manifest for outcome in outcomes)
+
+
+SCHEMA_KEY = schema_key(EXPORT.day_prefix, EXPORT.export_id)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"key": "another"}, f"the schema has key 'another', expected was {SCHEMA_KEY}"),
+        ({"object_bytes": 17}, f"object {SCHEMA_KEY} has 18 bytes and SHA-256 "),
+        ({"checksum_sha256": "abc="}, "the manifest says 18 and 'abc='"),
+        (None, f"the schema {SCHEMA_KEY} is not in its manifest"),
+        ({}, f"object {SCHEMA_KEY} does not exist"),
+    ],
+    ids=["another key", "another size", "another content", "not exported", "deleted"],
+)
+def test_given_no_sound_schema_then_the_first_group_fails_and_keeps_its_tables(store, s3, changes, said):
+    deliver_all(store, without=GROUPS[0].group)
+    whole = deliver(store, GROUPS[0])
+    schema = None if changes is None else dataclasses.replace(whole.schema, **changes)
+    rewrite(store, GROUPS[0], dataclasses.replace(whole, schema=schema))
+    if not changes and changes is not None:
+        s3.delete_object(Bucket="exports-bucket", Key=SCHEMA_KEY)
+    first, *others = verify_groups(event(), store)
+    assert said in first.cause.text
+    assert (first.manifest.schema, first.missing) == (None, ())
+    assert len(first.manifest.tables) == len(GROUPS[0].tables)
+    assert [other.cause for other in others] == [None] * len(others)
 
 
 def test_given_a_failed_run_then_its_group_fails_and_its_siblings_do_not(store):

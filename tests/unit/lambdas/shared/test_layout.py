@@ -25,6 +25,7 @@ def test_given_an_export_then_every_key_is_where_the_contract_says(example):
     started, keys = started_at(example["export_id"]), example["keys"]
     assert table_key(layout.day_prefix(started), example["export_id"], example["table"]) == keys["table"]
     assert (layout.summary_key(started), report_key(keys["summary"])) == (keys["summary"], keys["report"])
+    assert layout.schema_key(started) == keys["schema"]
     assert layout.manifest_key(started, example["group"]) == keys["manifest"]
     assert parquet_prefix(layout.root, example["table"], example["export_id"]) == keys["parquet"]
     assert parquet_columns_key(layout.root) == keys["parquet_columns"]

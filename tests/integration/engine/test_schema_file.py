@@ -1,0 +1,132 @@
+"""The file of the schema makes the same database again, whatever is in it."""
+
+import gzip
+from pathlib import Path
+
+import psycopg
+import pytest
+from metadata_export.aws import s3_client
+from metadata_export.errors import ExportError, SourceError
+from metadata_export.parts import sha256_base64
+from metadata_export.schema.document import read_schema
+from metadata_export.schema.entries import SEQUENCE_STATE, read_entries
+from metadata_export.source import releasing
+
+from local.aws.settings import REGION
+from tests.contracts import violations
+from tests.integration.engine.conftest import PREFIX, Database, Engine
+from tests.integration.engine.test_bad_tables import reader
+from tests.schema_dumps import dumped_schema, run_psql, sequence_states
+
+HOSTILE = Path(__file__).with_name("hostile_schema.sql")
+KEY = f"{PREFIX}export_schema_143022.sql.gz"
+SINCE_18 = (
+    "CREATE TABLE temporal (id int4range, during daterange, PRIMARY KEY (id, during WITHOUT OVERLAPS))",
+    "CREATE TABLE virtual (a int, b int GENERATED ALWAYS AS (a * 2) VIRTUAL, CHECK (a > 0) NOT ENFORCED)",
+    "CREATE TABLE nulls (a int, b int); INSERT INTO nulls VALUES (NULL, 1)",
+    "ALTER TABLE nulls ADD CONSTRAINT later NOT NULL a NOT VALID",
+    "CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY) PARTITION BY LIST (id)",
+    "CREATE TABLE numbered_1 PARTITION OF numbered FOR VALUES IN (1)",
+)
+
+
+def schema_file(engine: Engine) -> bytes:
+    return gzip.decompress(s3_client(REGION).get_object(Bucket=engine.bucket, Key=KEY)["Body"].read())
+
+
+@pytest.mark.parametrize("postgres_server", [16, 18], ids=["PostgreSQL 16", "PostgreSQL 18"], indirect=True)
+def test_a_database_made_from_the_file_has_the_same_schema_and_sequences(
+    engine: Engine, database: Database, tmp_path: Path
+) -> None:
+    # GIVEN hostile names, types and kinds of objects
+    server = database.server
+    run_psql(server, database.name, HOSTILE)
+    if server.bin_dir.parent.name == "pginstall18":
+        database.execute(*SINCE_18)
+    database.execute("CREATE VIEW reports AS SELECT 1", "CREATE RULE quiet AS ON DELETE TO kid2 DO INSTEAD NOTHING")
+
+    # WHEN any table is exported
+    manifest = engine.export({"my plugin": "full", "ünï 表 👩": "full"})
+
+    # THEN the manifest tells of the file, what is not in it, and how the tables hang together
+    assert violations("group_manifest", manifest) == []
+    told = manifest["schema"]
+    body = s3_client(REGION).get_object(Bucket=engine.bucket, Key=KEY)["Body"].read()
+    assert (told["key"], told["object_bytes"], told["checksum_sha256"]) == (KEY, len(body), sha256_base64(body))
+    assert told["left_out"] == ["rule quiet on public.kid2", "view public.reports"]
+    assert told["sql_bytes"] == len(gzip.decompress(body))
+    numbers = {
+        "my plugin_a_seq": 2,
+        "my plugin_b_seq": 99,
+        "my plugin_c_seq": 2,
+        "ab_x_id_seq": 5,
+        "plugcols_id_seq": 9,
+    }
+    assert numbers.items() <= told["sequences"].items()
+    plugin, child = manifest["tables"]["my plugin"], manifest["tables"]["ünï 表 👩"]
+    assert (plugin["primary_key"], child["primary_key"]) == (["a"], [])
+    assert plugin["sequences"][0] == {"name": "my plugin_a_seq", "column": "a"}
+    key = {"columns": ["dag_run_id"], "parent": "my plugin", "parent_columns": ["a"]}
+    assert child["foreign_keys"] == [{"name": "fk"} | key, {"name": "fk2"} | key]
+
+    # AND a database made from it is the same, but for what the manifest names
+    database.execute("DROP VIEW reports", "DROP RULE quiet ON kid2")
+    (tmp_path / "schema.sql").write_bytes(gzip.decompress(body))
+    copy = f"{database.name}_copy"
+    server.create_database(copy, template="template0")
+    try:
+        run_psql(server, copy, tmp_path / "schema.sql")
+        assert dumped_schema(server, copy) == dumped_schema(server, database.name)
+        assert sequence_states(server, copy) == sequence_states(server, database.name)
+        assert sequence_states(server, copy)["public", "ab_x_id_seq"] == (8, True)  # five are taken at a time
+    finally:
+        server.drop_database(copy)
+
+
+def test_an_entry_tells_what_must_be_there_before_any_row(engine: Engine, database: Database) -> None:
+    run_psql(database.server, database.name, HOSTILE)
+    engine.export({"my plugin": "full"})
+    tables = {entry.name: entry.shared for entry in read_entries(schema_file(engine)) if entry.kind == "table"}
+    assert [tables[name] for name in ("log", "l1a", "kid", "kid2", "self")] == [True] * 5
+    assert not any(tables[name] for name in ("my plugin", "refs", "nocols"))
+
+
+def test_a_sequence_that_may_not_be_read_is_there_without_its_state(engine: Engine, database: Database) -> None:
+    database.execute("CREATE TABLE log (id serial)", "CREATE SEQUENCE other", "SELECT nextval('other')")
+    with reader(database) as role:
+        database.execute(f"GRANT SELECT ON other TO {role}")
+        engine.export({"log": "full"}, source=database.source(username=role, password=role))
+    states = {each.name: each for each in read_entries(schema_file(engine)) if each.kind == SEQUENCE_STATE}
+    assert [(each.last_value, each.is_called) for each in states.values()] == [(None, None), (1, True)]
+    assert engine.manifest()["schema"]["sequences"] == {"other": 2}
+
+
+def test_a_schema_that_has_changed_fails_the_run_after_its_tables(
+    engine: Engine, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN an index that is dropped after the snapshot was taken
+    database.execute("CREATE TABLE log (id int)", "INSERT INTO log VALUES (1)", "CREATE INDEX later ON log (id)")
+    with releasing(database.source().connect()) as connection:
+        database.source().begin(connection)
+        connection.execute("SELECT 1")
+        database.execute("DROP INDEX later")
+        with pytest.raises(SourceError, match="cannot read the schema: index later: it has changed since") as changed:
+            read_schema(connection)
+
+    # WHEN a run meets it
+    def refuse(_: psycopg.Connection[tuple[object, ...]]) -> None:
+        raise changed.value
+
+    monkeypatch.setattr("metadata_export.schema.publication.read_schema", refuse)
+    with pytest.raises(
+        ExportError, match=r"the schema of the database cannot be exported.*its tables are there.*redrive"
+    ):
+        engine.export({"log": "full"})
+
+    # THEN its tables are exported, and the next run brings the schema alone
+    assert engine.manifest()["tables"]["log"]["rows"] == 1
+    assert "schema" not in engine.manifest()
+    monkeypatch.undo()
+    first = engine.manifest()["tables"]
+    assert engine.export({"log": "full"})["schema"]["key"] == KEY
+    assert engine.manifest()["tables"] == first
