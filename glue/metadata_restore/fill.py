@@ -133,7 +133,7 @@ def fill(
         found = examine_fill(connection, plan, options)
         rollback(connection)
         _must_not_be_refused(found)
-        begin_locked(connection, _to_lock(found), watcher.waiting)
+        begin_locked(connection, _to_lock(found), watcher.waiting, options.lock_seconds)
         try:
             outcome = _fill(connection, objects, plan, options, keys, watcher)
         except BaseException:
@@ -252,14 +252,18 @@ def _commit(address: Address, connection: Connection) -> None:
         connection.execute("COMMIT")
     except psycopg.Error as error:
         if not connection.broken:
+            # the server has answered: a key that is checked at the commit, a disk that is full
             raise TargetError(f"Could not commit the restore: {told(error)}. The target is as it was.") from error
-        if not _was_committed(address, str(transaction), error):
-            raise TargetError(
-                f"The connection was lost at the commit ({told(error)}). The target is as it was: try again."
-            ) from error
+        if not _was_committed(address, str(transaction), told(error)):
+            lost = f"The connection was lost at the commit ({told(error)}). The target is as it was: try again."
+            raise TargetError(lost) from error
+    except KeyboardInterrupt:
+        connection.close()
+        if not _was_committed(address, str(transaction), "interrupted"):
+            raise
 
 
-def _was_committed(address: Address, transaction: str, lost: psycopg.Error) -> bool:
+def _was_committed(address: Address, transaction: str, reason: str) -> bool:
     query = "SELECT pg_catalog.pg_xact_status(%s::text::pg_catalog.xid8)"
     try:
         with address.connected() as connection:
@@ -271,9 +275,9 @@ def _was_committed(address: Address, transaction: str, lost: psycopg.Error) -> b
     except (psycopg.Error, TargetError):
         pass
     raise UncertainError(
-        f"The connection was lost at the commit ({told(lost)}), and the server does not say what became of it. "
+        f"The connection was lost at the commit ({reason}), and the server does not say what became of it. "
         f"The target is as it was, or complete: SELECT pg_xact_status('{transaction}') tells."
-    ) from lost
+    )
 
 
 _ASKED = 30  # times, once a second: as long as the server needs to notice that nobody is there

@@ -10,14 +10,13 @@ from metadata_restore.database import Connection, begin, naming, rollback, told
 from metadata_restore.errors import TargetError
 
 PAUSE_SECONDS = 0.2
-WAIT_SECONDS = 60.0
 
 
 def begin_locked(
     connection: Connection,
     tables: Iterable[sql.Identifier],
-    waiting: Callable[[float], None] = lambda seconds: None,
-    wait_seconds: float = WAIT_SECONDS,
+    waiting: Callable[[float], None],
+    wait_seconds: float,
 ) -> None:
     """Begin the connection's transaction with all tables locked against everybody else.
 

@@ -17,6 +17,7 @@ class Options:
         without_orphans: leave out rows that refer to a row which does not exist.
         replace: empty the tables that have rows.
         while_running: although Airflow's components are running.
+        lock_seconds: how long to try to lock the tables.
     """
 
     paused: bool = True
@@ -24,3 +25,4 @@ class Options:
     without_orphans: bool = False
     replace: bool = False
     while_running: bool = False
+    lock_seconds: float = 60

@@ -82,7 +82,8 @@ def _rows_in_the_way(plan: RestorePlan, target: Target, rows: Mapping[str, int],
     fresh = not (set(rows) - MADE_BY_AIRFLOW - set(target.heads))
     full = [name for name in sorted(planned & set(rows)) if not (fresh and name in MADE_BY_AIRFLOW)]
     if full and not options.replace:
-        told = _several([f"{name} ({_count(rows[name])})" for name in full])
+        shown = [name for name in full if name not in MADE_BY_AIRFLOW] or full
+        told = _several([f"{name} ({_count(rows[name])})" for name in shown])
         yield f"Tables of the target have rows: {told}. --replace empties them first; or choose a new database."
     emptied = planned & set(rows)
     for name in sorted(target.referring(emptied) & set(rows) - planned):

@@ -95,7 +95,9 @@ def export_of(url: str) -> Export:
 
 def _table(connection: Any, export: Export, name: str, columns: list[tuple[str, str]]) -> PlannedTable:
     names = sql.SQL(", ").join(sql.Identifier(column) for column, _ in columns)
-    query = sql.SQL("COPY {} ({}) TO STDOUT (FORMAT csv, HEADER)").format(sql.Identifier("public", name), names)
+    query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT csv, HEADER)").format(
+        names, sql.Identifier("public", name)
+    )
     with connection.cursor() as cursor:
         with cursor.copy(query) as copy:
             header, *records = map(bytes, copy)
