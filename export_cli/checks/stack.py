@@ -8,7 +8,7 @@ from export_cli.checks.finding import Finding, Patient, failed, passed, unknown
 from export_cli.errors import NotFoundError
 from export_cli.target import Stack
 
-DEPLOY = "sam build && sam deploy"
+DEPLOY = "./deploy.sh of a release, or sam deploy (docs/deploy.md)"
 _WHY = "Its events in the CloudFormation console say why: correct that, then"
 # AWS documented: the states of a stack. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 _SOUND = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
@@ -23,7 +23,7 @@ def deployed(patient: Patient) -> Finding:
         environment = patient.target.environment
         return failed(
             f"no stack exports the environment {environment} in region {patient.aws.region}",
-            f"Check --region, name it with --stack, or deploy it: {DEPLOY} --guided",
+            f"Check --region, name it with --stack, or deploy it: {DEPLOY}",
         )
     if found.status in _SOUND:
         return passed(f"{found.name} is {found.status}")
@@ -60,7 +60,7 @@ def _way_out(patient: Patient, found: Stack) -> str:
         return patient.aws_cli(f"cloudformation {_HALF_WAY[found.status]} {name}")
     # It was never there as a whole, or is half deleted: CloudFormation allows nothing but deleting it.
     delete, wait = (patient.aws_cli(f"cloudformation {verb} {name}") for verb in ("delete-stack", _DELETED))
-    return f"{delete} && {wait} && {DEPLOY}"
+    return f"{delete} && {wait}, then {DEPLOY}"
 
 
 _DELETED = "wait stack-delete-complete"

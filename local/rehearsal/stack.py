@@ -22,14 +22,14 @@ NEIGHBOUR = "e" * 64
 
 @dataclass(frozen=True)
 class RehearsedStack:
-    """One environment's stack in an account, deployed by the SAM CLI.
+    """One environment's stack in an account, deployed from a release: by its script first, then by the SAM CLI.
 
-    `template` is the built one, `log` gets what the SAM CLI prints.
+    `release` is the folder, `log` gets what the tools print.
     """
 
     aws: EmulatedAws
     mwaa: MwaaAccount
-    template: Path
+    release: Path
     log: Path
 
     @property
@@ -45,16 +45,17 @@ class RehearsedStack:
     @cached_property
     def base(self) -> dict[str, str]:
         """Every parameter: what is given, the default of the others."""
-        return {name: str(body.get("Default", "")) for name, body in parameters().items()} | self.given
+        defaults = {name: str(body["Default"]) for name, body in parameters().items() if "Default" in body}
+        return defaults | self.given
 
-    def deploy_guided(self) -> None:
-        """Run `sam deploy --guided`, answering what is given.
+    def deploy_first(self) -> None:
+        """Run the script of the release with what is given.
 
         Raises:
-            CommandError: the SAM CLI says that it failed.
+            CommandError: it says that it failed.
         """
-        answers = [self.given.get(name, "") for name in parameters()]
-        deployment.deploy_guided(self.template, self.name, answers, aws_env=self.aws.env, log=self.log)
+        answers = {name: value for name, value in self.given.items() if name != "MwaaEnvironmentName"}
+        deployment.deploy_release(self.release, self.mwaa.environment, answers, aws_env=self.aws.env, log=self.log)
 
     def deploy(self, changes: Mapping[str, str] | None = None) -> None:
         """Run `sam deploy` with the base parameters and these changes.
@@ -63,7 +64,7 @@ class RehearsedStack:
             CommandError: the SAM CLI says that it failed.
         """
         given = {**self.base, **(changes or {})}
-        deployment.deploy(self.template, self.name, given, aws_env=self.aws.env, log=self.log)
+        deployment.deploy(self.release / "template.json", self.name, given, aws_env=self.aws.env, log=self.log)
 
     def refused(self, changes: Mapping[str, str]) -> str:
         """Deploy what cannot be deployed, and return what the person reads.
@@ -136,11 +137,11 @@ class RehearsedStack:
 
 
 def parameters() -> dict[str, Any]:
-    """Return the template's parameters."""
+    """Return the template's parameters; those of a release say where it is, and stay as they were."""
     return dict(yaml_parse((paths.ROOT / "template.yaml").read_text())["Parameters"])
 
 
-def prepare(aws: EmulatedAws, template: Path, log: Path, environment: str = ENVIRONMENT) -> RehearsedStack:
+def prepare(aws: EmulatedAws, release: Path, log: Path, environment: str = ENVIRONMENT) -> RehearsedStack:
     """Make the account in which an MWAA environment is, and return the stack to be deployed for it."""
     mwaa = account.create_mwaa_environment(lambda service: pipeline.client(aws, service), environment, "3.0.6")
-    return RehearsedStack(aws, mwaa, template, log)
+    return RehearsedStack(aws, mwaa, release, log)

@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
+from export_runtime.version import VERSION
 
+from local import deployment
 from local.rehearsal.changes import CHANGES, Change
 from local.rehearsal.stack import NEIGHBOUR, RehearsedStack
 
@@ -16,7 +18,8 @@ EXPORT_KEY = "exports/orders-backups/2026/12/11/dag_run_143022.csv.gz"
 HISTORY = ("cloudformation/", "cloudwatch/alarm_history/", "cloudwatch/metrics/")
 # Of every account, but made at its first use.
 DEFAULTS = {"eventbridge/buses/default", "scheduler/schedule_groups/default"}
-SAM_BUCKET = "aws-sam-cli-managed-default"
+# Where the tools put what they deploy; more stacks than one are deployed from there.
+TOOLS_BUCKETS = ("aws-sam-cli-managed-default", "mwaa-metadata-export-000000000000-")
 
 
 class RehearsalError(Exception):
@@ -45,11 +48,12 @@ ROLLED_BACK: Mistakes = (
 
 def deploy(stack: RehearsedStack) -> str:
     """Deploy as a person does for the first time, with the defaults."""
-    stack.deploy_guided()
+    stack.deploy_first()
     _same("status", stack.status(), "CREATE_COMPLETE")
     outputs = stack.outputs()
     policy = outputs["MwaaExecutionPolicyArn"]
     command = f"aws iam attach-role-policy --role-name <execution role of {stack.mwaa.environment}>"
+    _same("Version", outputs["Version"], VERSION)
     _same("AttachPolicyCommand", outputs["AttachPolicyCommand"], f"{command} --policy-arn {policy}")
     stack.client("iam").attach_role_policy(RoleName=stack.mwaa.execution_role, PolicyArn=policy)
     return f"{len(stack.resources())} resources; policy attached as the output says; {works(stack)}"
@@ -74,7 +78,10 @@ def deploy_neighbour(stack: RehearsedStack) -> str:
     """Deploy for a second environment of the account, whose name is as long as can be, and delete that again."""
     held = stack.everything()
     neighbour = replace(stack, mwaa=replace(stack.mwaa, environment=NEIGHBOUR))
-    neighbour.deploy({"DagBucketName": ""})
+    built = deployment.build(log=stack.log)
+    answers = {name: neighbour.given[name] for name in ("MwaaEnvironmentName", "AlertEmail")}
+    saved = stack.log.with_name("deploy.toml")
+    deployment.deploy_saved(built, neighbour.name, answers, saved, aws_env=stack.aws.env, log=stack.log)
     shared = set(stack.resources().values()) & set(neighbour.resources().values())
     _same("resources that both stacks have", shared, set())
     said = f"{works(neighbour)}; no resource is shared"
@@ -188,7 +195,11 @@ def _is_kept(name: str, kept: set[str]) -> bool:
 
 
 def _lasting(held: set[str]) -> Iterator[str]:
-    return (name for name in held - DEFAULTS if not name.startswith(HISTORY) and SAM_BUCKET not in name)
+    return (
+        name
+        for name in held - DEFAULTS
+        if not name.startswith(HISTORY) and not any(bucket in name for bucket in TOOLS_BUCKETS)
+    )
 
 
 def _unchanged(before: set[str], after: set[str]) -> None:

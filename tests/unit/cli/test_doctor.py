@@ -303,7 +303,7 @@ def test_given_no_stack_yet_then_environment_and_network_are_examined_all_the_sa
     result = run("doctor", "-e", "prod", "--json")
     found = checks(result)
     assert (result.code, found["stack"]["verdict"]) == (1, "fail")
-    assert "sam deploy --guided" in found["stack"]["fix"]
+    assert "deploy.sh of a release" in found["stack"]["fix"]
     assert found["environment"]["verdict"] == found["network"]["verdict"] == "pass"
     assert found["state machine"]["verdict"] == found["last export"]["verdict"] == "unknown"
 
@@ -325,11 +325,11 @@ def test_given_a_schedule_that_is_off_on_purpose_then_that_passes(sound, fakes, 
 @pytest.mark.parametrize(
     ("status", "fix"),
     [
-        ("REVIEW_IN_PROGRESS", "Deploy it: sam build && sam deploy"),
-        ("UPDATE_ROLLBACK_COMPLETE", "correct that, then: sam build && sam deploy"),
+        ("REVIEW_IN_PROGRESS", "Deploy it: ./deploy.sh"),
+        ("UPDATE_ROLLBACK_COMPLETE", "correct that, then: ./deploy.sh"),
         ("UPDATE_FAILED", "then: aws cloudformation rollback-stack --stack-name prod-metadata-export"),
         ("ROLLBACK_COMPLETE", "then: aws cloudformation delete-stack --stack-name prod-metadata-export && aws "),
-        ("DELETE_FAILED", "wait stack-delete-complete --stack-name prod-metadata-export && sam build && sam deploy"),
+        ("DELETE_FAILED", "wait stack-delete-complete --stack-name prod-metadata-export, then ./deploy.sh"),
     ],
 )
 def test_given_a_stack_in_a_bad_state_then_the_fix_is_what_cloudformation_takes_in_it(sound, fakes, run, status, fix):

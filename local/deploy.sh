@@ -1,0 +1,31 @@
+#!/bin/sh
+# Deploys this release as the stack <environment>-metadata-export, or updates that stack to it. Needs the AWS CLI, with
+# credentials and a region.
+#
+#   ./deploy.sh <environment> AlertEmail=<address> [Parameter=Value ...]   the first time
+#   ./deploy.sh <environment> [Parameter=Value ...]                        later: what is not given stays as it is
+#
+# The files go to a bucket mwaa-metadata-export-<account>-<region>, made when it is not there, or to RELEASE_BUCKET.
+# TAGS="CostCenter=4711 Owner=platform" gives the stack, and all that is in it, these tags.
+set -eu
+if [ $# -eq 0 ] || [ "${1#-}" != "$1" ]; then sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2; fi
+environment=$1; shift
+cd "$(dirname "$0")"
+if command -v sha256sum >/dev/null; then sha256sum --check --quiet SHA256SUMS; else shasum -a 256 -c SHA256SUMS >/dev/null; fi
+account=$(aws sts get-caller-identity --query Account --output text)
+region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region || true)}}
+[ -n "$region" ] || { echo "No region is known: set AWS_REGION to that of the environment $environment." >&2; exit 2; }
+export AWS_REGION="$region" AWS_DEFAULT_REGION="$region"
+bucket=${RELEASE_BUCKET:-mwaa-metadata-export-$account-$region}
+prefix=$(basename "$PWD")/
+# Only a bucket of this account: somebody else might have made one of that name.
+aws s3api head-bucket --bucket "$bucket" --expected-bucket-owner "$account" >/dev/null 2>&1 || aws s3 mb "s3://$bucket"
+
+# The deployment: copy the files to one prefix, and let the template read them there.
+aws s3 sync . "s3://$bucket/$prefix" --only-show-errors
+aws cloudformation deploy --stack-name "$environment-metadata-export" --template-file template.json \
+  --s3-bucket "$bucket" --s3-prefix "${prefix%/}" --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset \
+  ${TAGS:+--tags $TAGS} --parameter-overrides "ReleaseBucket=$bucket" "ReleasePrefix=$prefix" \
+  "MwaaEnvironmentName=$environment" "$@"
+aws cloudformation describe-stacks --stack-name "$environment-metadata-export" --output text \
+  --query "Stacks[0].Outputs[?OutputKey=='Version' || OutputKey=='AttachPolicyCommand'].[Description, OutputValue]"
