@@ -3,12 +3,13 @@
 import contextlib
 import fcntl
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from local import pipeline, postgres, processes
 from local.aws import server as aws_server
 from local.aws.injection.client import Faults
+from local.aws.server import EmulatedAws
 from local.console import Progress
 from local.fault_matrix import data
 from local.fault_matrix.proxy import Proxy
@@ -32,11 +33,24 @@ class FaultedStack:
     faults: Faults
 
 
+Prepare = Callable[[EmulatedAws], Mapping[str, str]]
+
+
+def _nothing(_: EmulatedAws) -> Mapping[str, str]:
+    return {}
+
+
 @contextlib.contextmanager
-def running(stack_paths: StackPaths, progress: Progress) -> Iterator[FaultedStack]:
-    """Start the stack over fresh folders, hand it out, and stop everything again, whatever happens."""
+def running(stack_paths: StackPaths, progress: Progress, prepare: Prepare = _nothing) -> Iterator[FaultedStack]:
+    """Start the stack over fresh folders, hand it out, and stop everything again, whatever happens.
+
+    Args:
+        stack_paths: its folders.
+        progress: told of every step.
+        prepare: makes what the account has before the deployment, and returns parameters that name it.
+    """
     with _alone(stack_paths, progress):
-        yield from _run(stack_paths, progress)
+        yield from _run(stack_paths, progress, prepare)
 
 
 @contextlib.contextmanager
@@ -51,7 +65,7 @@ def _alone(stack_paths: StackPaths, progress: Progress) -> Iterator[None]:
         yield
 
 
-def _run(stack_paths: StackPaths, progress: Progress) -> Iterator[FaultedStack]:
+def _run(stack_paths: StackPaths, progress: Progress, prepare: Prepare) -> Iterator[FaultedStack]:
     postgres.stop(stack_paths.postgres)  # what a killed process left
     for folder in (stack_paths.postgres, stack_paths.aws, stack_paths.logs):
         shutil.rmtree(folder, ignore_errors=True)
@@ -65,7 +79,7 @@ def _run(stack_paths: StackPaths, progress: Progress) -> Iterator[FaultedStack]:
             data.create_template(database, AIRFLOW_VERSION)
         with progress.step("Emulated AWS"):
             aws = cleanup.enter_context(aws_server.start(settings))
-        made = pipeline.deploy(stack_paths, database, aws, AIRFLOW_VERSION, progress, **OWN)
+        made = pipeline.deploy(stack_paths, database, aws, AIRFLOW_VERSION, progress, **OWN, **prepare(aws))
         proxy = Proxy(database.port)
         cleanup.callback(proxy.stop)
         yield FaultedStack(made, proxy, Faults(aws.endpoint, spares_owner=True))

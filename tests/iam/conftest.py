@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from local import canary
+from local import canary, pipeline
 from local.aws.authorization import record
+from local.aws.server import EmulatedAws
 from local.console import Progress
 from local.fault_matrix import faulted_stack
 from local.fault_matrix.faulted_stack import FaultedStack
@@ -36,7 +37,7 @@ class Rehearsal:
 @pytest.fixture(scope="session")
 def rehearsal() -> Iterator[Rehearsal]:
     """The rehearsal, which ends with the deletion of the stack."""
-    with faulted_stack.running(stack_paths("iam"), Progress()) as running:
+    with faulted_stack.running(stack_paths("iam"), Progress(), _second_copy) as running:
         home = running.pipeline.aws.settings.home
         check_names(policies.read_all(running.pipeline.client, STACK))
         with canary.watched(running.pipeline):
@@ -48,6 +49,15 @@ def rehearsal() -> Iterator[Rehearsal]:
         _delete_stack(running)
         evaluations = [each for each in [*walked, *record.read(home)[before:]] if _is_ours(each, deployed)]
         yield Rehearsal(deployed, evaluations, real)
+
+
+def _second_copy(aws: EmulatedAws) -> dict[str, str]:
+    """Make a bucket and a key for a second copy of every export."""
+    s3, kms = (pipeline.client(aws, service) for service in ("s3", "kms"))
+    s3.create_bucket(Bucket=paths.COPIES)
+    s3.put_bucket_versioning(Bucket=paths.COPIES, VersioningConfiguration={"Status": "Enabled"})
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    return {"ReplicaBucketArn": f"arn:aws:s3:::{paths.COPIES}", "ReplicaKeyArn": key}
 
 
 def _is_ours(evaluation: Evaluation, deployed: Policies) -> bool:

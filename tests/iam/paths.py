@@ -22,6 +22,7 @@ ALWAYS = None
 ALMIGHTY = "may-do-everything"
 SMALL = ["variable"]  # one group, so one Glue run
 SHARED = ["log", "variable"]  # two, which share a snapshot
+COPIES = "copies-of-the-exports"
 MID_COPY = 2 * 1024 * 1024
 
 
@@ -35,6 +36,11 @@ def walk_all(stack: FaultedStack) -> None:
 def whole_export(scenario: Scenario) -> None:
     scenario.start(include_tables=[])
     scenario.must_complete()
+
+
+def second_copy(scenario: Scenario) -> None:
+    """S3 copies what is written to another bucket."""
+    assert replicated(scenario) == ("COMPLETED", 1)
 
 
 def recovery(scenario: Scenario) -> None:
@@ -155,6 +161,7 @@ def plain_http(scenario: Scenario) -> None:
 
 PATHS: tuple[Callable[[Scenario], None], ...] = (
     whole_export,
+    second_copy,
     recovery,
     bad_table,
     lost_answer,
@@ -170,6 +177,14 @@ PATHS: tuple[Callable[[Scenario], None], ...] = (
     by_dag,
     plain_http,
 )
+
+
+def replicated(scenario: Scenario) -> tuple[str, int]:
+    """What S3 says of an object that is written now, and how many of it are in the other bucket."""
+    s3, key = scenario.client("s3"), f"exports/{ENVIRONMENT}-backups/_probe_{time.monotonic_ns()}"
+    s3.put_object(Bucket=scenario.pipeline.bucket, Key=key, Body=b"x")
+    status = s3.head_object(Bucket=scenario.pipeline.bucket, Key=key)["ReplicationStatus"]
+    return status, s3.list_objects_v2(Bucket=COPIES, Prefix=key)["KeyCount"]
 
 
 def ended(scenario: Scenario) -> None:

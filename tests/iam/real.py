@@ -88,6 +88,11 @@ def _function_logs_nothing(scenario: Scenario) -> Outcome:
     return Outcome(before == after > 0, f"{before} log streams before, {after} after")
 
 
+def _nothing_is_copied(scenario: Scenario) -> Outcome:
+    status, copies = paths.replicated(scenario)
+    return Outcome((status, copies) == ("FAILED", 0), f"{status}, {copies} copies")
+
+
 PATHS: dict[str, Callable[[Scenario], Outcome]] = {
     "PlanExportRole/ReadExports": _export_fails,
     "StateMachineRole/trust": _export_fails,
@@ -98,5 +103,6 @@ PATHS: dict[str, Callable[[Scenario], Outcome]] = {
     "AggregateResultsRole/UseTheKey/kms:GenerateDataKey": _export_fails,
     "FallbackScheduleRole/StartExport": _schedule_is_undelivered,
     "ExportKey/AlarmsToTheTopic/kms:Decrypt": _nobody_hears_of_the_alarm,
+    "ReplicationRole/WriteReplicas/s3:ReplicateObject": _nothing_is_copied,
     "ExportBucket/TlsOnly": _plain_http_is_answered,
 }

@@ -17,7 +17,7 @@ from tests.iam.real import PATHS
 pytestmark = pytest.mark.timeout(1800)  # the rehearsal, on a busy machine
 LISTED = tomllib.loads((Path(__file__).parent / "superfluous.toml").read_text())
 SERVICES = {"events.amazonaws.com", "cloudwatch.amazonaws.com"}
-TRUSTED = {f"{name}.amazonaws.com" for name in ("lambda", "states", "glue", "scheduler")}
+TRUSTED = {f"{name}.amazonaws.com" for name in ("lambda", "states", "glue", "scheduler", "s3")}
 
 
 def _survivors(rehearsal: Rehearsal) -> set[str]:
@@ -58,7 +58,7 @@ def test_given_the_paths_then_only_what_a_path_is_about_was_refused(rehearsal: R
 def test_given_the_paths_then_every_role_and_service_was_seen_at_work(rehearsal: Rehearsal) -> None:
     asked = Counter(request.role for request, _ in rehearsal.evaluations if request.role)
     roles = {place.owner for place in rehearsal.policies if place.label and place.kind in ("inline", "managed")}
-    assert len(roles) == 9  # the eight of the stack, and the environment's
+    assert len(roles) == 10  # the nine of the stack, and the environment's
     assert roles <= asked.keys()
     assert min(asked[role] for role in roles) >= 3
 

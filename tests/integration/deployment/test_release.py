@@ -90,12 +90,14 @@ def test_given_the_cdk_example_when_synthesised_then_it_has_every_resource_and_t
         ours = {name: body["Type"] for name, body in template["Resources"].items()}
         assert {name: made["Resources"].get(name, {}).get("Type") for name in ours} == ours
         assert made["Resources"]["MwaaExecutionPolicy"]["Properties"]["Roles"] == [role]
-        assert not {"ReleaseBucket", "ReleasePrefix", "MwaaEnvironmentName", "AlertEmail"} & made["Parameters"].keys()
-        code = made["Resources"]["PlanExportFunction"]["Properties"]["Code"]
-        assert code["S3Bucket"] == "company"
+        given = {name: body.get("Default") for name, body in made["Parameters"].items()}
+        assert template["Parameters"].keys() <= given.keys()
+        assert (given["MwaaEnvironmentName"], given["ReleaseBucket"]) == (environment, "company")
+        assert given["ReleasePrefix"] == f"{released.name}/"
+        assert given["MaxAgeInDays"] == ("90" if environment == "orders" else "30")
         tags = made["Resources"]["ExportBucket"]["Properties"]["Tags"]
         assert {"Key": "CostCenter", "Value": "4711"} in tags
-        assert {"Key": "mwaa-environment", "Value": environment} in tags
+        assert {"Key": "mwaa-environment", "Value": {"Ref": "MwaaEnvironmentName"}} in tags
 
 
 def test_given_the_terraform_example_when_parsed_then_it_names_what_the_template_has(template: Any) -> None:
