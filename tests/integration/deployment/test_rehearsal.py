@@ -10,7 +10,14 @@ from local.rehearsal.__main__ import account
 from local.rehearsal.stack import RehearsedStack
 
 # One of each kind: settings, another bucket for the DAG, resources that a condition adds.
-CHANGED = ("FreshHours", "GlueVersion", "DagPrefix", "PermissionsBoundaryArn", "EndpointRouteTableIds")
+CHANGED = (
+    "FreshHours",
+    "GlueVersion",
+    "DagPrefix",
+    "PermissionsBoundaryArn",
+    "EndpointRouteTableIds",
+    "ReplicaBucketArn",
+)
 
 
 @pytest.fixture(scope="module")
