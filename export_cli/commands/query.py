@@ -69,8 +69,8 @@ class Reading:
             InvalidOptionError: DuckDB is not installed.
         """
         try:
+            from export_cli.query.bucket import Bucket
             from export_cli.query.database import Database
-            from export_cli.query.loading import Bucket
             from export_cli.query.source import Source
         except ModuleNotFoundError as error:
             raise InvalidOptionError(_EXTRA) from error

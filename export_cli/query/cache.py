@@ -5,6 +5,7 @@ It holds rows of the metadata database in the clear, so nobody else may read the
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,7 @@ class Cache:
         """
         with local(path, ADVICE):
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+            partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
             partial.write_bytes(body)
             partial.replace(path)
 

@@ -13,6 +13,7 @@ from export_runtime.text import one_line
 
 from export_cli.errors import InvalidOptionError
 from export_cli.query.connection import connected
+from export_cli.query.filesystem import PROTOCOL, ExportFiles
 from export_cli.query.source import TABLES, Source
 from export_cli.query.types import identifier, literal
 from export_cli.query.versions import Scope, names_like
@@ -46,14 +47,16 @@ class Database:
             temporary: folder for what does not fit into memory.
             target: the one file that may be written.
         """
-        self._scope, self._source = scope, source
+        self._scope, self._source, self._files = scope, source, ExportFiles()
         self._made: set[str] = set()
         self.notes: list[str] = []
         self._connection = connected(temporary)
+        self._connection.register_filesystem(self._files)
         allowed = literal(str(target)) if target else ""
         self._connection.execute(
             f"CREATE SCHEMA {VERSIONS};"
-            f"SET allowed_directories = [{literal(str(temporary / TABLES))}]; SET allowed_paths = [{allowed}];"
+            f"SET allowed_directories = [{literal(str(temporary / TABLES))}, '{PROTOCOL}://'];"
+            f"SET allowed_paths = [{allowed}];"
             "SET enable_external_access = false"
         )
         self._make_own_tables()
@@ -61,6 +64,8 @@ class Database:
 
     def close(self) -> None:
         """Give everything back."""
+        with contextlib.suppress(duckdb.Error):
+            self._connection.unregister_filesystem(PROTOCOL)
         self._connection.close()
 
     def run(self, statement: str) -> duckdb.DuckDBPyConnection:
@@ -88,6 +93,8 @@ class Database:
         try:
             yield
         except duckdb.Error as error:
+            if self._files.failure:  # what DuckDB made an error of its own of
+                raise self._files.failure from error
             raise InvalidOptionError(f"DuckDB: {one_line(str(error), 2000)}") from error
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
@@ -132,7 +139,7 @@ class Database:
         target = f"{VERSIONS}.{identifier(table)}"
         if self._first(target):
             number = list(self._scope.tables).index(table)
-            files = self._source.files(number, table, versions, self.notes)
+            files = self._source.files(self._files, number, table, versions, self.notes)
             self._create(target, versions_select(versions, files))
             for column, types in changed_types(versions).items():
                 self.notes.append(f"{table}.{column} is text here: it was {' and '.join(types)}.")

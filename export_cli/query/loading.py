@@ -3,20 +3,19 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from botocore.exceptions import ClientError
 from export_contracts.exported_table import ExportedTable
-from export_runtime.aws import error_code
 from export_runtime.text import shown
 from metadata_restore.digest import Digest
 
-from export_cli.aws import call, missing
+from export_cli.aws import call
 from export_cli.errors import NotFoundError, UnreadableSummaryError
 from export_cli.files import partial_file
+from export_cli.query.bucket import Bucket
 from export_cli.query.cache import ADVICE, Cache, used
 from export_cli.query.connection import connected
 from export_cli.query.types import TEXT, duckdb_type, identifier, literal, unique_names
@@ -30,14 +29,6 @@ _CSV = (
     "auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', new_line = '\\n', "
     "nullstr = '', allow_quoted_nulls = false"
 )
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """Where objects are read, by the caller's own client; None: no network."""
-
-    client: Any
-    name: str
 
 
 def kept_file(cache: Cache, entry: ExportedTable) -> Path:
@@ -108,10 +99,7 @@ def _body(bucket: Bucket, key: str, address: str) -> Any:
     try:
         return bucket.client.get_object(Bucket=bucket.name, Key=key)["Body"]
     except ClientError as error:
-        if missing(error):
-            raise NotFoundError(f"{address} does not exist any more.") from error
-        if error_code(error) == "InvalidObjectState":
-            raise NotFoundError(f"{address} is archived: restore it from Glacier first, or say --since.") from error
+        bucket.refuse(error, address)
         raise
 
 

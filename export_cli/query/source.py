@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from export_runtime.figures import counted, size
 
 from export_cli.files import local
+from export_cli.query.bucket import Bucket
 from export_cli.query.cache import ADVICE, Cache
-from export_cli.query.loading import Bucket, kept_file, load, lost_values
+from export_cli.query.filesystem import ExportFiles
+from export_cli.query.loading import kept_file, load, lost_values
+from export_cli.query.ranges import RangedObject
 from export_cli.query.versions import Version
 from export_cli.query.views import EXPORT_ID
 from export_cli.screen import Bar, Screen
@@ -26,10 +30,13 @@ class Source:
     screen: Screen
     temporary: Path
 
-    def files(self, number: int, table: str, versions: Sequence[Version], notes: list[str]) -> dict[str, list[str]]:
-        """Return the files of a table by export id.
+    def files(
+        self, files: ExportFiles, number: int, table: str, versions: Sequence[Version], notes: list[str]
+    ) -> dict[str, list[str]]:
+        """Return the names of the files of a table by export id: Parquet in S3 where there is any, else the cache.
 
         Args:
+            files: where those in S3 are registered.
             number: of the table.
             table: its name, for people.
             versions: of it.
@@ -38,18 +45,29 @@ class Source:
         Raises:
             NotFoundError, UnreadableSummaryError, LocalError, AwsCallError, AwsUnavailableError: see ``load``.
         """
+        unzipped = self._load(table, [version for version in versions if version.entry.parquet is None])
+        nulled = {name: lost_values(path) for name, path in unzipped.items()}
+        names = {name: [self._linked(number, name, path)] for name, path in unzipped.items()}
+        for version in versions:
+            if parquet := version.entry.parquet:
+                objects = [RangedObject(self.cache, self.bucket, file) for file in parquet.files]
+                register = partial(files.register, number, version.export_id)
+                names[version.export_id] = [register(part, each.size, each.open) for part, each in enumerate(objects)]
+                nulled[version.export_id] = dict(parquet.nulled)
+        notes += [
+            f"{table} of {name}: {counted(lost, 'value')} of {column} shown as NULL: no reader can hold such."
+            for name, found in sorted(nulled.items())
+            for column, lost in found.items()
+        ]
+        return names
+
+    def _load(self, table: str, versions: Sequence[Version]) -> dict[str, Path]:
         entries = {version.export_id: version.entry for version in versions}
         missing = [entry for entry in entries.values() if not kept_file(self.cache, entry).exists()]
         total = sum(entry.object_bytes for entry in missing)
         with self.screen.progress(table, total) if missing else nullcontext(Bar()) as bar:
             bar.describe(f"{table}, {size(total)} in {counted(len(missing), 'object')}")
-            paths = {name: load(self.cache, self.bucket, entry, self.temporary, bar) for name, entry in entries.items()}
-        notes += [
-            f"{table} of {name}: {counted(lost, 'value')} of {column} shown as NULL: no reader can hold such."
-            for name, path in paths.items()
-            for column, lost in lost_values(path).items()
-        ]
-        return {name: [self._linked(number, name, path)] for name, path in paths.items()}
+            return {name: load(self.cache, self.bucket, entry, self.temporary, bar) for name, entry in entries.items()}
 
     def _linked(self, number: int, export_id: str, path: Path) -> str:
         """Return a second name of a file, in a folder that says its export: DuckDB makes a column of that.

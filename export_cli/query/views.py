@@ -8,6 +8,11 @@ from export_cli.query.types import TEXT, common_type, duckdb_type, identifier, l
 from export_cli.query.versions import Version
 
 EXPORT_ID = "export_id"
+Shape = tuple[tuple[str, str, str, str], ...]
+_HIVE = {
+    "smallint": "SMALLINT", "int": "INTEGER", "bigint": "BIGINT", "float": "FLOAT", "double": "DOUBLE",
+    "boolean": "BOOLEAN", "timestamp": "TIMESTAMPTZ", "date": "DATE", "binary": "BLOB", "string": TEXT,
+}  # fmt: skip
 
 
 def view_columns(versions: Iterable[Version]) -> dict[str, str]:
@@ -37,9 +42,9 @@ def versions_select(versions: Sequence[Version], files: Mapping[str, Sequence[st
         files: names of the Parquet files of each export, by export id.
     """
     columns = view_columns(versions)
-    alike: dict[tuple[Column, ...], list[str]] = {}
+    alike: dict[Shape, list[str]] = {}
     for version in versions:
-        alike.setdefault(version.entry.columns, []).extend(files[version.export_id])
+        alike.setdefault(_shape(version), []).extend(files[version.export_id])
     return "\nUNION ALL\n".join(_select(columns, shape, paths) for shape, paths in alike.items())
 
 
@@ -61,21 +66,39 @@ def history_select(source: str, columns: Iterable[str], key: Sequence[str]) -> s
     return f"SELECT {shown} FROM {source} AS v JOIN ({newest}) AS n ON {same}"
 
 
-def _select(columns: Mapping[str, str], shape: tuple[Column, ...], paths: Sequence[str]) -> str:
-    here = {name: duckdb_type(column.type) for name, column in _named(shape)}
-    shown = [f"{_as(name, here.get(name), kind)} AS {identifier(name)}" for name, kind in columns.items()]
+def _shape(version: Version) -> Shape:
+    """Return the columns of a version's files: name in the view, its type there, name in the file, its type there."""
+    types = {name: (column.name, duckdb_type(column.type)) for name, column in _named(version.entry.columns)}
+    if version.entry.parquet is None:
+        return tuple((name, kind, name, kind) for name, (_, kind) in types.items())
+    found = {column.source: (column.name, _HIVE[column.type]) for column in version.entry.parquet.columns}
+    return tuple((name, kind, *found[source]) for name, (source, kind) in types.items() if source in found)
+
+
+def _select(columns: Mapping[str, str], shape: Shape, paths: Sequence[str]) -> str:
+    here = {name: _value(kind, file_name, file_type) for name, kind, file_name, file_type in shape}
+    kinds = {name: kind for name, kind, *_ in shape}
+    shown = [
+        f"{_as(here.get(name), kinds.get(name), wanted)} AS {identifier(name)}" for name, wanted in columns.items()
+    ]
     files = ", ".join(map(literal, paths))
     read = f"read_parquet([{files}], hive_partitioning = true, hive_types = {{{EXPORT_ID}: {TEXT}}})"
     return f"SELECT {', '.join([*shown, EXPORT_ID])} FROM {read}"
 
 
-def _as(name: str, here: str | None, wanted: str) -> str:
-    if here is None:
+def _value(kind: str, name: str, file_type: str) -> str:
+    """Return a column of a file as the type that it has in the view of one export."""
+    if (file_type, kind) == (TEXT, "BLOB"):
+        return f"unhex(substr({identifier(name)}, 3))"  # a column whose type has changed is text, as PostgreSQL has it
+    return f"CAST({identifier(name)} AS {kind})"  # where the file has that very type already, this costs nothing
+
+
+def _as(value: str | None, here: str | None, wanted: str) -> str:
+    if value is None:
         return f"CAST(NULL AS {wanted})"
     if (here, wanted) == ("BLOB", TEXT):  # XComs of Airflow 2 are JSON in bytes
-        return f"coalesce(TRY(decode({identifier(name)})), CAST({identifier(name)} AS {TEXT}))"
-    # Where the file has that very type already, the cast costs nothing.
-    return f"CAST({identifier(name)} AS {wanted})"
+        return f"coalesce(TRY(decode({value})), CAST({value} AS {TEXT}))"
+    return value if here == wanted else f"CAST({value} AS {wanted})"
 
 
 def _named(columns: Sequence[Column]) -> Iterable[tuple[str, Column]]:
