@@ -93,7 +93,7 @@ def _tierings(s3: Any, name: str) -> Iterator[Document]:
 
 def how_long(lifecycle: Lifecycle, where: Layout) -> str:
     """Say for how long exports are kept, and from when on archived."""
-    exports = Objects(f"{where.root}/", inf)
+    exports = Objects(f"{where.root}/2", inf)  # the folders of years: Parquet files have a rule of their own
     rules = [rule for rule in lifecycle.rules if covers_all(rule, exports.prefix)]
     expirations = [rule["Expiration"] for rule in rules if "Expiration" in rule]
     days = [expiration["Days"] for expiration in expirations if "Days" in expiration]

@@ -25,6 +25,7 @@ TYPES = {
 }
 """PostgreSQL's name -> Hive's, which Athena, Glue and Spark share. All else is text: one column of Parquet's UUID or
 TIME makes Spark refuse the whole file, its JSON is bytes to polars, and numeric has NaN and more digits than Parquet"""
+PARTITION = "export_id"  # what readers make of the folder's name
 ZONED = "timestamp with time zone"
 
 
@@ -63,8 +64,8 @@ def parquet_columns(columns: Iterable[Column], known: Mapping[str, str]) -> tupl
         known: name -> type, of all columns that Parquet files of this table have had.
     """
     own = list(columns)
-    taken = {name.lower() for name in [*known, *(column.name for column in own)]}
-    seen, result = set[str](), list[ParquetColumn]()
+    taken = {name.lower() for name in [PARTITION, *known, *(column.name for column in own)]}
+    seen, result = {PARTITION}, list[ParquetColumn]()
     for column in own:
         kind, name = parquet_type(column.type), column.name
         # Athena, Spark and DuckDB do not tell Id from id.

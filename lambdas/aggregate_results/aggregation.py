@@ -1,5 +1,6 @@
 """Verifies an attempt, writes what it brought, and says what comes next."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,8 @@ from aggregate_results.row_falls import Comparison, compare_rows
 from aggregate_results.summary import build_summary, move_latest, write_summary
 from aggregate_results.verification import GroupOutcome, verify_groups
 
+Catalogue = Callable[[Summary], tuple[str, ...]]
+
 
 @dataclass(frozen=True)
 class Aggregate:
@@ -29,6 +32,8 @@ class Aggregate:
     comparison: Comparison
     last: LastComplete
     """the newest complete export before this one"""
+    catalog_problems: tuple[str, ...]
+    """what the Glue Data Catalog lacks of this export"""
     alert: dict[str, str]
     group_seconds: dict[str, float]
     """how long the Glue runs of this attempt that delivered took, by group"""
@@ -36,7 +41,7 @@ class Aggregate:
     @property
     def is_backup(self) -> bool:
         """Whether every planned table is there and verified, and that is all that the stack's parameters ask for."""
-        return self.summary.complete and self.summary.scope == FULL
+        return _is_backup(self.summary)
 
     def to_json(self) -> dict[str, Any]:
         """Return what the state machine gets (docs/contracts/README.md)."""
@@ -49,11 +54,19 @@ class Aggregate:
             "total_rows": self.summary.total_rows,
             "retry_groups": [outcome.group.to_json() for outcome in self.outcomes if outcome.cause],
             "row_falls": len(self.summary.row_falls),
+            "catalog_problems": len(self.catalog_problems),
             "alert": self.alert,
         }
 
 
-def aggregate(event: Event, store: ObjectStore, now: datetime, log_group: str, fall_percent: int) -> Aggregate:
+def aggregate(
+    event: Event,
+    store: ObjectStore,
+    now: datetime,
+    log_group: str,
+    fall_percent: int,
+    catalogue: Catalogue = lambda _: (),
+) -> Aggregate:
     """Verify every group, write the summary and, when COMPLETE and full, latest.json.
 
     Args:
@@ -62,6 +75,7 @@ def aggregate(event: Event, store: ObjectStore, now: datetime, log_group: str, f
         now: UTC.
         log_group: where Glue writes what a run prints.
         fall_percent: how far the rows of a table may fall without being named.
+        catalogue: makes a COMPLETE export known to the catalog, and returns what that lacks.
 
     Raises:
         AwsCallError, AwsUnavailableError, ContentionError: S3 refused or did not answer.
@@ -75,12 +89,16 @@ def aggregate(event: Event, store: ObjectStore, now: datetime, log_group: str, f
     write_summary(store, event.export, summary)
     uri = store.uri(event.export.summary_key)
     last = find_last_complete(store, event.export.latest_key)
-    alert = write_alert(summary, uri, event.is_retry, last, now)
-    seconds = _group_seconds(event, outcomes)
-    found = Aggregate(summary, uri, str(event.export.coverage), outcomes, comparison, last, alert, seconds)
-    if found.is_backup:
+    if _is_backup(summary):
         move_latest(store, event.export, now)
-    return found
+    problems = catalogue(summary) if summary.complete else ()
+    alert = write_alert(summary, uri, event.is_retry, last, now, problems)
+    seconds = _group_seconds(event, outcomes)
+    return Aggregate(summary, uri, str(event.export.coverage), outcomes, comparison, last, problems, alert, seconds)
+
+
+def _is_backup(summary: Summary) -> bool:
+    return summary.complete and summary.scope == FULL
 
 
 def _group_seconds(event: Event, outcomes: tuple[GroupOutcome, ...]) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """What people are told, written for somebody who reads it in a mail at night."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from export_contracts.coverage import coverage_of
@@ -18,7 +19,12 @@ _FALLS_SHOWN = 40
 
 
 def write_alert(
-    summary: Summary, summary_uri: str, is_retry: bool, last: LastComplete, now: datetime
+    summary: Summary,
+    summary_uri: str,
+    is_retry: bool,
+    last: LastComplete,
+    now: datetime,
+    catalog_problems: Sequence[str] = (),
 ) -> dict[str, str]:
     """Return subject and message for a summary.
 
@@ -29,13 +35,14 @@ def write_alert(
             people are told of that instead.
         last: the newest complete export before this one.
         now: UTC.
+        catalog_problems: what the Glue Data Catalog lacks of a COMPLETE export.
     """
     if summary.complete:
-        return _complete(summary, summary_uri, is_retry)
+        return _complete(summary, summary_uri, is_retry, catalog_problems)
     return _incomplete(summary, summary_uri, last, now)
 
 
-def _complete(summary: Summary, summary_uri: str, is_retry: bool) -> dict[str, str]:
+def _complete(summary: Summary, summary_uri: str, is_retry: bool, catalog_problems: Sequence[str]) -> dict[str, str]:
     verdict = "has recovered: COMPLETE after a retry" if is_retry else "is COMPLETE"
     fallen = summary.row_falls
     but = f", but {counted(len(fallen), 'table')} lost many rows since the previous one" if fallen else ""
@@ -45,16 +52,44 @@ def _complete(summary: Summary, summary_uri: str, is_retry: bool) -> dict[str, s
         *_scope(summary),
         "",
         *_row_falls(summary),
+        *_not_in_athena(summary, catalog_problems),
         *_warnings(summary),
-        *(_check_the_database() if fallen else ["WHAT TO DO", "Nothing."]),
+        *_what_to_do(summary, catalog_problems),
         "",
         *_facts(summary, summary_uri),
     ]
     about = f"{'recovered' if is_retry else 'complete'}{' (partial export)' if _is_partial(summary) else ''}"
-    return notice(subject(summary.environment, about, _figures(summary)), lines)
+    return notice(subject(summary.environment, about, _figures(summary, catalog_problems)), lines)
 
 
-def _figures(summary: Summary) -> str:
+def _not_in_athena(summary: Summary, problems: Sequence[str]) -> list[str]:
+    if not problems:
+        return []
+    more = len(problems) - _ERRORS_SHOWN
+    return [
+        "WHAT ATHENA DOES NOT SHOW OF IT",
+        *(f"- {one_line(problem, 500)}" for problem in problems[:_ERRORS_SHOWN]),
+        *([f"and {more} more: see the log of Aggregate Results"] if more > 0 else []),
+        "",
+    ]
+
+
+def _what_to_do(summary: Summary, catalog_problems: Sequence[str]) -> list[str]:
+    if summary.row_falls:
+        return _check_the_database()
+    if catalog_problems:
+        return [
+            "WHAT TO DO",
+            "The backup itself is whole. Correct what is said above; the next export tries again.",
+            "To see this one too, run in Athena for each of these tables:",
+            f"ALTER TABLE <name> ADD PARTITION (export_id = '{summary.export_id}')",
+        ]
+    return ["WHAT TO DO", "Nothing."]
+
+
+def _figures(summary: Summary, catalog_problems: Sequence[str]) -> str:
+    if catalog_problems and not summary.row_falls:
+        return "not all of it can be queried in Athena"
     fallen = summary.row_falls
     if not fallen:
         return f"{counted(len(summary.details), 'table')}, {counted(summary.total_rows, 'row')}"

@@ -2,11 +2,15 @@
 
 import os
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from export_contracts.fields import to_json
+from export_contracts.parquet import PARQUET
+from export_contracts.plan import Export
+from export_contracts.summary import Summary
 from export_contracts.verdict import Verdict, announce
 from export_runtime import clients
 from export_runtime.observability import observed, publish
@@ -14,9 +18,14 @@ from export_runtime.store import ObjectStore
 from export_runtime.text import one_line
 
 from aggregate_results.aggregation import Aggregate, aggregate, refuse_incomplete_retry, refuse_mistaken_input
+from aggregate_results.catalog import Catalog, keep_catalog
 from aggregate_results.event import Event, parse_event
+from aggregate_results.parquet_columns import remember_columns
 from aggregate_results.report.publication import publish_report
 from aggregate_results.settings import read_settings
+
+TIME_FOR_THE_REST = 180_000
+"""milliseconds that the report and the announcement may need"""
 
 logger = Logger()
 tracer = Tracer(patch_modules=["botocore"])
@@ -35,13 +44,36 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     export = attempt.export
     store = ObjectStore(clients.s3(), export.bucket)
     settings = read_settings(os.environ)
-    found = aggregate(attempt, store, datetime.now(UTC), settings.log_group, settings.fall_percent)
+    catalogue = partial(_catalogue, attempt.export, store, settings.catalog_database, context)
+    found = aggregate(attempt, store, datetime.now(UTC), settings.log_group, settings.fall_percent, catalogue)
     _observe(found)
     report = _write_report(found, attempt, store, context)
     refuse_mistaken_input(found, attempt)
     refuse_incomplete_retry(found, attempt)
     _announce(found, attempt)
     return found.to_json() | report
+
+
+def _catalogue(
+    export: Export, store: ObjectStore, database: str, context: LambdaContext, summary: Summary
+) -> tuple[str, ...]:
+    """Make a complete export known to the catalog; return what that lacks."""
+    if PARQUET not in export.formats:
+        return ()
+    try:
+        remembered = remember_columns(store, export, summary)
+        if not database:
+            return ()
+        catalog = Catalog(clients.glue(), database, store, export)
+        return keep_catalog(catalog, remembered, summary, partial(_has_time, context))
+    except Exception as error:
+        # Whatever it is: the catalog only shows an export that is there and verified.
+        logger.exception("export not catalogued")
+        return (one_line(f"{type(error).__name__}: {error}", 500),)
+
+
+def _has_time(context: LambdaContext) -> bool:
+    return context.get_remaining_time_in_millis() > TIME_FOR_THE_REST
 
 
 def _write_report(
@@ -84,6 +116,8 @@ def _observe(found: Aggregate) -> None:
         logger.error("group failed", **to_json(failed))
     for fall in summary.row_falls:
         logger.warning("rows fell", **to_json(fall))
+    for problem in found.catalog_problems:
+        logger.warning("not in the catalog", detail=problem)
     if found.comparison.explained:
         logger.info("tables gone with another version of Airflow", tables=found.comparison.explained)
     if found.comparison.problem:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from export_runtime.environment import required, whole_number
+from export_runtime.environment import may_be_empty, required, whole_number
 
 
 @dataclass(frozen=True)
@@ -12,6 +12,8 @@ class Settings:
 
     log_group: str
     fall_percent: int
+    catalog_database: str
+    """of the Glue Data Catalog; empty: exports are not catalogued"""
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
@@ -20,4 +22,8 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
     Raises:
         ConfigurationError: a variable is missing or malformed.
     """
-    return Settings(required(variables, "GLUE_LOG_GROUP"), whole_number(variables, "ROW_FALL_PERCENT"))
+    return Settings(
+        log_group=required(variables, "GLUE_LOG_GROUP"),
+        fall_percent=whole_number(variables, "ROW_FALL_PERCENT"),
+        catalog_database=may_be_empty(variables, "CATALOG_DATABASE"),
+    )

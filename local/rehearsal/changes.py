@@ -110,6 +110,13 @@ CHANGES = (
     Change("ExcludeTables", ODD_NAMES, probes.variable(PLAN, "EXCLUDE_TABLES"), ODD_NAMES),
     Change("MaskColumns", "trigger.kwargs", probes.variable(PLAN, "MASK_COLUMNS"), "trigger.kwargs"),
     Change("Formats", "csv,parquet", probes.variable(PLAN, "FORMATS"), "csv,parquet"),
+    Change(
+        "CatalogDatabase",
+        "orders_metadata",
+        probes.variable("AggregateResultsFunction", "CATALOG_DATABASE"),
+        "orders_metadata",
+        lambda _: {"Formats": "csv,parquet"},
+    ),
     Change("AlertEmail", "night-shift@example.com", probes.subscribers, ["night-shift@example.com"]),
     Change("AlarmAfterHours", "48", probes.alarm("EvaluationPeriods"), 48),
     Change("RowFallPercent", "20", probes.variable("AggregateResultsFunction", "ROW_FALL_PERCENT"), "20"),

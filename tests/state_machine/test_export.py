@@ -150,7 +150,7 @@ def test_given_group_that_fails_once_then_siblings_finish_and_only_it_is_retried
 def test_given_rows_that_fell_then_one_warning_is_sent_before_the_end(stage: Stage) -> None:
     export = stage.run(stage.script(row_falls=2))
 
-    assert export.states == [*HAPPY_PATH, "Send Row Fall Warning", "Export Complete"]
+    assert export.states == [*HAPPY_PATH, "Send Warning", "Export Complete"]
     assert export.output["status"] == "COMPLETE"
     assert stage.published() == [("COMPLETE first", "all well")]
 

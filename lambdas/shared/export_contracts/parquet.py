@@ -1,5 +1,6 @@
 """A table's Parquet files, as manifest and summary have them, and the columns that those of all exports have."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -106,6 +107,10 @@ class ParquetColumns:
     def to_json(self) -> dict[str, Any]:
         """Return it as the contract has it."""
         return dict(to_json(self))
+
+    def to_bytes(self) -> bytes:
+        """Return the content of its object."""
+        return json.dumps(self.to_json(), indent=2, sort_keys=True).encode()
 
     def with_table(self, table: str, columns: tuple[KnownColumn, ...]) -> "ParquetColumns":
         """Return it with the columns of a table that it does not know yet."""

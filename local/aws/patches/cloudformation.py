@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import yaml
+from ministack.services import athena
 from ministack.services.cloudformation import provisioners
 
 from local.aws.patches.replace import attribute, wrap, wrap_entry
@@ -28,6 +29,7 @@ def apply(settings: Settings) -> None:
     wrap_entry(provisioners, "_RESOURCE_HANDLERS", "AWS::SecretsManager::Secret", _secret_by_arn)
     handlers = attribute(provisioners, "_RESOURCE_HANDLERS")
     handlers.setdefault("AWS::Logs::QueryDefinition", {"create": _save_query, "update": _keep_query, "delete": _forget})
+    handlers.setdefault("AWS::Athena::NamedQuery", {"create": _save_named_query, "delete": _forget})
     role_policy = {"create": _put_role_policy, "update": _renew_role_policy, "delete": _drop_role_policy}
     handlers.setdefault("AWS::IAM::RolePolicy", role_policy)
 
@@ -36,6 +38,13 @@ def _save_query(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
     """A query that the console offers. There is no console here, so it is only given an id."""
     identifier = str(uuid.uuid4())
     return identifier, {"QueryDefinitionId": identifier}
+
+
+def _save_named_query(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+    """The same in Athena, which hands it out again."""
+    _, _, body = attribute(athena, "_create_named_query")(properties)
+    identifier = json.loads(body)["NamedQueryId"]
+    return identifier, {"NamedQueryId": identifier}
 
 
 def _keep_query(physical_id: str, *_: Any, **__: Any) -> Any:

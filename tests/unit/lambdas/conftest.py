@@ -23,6 +23,7 @@ os.environ.update(
     POWERTOOLS_METRICS_NAMESPACE="MwaaMetadataExport",
     GLUE_LOG_GROUP="/aws-glue/jobs/prod-metadata-export/output",
     ROW_FALL_PERCENT="50",
+    CATALOG_DATABASE="",
 )
 
 import pytest  # noqa: E402

@@ -7,6 +7,7 @@ from .definitions import resources, template
 # What can be named, by which property, and how long the name may be. Without the property CloudFormation generates one,
 # from the stack's name and within the service's limit.
 NAMES = {
+    "AWS::Athena::WorkGroup": ("Name", 128),
     "AWS::CloudWatch::Alarm": ("AlarmName", 255),
     "AWS::CloudWatch::Dashboard": ("DashboardName", 255),
     "AWS::EC2::SecurityGroup": ("GroupName", 255),
@@ -28,7 +29,9 @@ NAMES = {
 }
 # Known by an id, or only inside another resource that is in the table.
 NAMELESS = {
+    "AWS::Athena::NamedQuery",  # in a workgroup, whose name is given
     "AWS::EC2::VPCEndpoint",
+    "AWS::Glue::Database",  # named by a parameter
     "AWS::IAM::RolePolicy",
     "AWS::KMS::Key",
     "AWS::Lambda::Permission",

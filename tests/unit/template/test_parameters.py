@@ -17,6 +17,7 @@ ROWS = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", (ROOT / "docs" / "configure.m
 PATTERNS = {
     "AlertEmail": ("team@example.com", "team"),
     "BasePrefix": ("airflow/exports", "/exports/"),
+    "CatalogDatabase": ("orders_metadata", "Orders-metadata"),
     "DagBucketName": ("orders-mwaa", "Orders_MWAA"),
     "DagPrefix": ("dags", "dags/"),
     "EndpointClientSecurityGroupId": ("sg-0123456789abcdef0", "sg-012"),

@@ -27,6 +27,9 @@ QUEUE = {"Arn": {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}}
 ASYNCHRONOUS = {"AWS::Events::Rule", "AWS::Scheduler::Schedule"}
 TO_THE_TOPIC = {"AWS::CloudWatch::Alarm"}  # CloudWatch has no dead letters; it alarms again when the state changes
 NOT_ASYNCHRONOUS = {
+    "AWS::Athena::NamedQuery",
+    "AWS::Athena::WorkGroup",
+    "AWS::Glue::Database",
     *(f"AWS::IAM::{name}" for name in ("ManagedPolicy", "Role", "RolePolicy")),
     *(f"AWS::Serverless::{name}" for name in ("Function", "LayerVersion", "StateMachine")),
     *(f"AWS::EC2::{name}" for name in ("SecurityGroup", "VPCEndpoint")),

@@ -24,6 +24,7 @@ from tests.unit.lambdas.aggregate_results.exports import (
     raw_event,
     succeeded,
 )
+from tests.unit.lambdas.aggregate_results.test_parquet_verification import put_parquet
 
 
 def summary_of(store) -> Summary:
@@ -52,7 +53,7 @@ def test_given_a_complete_export_then_summary_and_pointer_are_written(store, con
         "report_error",
         "retry_groups",
     }
-    assert answer.keys() == {*fields, "row_falls", "alert"}
+    assert answer.keys() == {*fields, "row_falls", "catalog_problems", "alert"}
     assert (answer["status"], answer["retry_groups"], answer["total_rows"]) == ("COMPLETE", [], 12)
     assert answer["summary_uri"] == f"s3://exports-bucket/{EXPORT.summary_key}"
     assert (answer["scope"], answer["covers"]) == ("full", "all tables; last 30 days")
@@ -201,3 +202,20 @@ def test_given_a_failure_without_error_and_cause_then_the_group_fails_all_the_sa
     deliver_all(store)
     results = [*succeeded(GROUPS[1:]), {"group": GROUPS[0].group, "status": "FAILED"}]
     assert "no reason was given" in entry.handler(raw_event(results), context)["alert"]["message"]
+
+
+def test_given_a_catalog_that_fails_in_an_odd_way_then_the_export_is_complete_all_the_same(store, context, monkeypatch):
+    both = replace(EXPORT, formats=("csv", "parquet"))
+    for group in GROUPS:
+        tables = {
+            table.table: replace(
+                put_table(store, table.table, table.window), parquet=put_parquet(store, 3, table=table.table)
+            )
+            for table in group.tables
+        }
+        deliver(store, group, tables=tables)
+    monkeypatch.setattr(entry, "remember_columns", lambda *_: 1 / 0)
+    answer = entry.handler(raw_event(export=both), context)
+    assert (answer["status"], answer["catalog_problems"]) == ("COMPLETE", 1)
+    assert "ZeroDivisionError" in answer["alert"]["message"]
+    assert store.read(EXPORT.latest_key) is not None

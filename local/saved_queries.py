@@ -1,0 +1,43 @@
+"""`python -m local.saved_queries`: write the questions of export_cli/questions into template.yaml, for Athena."""
+
+import re
+import textwrap
+from pathlib import Path
+
+from local.paths import ROOT
+
+QUESTIONS = ROOT / "export_cli" / "questions"
+TEMPLATE = ROOT / "template.yaml"
+BLOCK = re.compile(r"(  # saved queries: written by .*\n)(.*?)(  # end of the saved queries\n)", re.DOTALL)
+QUERY = """\
+  {logical_id}:
+    Type: AWS::Athena::NamedQuery
+    Condition: WritesParquet
+    Properties:
+      Name: {name}
+      Description: "{description}"
+      Database: !Ref ExportCatalog
+      WorkGroup: !Ref QueryWorkGroup
+      QueryString: |
+{text}
+"""
+
+
+def resources() -> str:
+    """Return the resources of all questions, as they stand in the template."""
+    return "\n".join(map(_resource, sorted(QUESTIONS.glob("*.athena.sql")))) + "\n"
+
+
+def _resource(path: Path) -> str:
+    name, text = path.name.removesuffix(".athena.sql"), path.read_text().rstrip("\n")
+    return QUERY.format(
+        logical_id=f"{name.title().replace('-', '')}Query",
+        name=name,
+        description=text.partition("\n")[0].removeprefix("-- ").replace('"', "'"),
+        text=textwrap.indent(text, "        "),
+    )
+
+
+if __name__ == "__main__":
+    written = BLOCK.sub(lambda found: found[1] + "\n" + resources() + found[3], TEMPLATE.read_text())
+    TEMPLATE.write_text(written)
