@@ -215,19 +215,21 @@ def _show_tables(screen: Screen, scope: Scope) -> None:
     if screen.as_json:
         documents = (
             {"table": table, "rows": entry.rows, "object_bytes": entry.object_bytes}
-            | {"exports": len(scope.tables[table]), "key": scope.key(table)}
+            | {"exports": len(scope.tables[table]), "key": _key(scope, table)}
             for table, entry in newest.items()
         )
         screen.document(list(documents))
+    keys = {table: ", ".join(_key(scope, table)) or "not known: no history" for table in newest}
     rows = (
-        [table, *map(count, (len(scope.tables[table]), entry.rows)), size(entry.object_bytes), _key(scope, table)]
+        [table, count(len(scope.tables[table])), count(entry.rows), size(entry.object_bytes), keys[table]]
         for table, entry in newest.items()
     )
     screen.table(["table", "exports ", "rows ", "size ", "key"], rows)
 
 
-def _key(scope: Scope, table: str) -> str:
-    return ", ".join(scope.key(table) or ["not known: no history"])
+def _key(scope: Scope, table: str) -> list[str]:
+    key = scope.key(table)
+    return list(key.columns) if key else []
 
 
 def _describe(screen: Screen, scope: Scope, described: str) -> None:

@@ -160,14 +160,13 @@ class Database:
                 f"--history does not know what tells the rows of {table} apart: no summary names its primary key. "
                 f"{VERSIONS}.{table} has the rows of every export, each with its export_id."
             )
-        without = [each.export_id for each in versions if not each.columns >= set(key)]
-        if without:
-            self.notes.append(
-                f"{table}: {counted(len(without), 'export')} until {max(without)} without its key ({', '.join(key)}); "
-                f"{VERSIONS}.{table} has all rows."
-            )
         source = f"{VERSIONS}.{identifier(table)}"
-        self._create(target, history_select(source, view_columns(versions), key))
+        if key.left_out:
+            self.notes.append(
+                f"{table}: {counted(len(key.left_out), 'export')} until {max(key.left_out)} left out, which have "
+                f"another key than {', '.join(key.columns)}; {source} has all rows."
+            )
+        self._create(target, history_select(source, view_columns(versions), key.columns, key.left_out))
 
     def _create(self, target: str, select: str) -> None:
         with self._explained():

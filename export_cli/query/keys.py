@@ -1,16 +1,16 @@
 """Which columns tell a row of a table from every other one.
 
-Newer summaries say it. For older ones: the primary keys of Airflow 2.9 to 3.3, and where these differ, a unique key
-that all of them have. A test compares them with the real schemas.
+Newer summaries say it. For older ones: the primary keys of Airflow 2.9 to 3.3, and where these differ, the unique key
+that all of them have, if there is one. A test compares them with the real schemas.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection
 
 from plan_export.table_registry import TABLE_NAMES
 
 _TASK = ("dag_id", "task_id", "run_id", "map_index")
-# All other tables of the registry: id.
-_KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
+# The newest Airflow's first; that of an export is the first whose columns it has. All other tables: id.
+_PRIMARY: dict[str, tuple[tuple[str, ...], ...]] = {
     "asset_active": (("name", "uri"),),
     "asset_alias_asset": (("alias_id", "asset_id"),),
     "asset_alias_asset_event": (("alias_id", "event_id"),),
@@ -45,7 +45,7 @@ _KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     "sla_miss": (("task_id", "dag_id", "execution_date"),),
     "task_inlet_asset_reference": (("asset_id", "dag_id", "task_id"),),
     "task_instance": (("id",), _TASK),
-    "task_instance_history": (("task_instance_id",), ("id",), (*_TASK, "try_number")),
+    "task_instance_history": (("task_instance_id",), ("id",)),
     "task_instance_note": (("ti_id",), _TASK),
     "task_map": (_TASK,),
     "task_outlet_asset_reference": (("asset_id", "dag_id", "task_id"),),
@@ -53,24 +53,16 @@ _KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     "team": (("name",),),
     "xcom": (("dag_run_id", "task_id", "map_index", "key"),),
 }
+_UNIQUE = {"task_instance": _TASK, "task_instance_history": (*_TASK, "try_number")}
 
 
-def known_keys(table: str) -> tuple[tuple[str, ...], ...]:
-    """Return the keys of a table, the primary key of the newest Airflow first; none when it is not known."""
+def primary_key(table: str, columns: Collection[str]) -> tuple[str, ...] | None:
+    """Return the primary key of a table of Airflow that has these columns, or None when it is not known."""
     name = table.rpartition(".")[2]
-    return _KEYS.get(name, (("id",),)) if name in TABLE_NAMES else ()
+    keys = _PRIMARY.get(name, (("id",),)) if name in TABLE_NAMES else ()
+    return next((key for key in keys if set(key) <= set(columns)), None)
 
 
-def best_key(candidates: Iterable[Sequence[str]], columns: Sequence[frozenset[str]]) -> tuple[str, ...] | None:
-    """Return the key that most exports have from the newest back, the first one of those that are equal.
-
-    Args:
-        candidates: keys, the best first.
-        columns: those of each export, the newest first.
-    """
-    best, covers = None, 0
-    for key in candidates:
-        has = sum(columns_of >= set(key) for columns_of in columns)
-        if has > covers and columns[0] >= set(key):
-            best, covers = tuple(key), has
-    return best
+def unique_key(table: str) -> tuple[str, ...] | None:
+    """Return a key that a table had in all versions of Airflow though its primary key changed, or None."""
+    return _UNIQUE.get(table.rpartition(".")[2])

@@ -9,7 +9,7 @@ from export_contracts.exported_table import ExportedTable
 
 from export_cli.errors import InvalidOptionError, NotFoundError
 from export_cli.exports import Export, Exports
-from export_cli.query.keys import best_key, known_keys
+from export_cli.query.keys import primary_key, unique_key
 
 _MOST = 4000  # more than ten years of daily exports
 
@@ -25,6 +25,22 @@ class Version:
     def columns(self) -> frozenset[str]:
         """Names of its columns."""
         return frozenset(column.name for column in self.entry.columns)
+
+    def key(self, table: str) -> tuple[str, ...] | None:
+        """Return its primary key: what the summary says, else what is known of Airflow."""
+        return self.entry.primary_key or primary_key(table, self.columns)
+
+    def has_key(self, table: str, key: tuple[str, ...]) -> bool:
+        """Say whether this is its primary key; of an older export of an unknown table, whether it can be."""
+        return (self.key(table) or key) == key and self.columns >= set(key)
+
+
+@dataclass(frozen=True)
+class Key:
+    """The columns that tell a table's rows from each other, and the exports that do not have this key."""
+
+    columns: tuple[str, ...]
+    left_out: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -43,10 +59,20 @@ class Scope:
                 found.setdefault(table, []).append(Version(export.export_id, entry))
         return {table: tuple(found[table]) for table in sorted(found)}
 
-    def key(self, table: str) -> tuple[str, ...] | None:
-        """Return the columns that tell its rows from each other over all versions, or None when they are not known."""
+    def key(self, table: str) -> Key | None:
+        """Return the key that the history of a table goes by, or None when it is not known.
+
+        It is the newest version's primary key. Where older versions have another one, it is a unique key that all of
+        them have; where there is none, these versions are left out.
+        """
         versions = self.tables[table]
-        return best_key(known_keys(table), [version.columns for version in versions])
+        newest, shared = versions[0].key(table), unique_key(table)
+        if newest is None:
+            return None
+        others = [version for version in versions if not version.has_key(table, newest)]
+        if others and shared and all(version.columns >= set(shared) for version in versions):
+            return Key(shared, ())
+        return Key(newest, tuple(version.export_id for version in others))
 
 
 def one_export(exports: Exports, reference: str) -> Scope:

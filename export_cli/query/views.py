@@ -48,7 +48,7 @@ def versions_select(versions: Sequence[Version], files: Mapping[str, Sequence[st
     return "\nUNION ALL\n".join(_select(columns, shape, paths) for shape, paths in alike.items())
 
 
-def history_select(source: str, columns: Iterable[str], key: Sequence[str]) -> str:
+def history_select(source: str, columns: Iterable[str], key: Sequence[str], left_out: Iterable[str] = ()) -> str:
     """Return the SELECT of the newest row of each key.
 
     The newest export of each key is found first, and the rows are joined with that: DISTINCT ON or arg_max would hold
@@ -58,11 +58,13 @@ def history_select(source: str, columns: Iterable[str], key: Sequence[str]) -> s
         source: a relation with all versions.
         columns: what is selected, beside the export id.
         key: columns that tell rows apart.
+        left_out: exports in which they do not.
     """
     keys = ", ".join(map(identifier, key))
     shown = ", ".join(f"v.{identifier(name)}" for name in (*columns, EXPORT_ID))
     same = " AND ".join(f"v.{identifier(name)} = n.{identifier(name)}" for name in (*key, EXPORT_ID))
-    newest = f"SELECT {keys}, max({EXPORT_ID}) AS {EXPORT_ID} FROM {source} GROUP BY {keys}"
+    with_key = " AND ".join(f"{EXPORT_ID} <> {literal(each)}" for each in left_out) or "true"
+    newest = f"SELECT {keys}, max({EXPORT_ID}) AS {EXPORT_ID} FROM {source} WHERE {with_key} GROUP BY {keys}"
     return f"SELECT {shown} FROM {source} AS v JOIN ({newest}) AS n ON {same}"
 
 

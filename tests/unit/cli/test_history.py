@@ -2,13 +2,15 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.cli.made import Made
+from tests.documents import stored
+from tests.unit.cli.made import LAYOUT, Made
 from tests.unit.cli.test_query import ask  # noqa: F401
 
 EXPORTS = 40
@@ -101,6 +103,7 @@ def test_given_an_upgrade_then_columns_and_types_of_all_exports_are_there(made: 
     for age, name, value, kind in ((9, "old", "\\x7b7d", "bytea"), (3, "new", '{"a": null}', "jsonb")):
         rows = [xcom, [str(age), "t", "-1", "return_value", value]]
         tables = {"xcom": rows, "dag_run": runs[name], "dag_code": code[name], "task_instance": tasks[name]}
+        tables["serialized_dag"] = [["dag_id"], ["x"]] if age == 9 else [["id", "dag_id"], ["0a", "x"], ["0b", "x"]]
         made.export(timedelta(hours=age), tables=tables, types={"xcom": [*types, kind], "dag_run": moment})
 
     answer = ask("SELECT value FROM xcom ORDER BY dag_run_id", "--history", "--json")
@@ -115,7 +118,8 @@ def test_given_an_upgrade_then_columns_and_types_of_all_exports_are_there(made: 
     answer = ask("SELECT id FROM dag_code", "--history", "--json")
     assert answer.json == [{"id": "0a"}]
     assert "dag_code: 1 export until" in answer.err
-    assert "its key (id)" in answer.err
+    assert "which have another key than id;" in answer.err
+    assert ask("SELECT dag_id FROM serialized_dag", "--history", "--json").json == [{"dag_id": "x"}, {"dag_id": "x"}]
 
 
 def test_given_a_table_whose_key_nobody_knows_then_it_says_so(made: Made, ask: Callable[..., Any]) -> None:  # noqa: F811
@@ -124,3 +128,18 @@ def test_given_a_table_whose_key_nobody_knows_then_it_says_so(made: Made, ask: C
     assert answer.code == 2
     assert "does not know what tells the rows of plugin apart" in answer.err
     assert ask("SELECT x FROM versions.plugin", "--history", "--json").json == [{"x": "1"}]
+
+
+def test_given_a_summary_that_names_the_primary_key_then_any_table_has_a_history(
+    made: Made,
+    ask: Callable[..., Any],  # noqa: F811
+) -> None:
+    for age, rows in (
+        (9, [["a", "b", "n"], ["1", "x", "old"], ["2", "x", "gone"]]),
+        (3, [["a", "b", "n"], ["1", "x", "new"]]),
+    ):
+        summary = made.export(timedelta(hours=age), tables={"plugin": rows})
+        entry = replace(summary.details["plugin"], primary_key=("a", "b") if age == 3 else None)
+        made.put(LAYOUT.summary_key(summary.started), stored(replace(summary, details={"plugin": entry})))
+    answer = ask("SELECT n FROM plugin ORDER BY n", "--history", "--json")
+    assert [row["n"] for row in answer.json] == ["gone", "new"]
