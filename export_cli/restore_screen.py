@@ -27,6 +27,7 @@ def show_plan(
     found: Examination,
     options: Options,
     encrypted: Mapping[str, int] | None,
+    how: str,
 ) -> None:
     """Print what will be restored, what it overwrites, and what speaks against it.
 
@@ -36,6 +37,7 @@ def show_plan(
         found: where to.
         options: how.
         encrypted: values that the keys decrypt, by table; None: no key was tried.
+        how: by which connections and transactions, in words.
     """
     where = f"{found.target.place} (PostgreSQL {found.target.server_version_num // 10_000})"
     what = f"{count(len(found.order))} tables, {count(sum(table.rows for table in found.order))} rows, "
@@ -43,7 +45,7 @@ def show_plan(
         {
             "export": f"{plan.export_id}, Airflow {plan.airflow_version or 'not known'}, {summary.status}",
             "into": where,
-            "restores": what + f"{size(sum(table.object_bytes for table in found.order))}, in one transaction",
+            "restores": what + f"{size(sum(table.object_bytes for table in found.order))}, {how}",
             "DAGs": "all paused" if options.paused else "as exported: active ones start to run",
             "unfinished": "failed, with a note" if options.unfinished == FAIL else "kept: Airflow goes on with them",
             "encrypted": _keys_fact(encrypted),

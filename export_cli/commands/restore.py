@@ -1,11 +1,13 @@
 """`restore`: an export into a PostgreSQL database."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import click
 from export_contracts.restore_plan import restore_plan
 from export_runtime.figures import count
+from metadata_restore.create import JOBS, create, look_at_create
 from metadata_restore.database import Address
 from metadata_restore.errors import (
     FernetKeyError,
@@ -36,6 +38,9 @@ from export_cli.restore_screen import outcome_document, plan_document, show_outc
 from export_cli.screen import Screen
 
 _UNCHANGED = "Nothing was changed in the target."
+CREATE = "create"
+FILL = "fill"
+Restoring = Callable[[Address, S3Objects, RestorePlan, Options, Keys | None, Watcher], Outcome]
 
 
 @click.command()
@@ -44,6 +49,13 @@ _UNCHANGED = "Nothing was changed in the target."
     "--to", required=True, metavar="URL",
     help="The target: postgresql://user@host:5432/database. A password is better in PGPASSWORD or ~/.pgpass.",
 )  # fmt: skip
+@click.option(
+    "--mode", type=click.Choice([FILL, CREATE]), default=FILL, show_default=True,
+    help="Fill what Airflow has migrated, in one transaction; or make the exported database in an empty one, faster.",
+)  # fmt: skip
+@click.option(
+    "--jobs", "-j", type=click.IntRange(1, 16), default=JOBS, show_default=True, help="Connections of --mode create."
+)
 @click.option("--table", "-t", "tables", multiple=True, metavar="NAME", help="This table only. May be repeated.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and what speaks against it, and end.")
 @click.option("--paused/--as-exported", default=True, help="All DAGs paused (default), or as they were.")
@@ -59,13 +71,13 @@ _UNCHANGED = "Nothing was changed in the target."
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @with_session
 def restore(
-    session: Session, export: str, to: str, tables: tuple[str, ...], dry_run: bool, paused: bool, unfinished: str,
-    old_fernet_key: str | None, fernet_key: str | None, without_orphans: bool, replace: bool, while_running: bool,
-    yes: bool,
+    session: Session, export: str, to: str, mode: str, jobs: int, tables: tuple[str, ...], dry_run: bool, paused: bool,
+    unfinished: str, old_fernet_key: str | None, fernet_key: str | None, without_orphans: bool, replace: bool,
+    while_running: bool, yes: bool,
 ) -> int:  # fmt: skip
-    """Restore an EXPORT into a PostgreSQL database that Airflow of the same version has migrated. Default: latest.
+    """Restore an EXPORT into a PostgreSQL database: an empty one, or one that Airflow has migrated. Default: latest.
 
-    One transaction: everything is restored, or nothing. The plan is shown first. Every object's checksum is compared
+    Everything is restored, or nothing. The plan is shown first. Every object's checksum is compared
     before anything is committed, and no file is written.
     """
     options = Options(paused, unfinished, without_orphans, replace, while_running)
@@ -79,9 +91,10 @@ def restore(
     plan = RestorePlan.from_json(restore_plan(summary, bucket, tables))
     objects = S3Objects(session.aws.client("s3"), bucket)
     with _translated(), session.screen.waiting("looking at the target"):
-        found = look_at_fill(address, plan, options)
+        found = (look_at_create if mode == CREATE else look_at_fill)(address, plan, options)
         encrypted = check_keys(objects, plan, keys, lambda size: None) if keys and not found.refusals else None
-    show_plan(session.screen, summary, plan, found, options, encrypted)
+    how = f"with {jobs} connections" if mode == CREATE else "in one transaction"
+    show_plan(session.screen, summary, plan, found, options, encrypted, how)
     document = plan_document(plan, found, dry_run)
     if found.refusals or dry_run:
         if session.screen.as_json:
@@ -89,7 +102,8 @@ def restore(
         return BAD if found.refusals else OK
     _confirm(session.screen, found, yes)
     with _translated():
-        outcome = _run(session.screen, address, objects, plan, options, keys)
+        restore_it: Restoring = partial(create, jobs=jobs) if mode == CREATE else fill
+        outcome = _run(session.screen, address, objects, plan, options, keys, restore_it)
     if session.screen.as_json:
         session.screen.document(document | outcome_document(outcome))
     show_outcome(session.screen, found, outcome)
@@ -97,12 +111,13 @@ def restore(
 
 
 def _run(
-    screen: Screen, address: Address, objects: S3Objects, plan: RestorePlan, options: Options, keys: Keys | None
-) -> Outcome:
+    screen: Screen, address: Address, objects: S3Objects, plan: RestorePlan, options: Options, keys: Keys | None,
+    restore_it: Restoring,
+) -> Outcome:  # fmt: skip
     with screen.progress("restoring", plan.object_bytes) as bar:
         watcher = Watcher(bar.describe, bar.advance, lambda seconds: bar.describe("waiting for locks"))
         try:
-            return fill(address, objects, plan, options, keys, watcher)
+            return restore_it(address, objects, plan, options, keys, watcher)
         except KeyboardInterrupt:
             click.echo(_UNCHANGED, err=True)
             raise

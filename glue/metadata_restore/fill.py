@@ -125,7 +125,7 @@ def fill(
         DamagedObjectError, ObjectsUnavailableError, TargetError: it failed; nothing was changed.
         UncertainError: see there.
     """
-    _check_objects(objects, plan)
+    check_objects(objects, plan)
     if keys is not None:
         check_keys(objects, plan, keys, lambda size: None)
     with address.connected() as connection:
@@ -202,8 +202,12 @@ def _leave_out_of_circles(deferred: Deferred, names: list[str], orphans: dict[st
             orphans[name] += number
 
 
-def _check_objects(objects: Objects, plan: RestorePlan) -> None:
-    """See that every object is there, before anything is begun."""
+def check_objects(objects: Objects, plan: RestorePlan) -> None:
+    """See that every object is there, before anything is begun.
+
+    Raises:
+        DamagedObjectError, ObjectsUnavailableError: one is not.
+    """
     for table in plan.tables:
         size = objects.size(table.key)
         if size is None:

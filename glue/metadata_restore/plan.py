@@ -38,6 +38,15 @@ class PlannedTable:
 
 
 @dataclass(frozen=True)
+class PlannedSchema:
+    """The object with the schema of the exported database; its checksum is plain."""
+
+    key: str
+    object_bytes: int
+    checksum_sha256: str
+
+
+@dataclass(frozen=True)
 class RestorePlan:
     """What is restored.
 
@@ -51,6 +60,7 @@ class RestorePlan:
         sequences: the number that each sequence gives out next; None: the export did not record them.
         orphans: table -> rows that refer to a row which does not exist, as far as they were counted.
         masked_columns: table -> columns whose values were not exported.
+        schema: of the exported database; None: the export has none.
     """
 
     export_id: str
@@ -62,6 +72,7 @@ class RestorePlan:
     sequences: Mapping[str, int] | None
     orphans: Mapping[str, int]
     masked_columns: Mapping[str, tuple[str, ...]]
+    schema: PlannedSchema | None = None
 
     @property
     def rows(self) -> int:
@@ -96,6 +107,7 @@ class RestorePlan:
             sequences=_field(document, "", "sequences", _optional(_mapping(_integer))),
             orphans=_field(document, "", "orphans", _mapping(_count)),
             masked_columns=_field(document, "", "masked_columns", _mapping(_list(_text))),
+            schema=_optional(_schema)(document.get("schema"), "schema"),
         )
 
 
@@ -113,6 +125,15 @@ def _table(content: object, where: str) -> PlannedTable:
         content_checksum=_text(table["content_checksum"], f"{where}.content_checksum")
         if "content_checksum" in table
         else None,
+    )
+
+
+def _schema(content: object, where: str) -> PlannedSchema:
+    schema = _object(content, where)
+    return PlannedSchema(
+        key=_field(schema, where, "key", _text),
+        object_bytes=_field(schema, where, "object_bytes", _count),
+        checksum_sha256=_field(schema, where, "checksum_sha256", _text),
     )
 
 

@@ -63,6 +63,31 @@ def fill_refusals(plan: RestorePlan, target: Target, rows: Mapping[str, int], op
         yield from _orphans(plan, target)
 
 
+def create_refusals(plan: RestorePlan, target: Target, options: Options) -> Iterator[str]:
+    """Yield why no database can be made from the export in the target."""
+    if plan.schema is None:
+        version = plan.airflow_version or "the exported version"
+        yield (
+            "The export carries no schema (those from before 2026-12 do not): let Airflow "
+            f"{version} make the target's tables (airflow db migrate), and restore with --mode fill."
+        )
+    if not target.empty:
+        there = f"{len(target.tables):,} tables ({_several(sorted(target.tables))})"
+        yield (
+            f"The target {target.place} has {there}, and --mode create makes them itself. Choose an empty database, or "
+            "--mode fill."
+        )
+    if not plan.whole:
+        yield "--mode create restores a whole export: leave out --table, or restore with --mode fill."
+    for flag, given in (
+        ("--replace", options.replace),
+        ("--while-running", options.while_running),
+        ("--without-orphans", options.without_orphans),
+    ):
+        if given:
+            yield f"{flag} is for --mode fill: an empty database has neither rows nor constraints in the way."
+
+
 def _other_version(plan: RestorePlan, target: Target) -> Iterator[str]:
     version = plan.airflow_version or "the version that was exported"
     advice = f"Migrate the target with Airflow {version} (airflow db migrate)"

@@ -9,6 +9,7 @@ from typing import Any
 from export_runtime.errors import TerminalError
 from export_runtime.text import one_line
 
+from export_contracts.exported_schema import ExportedSchema
 from export_contracts.exported_table import ExportedTable
 from export_contracts.fields import to_json
 from export_contracts.summary import Summary
@@ -51,7 +52,12 @@ def restore_plan(summary: Summary, bucket: str, tables: Collection[str] = ()) ->
         "sequences": to_json(summary.schema.sequences) if summary.schema else None,
         "orphans": _of(chosen, {name: number for name, number in summary.orphans.items() if number}),
         "masked_columns": to_json(_of(chosen, summary.masked_columns)),
+        "schema": _schema(summary.schema) if summary.schema else None,
     }
+
+
+def _schema(schema: ExportedSchema) -> dict[str, Any]:
+    return {name: getattr(schema, name) for name in ("key", "object_bytes", "checksum_sha256")}
 
 
 def _table(name: str, table: ExportedTable) -> dict[str, Any]:

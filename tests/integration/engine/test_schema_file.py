@@ -9,8 +9,8 @@ from metadata_export.aws import s3_client
 from metadata_export.errors import ExportError, SourceError
 from metadata_export.parts import sha256_base64
 from metadata_export.schema.document import read_schema
-from metadata_export.schema.entries import SEQUENCE_STATE, read_entries
 from metadata_export.source import releasing
+from metadata_restore.entries import SEQUENCE_STATE, read_entries
 
 from local.aws.settings import REGION
 from tests.contracts import violations

@@ -17,12 +17,15 @@ import psycopg  # noqa: E402
 import pytest  # noqa: E402
 from cryptography.fernet import Fernet  # noqa: E402
 from metadata_export.content import content_checksum, sum_of_rows  # noqa: E402
+from metadata_export.schema.document import read_schema  # noqa: E402
+from metadata_export.schema.entries import file_text, packed  # noqa: E402
+from metadata_export.source import releasing  # noqa: E402
 from metadata_restore.database import Address  # noqa: E402
 from metadata_restore.errors import DamagedObjectError  # noqa: E402
 from metadata_restore.fernet import Keys  # noqa: E402
 from metadata_restore.fill import Outcome, Watcher, fill  # noqa: E402
 from metadata_restore.options import Options  # noqa: E402
-from metadata_restore.plan import Column, PlannedTable, RestorePlan  # noqa: E402
+from metadata_restore.plan import Column, PlannedSchema, PlannedTable, RestorePlan  # noqa: E402
 from psycopg import sql  # noqa: E402
 
 from local import postgres  # noqa: E402
@@ -30,10 +33,12 @@ from local.postgres import PostgresServer  # noqa: E402
 from tests.integration.completeness.databases import Databases  # noqa: E402
 from tests.integration.completeness.live_catalog import read_live_catalog  # noqa: E402
 from tests.integration.completeness.loading import rows_as_text  # noqa: E402
+from tests.integration.completeness.reading import source_of  # noqa: E402
 
 PASSWORD = "p@ss 'word' \\ with/everything?"
 EXPORT_ID = "20261211T143022Z"
 AS_EXPORTED = Options(paused=False, unfinished="keep")
+SCHEMA_KEY = "exports/export_schema.sql.gz"
 NOT_EXPORTED = ("alembic_version", "alembic_version_fab")
 
 
@@ -90,6 +95,18 @@ def export_of(url: str) -> Export:
             if name not in NOT_EXPORTED
         ]
     export.plan = replace(export.plan, tables=tuple(tables))
+    return export
+
+
+def with_schema(export: Export, url: str) -> Export:
+    """Give an export the schema of its database."""
+    source = source_of(url)
+    with releasing(source.connect()) as connection:
+        source.begin(connection)
+        body = packed(file_text("a test", read_schema(connection).entries))
+    export.objects[SCHEMA_KEY] = body
+    checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    export.plan = replace(export.plan, schema=PlannedSchema(SCHEMA_KEY, len(body), checksum))
     return export
 
 

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from cryptography.fernet import Fernet
 from export_contracts import exported_table
+from export_contracts.exported_schema import ExportedSchema
 from export_contracts.layout import Layout, started_at
 from metadata_restore.refusals import MADE_BY_AIRFLOW
 from moto import mock_aws
@@ -19,7 +20,7 @@ from moto import mock_aws
 from export_cli import __main__ as cli
 from tests.documents import stored, summary
 from tests.integration.completeness.databases import Databases
-from tests.integration.restore.conftest import EXPORT_ID, PASSWORD, Export, content, encrypt, export_of
+from tests.integration.restore.conftest import EXPORT_ID, PASSWORD, Export, content, encrypt, export_of, with_schema
 
 BUCKET = "prod-exports"
 LAYOUT = Layout(BUCKET, "exports", "prod")
@@ -47,7 +48,7 @@ def exported(databases: Databases) -> Export:
     """An environment with aged data, whose values are encrypted with OLD."""
     source, _ = databases.aged("3.3.1")
     encrypt(source, OLD)
-    return export_of(source)
+    return with_schema(export_of(source), source)
 
 
 @pytest.fixture
@@ -63,7 +64,10 @@ def bucket(exported: Export, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             s3.put_object(Bucket=BUCKET, Key=key, Body=body)
         details = {table.name: _exported(table) for table in exported.plan.tables}
         heads = dict(exported.plan.alembic_heads)
-        document = summary(details=details, alembic_heads=heads, airflow_version="3.3.1")
+        schema = exported.plan.schema
+        assert schema
+        held = ExportedSchema(schema.key, 1, schema.object_bytes, schema.checksum_sha256, {}, ())
+        document = summary(details=details, alembic_heads=heads, airflow_version="3.3.1", schema=held)
         key = LAYOUT.summary_key(started_at(EXPORT_ID))
         s3.put_object(Bucket=BUCKET, Key=key, Body=stored(document))
         yield s3
@@ -97,6 +101,26 @@ def test_given_an_export_and_both_keys_when_restored_then_everything_is_there_an
         [[active]] = connection.execute("SELECT count(*) FROM dag WHERE NOT is_paused").fetchall()
     assert {Fernet(NEW).decrypt(value) for value in values} == {b"plain"}
     assert active == 0
+
+
+def test_given_mode_create_when_restored_then_an_empty_database_is_the_exported_one(
+    bucket: Any, exported: Export, databases: Databases, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = databases.server.create_database("to be created", template="template0")
+    filled = databases.empty("3.3.1")
+    command = Command(capsys, target)
+    refused, out, _ = command("--mode", "create", "--yes", "--table", "dag")
+    assert (refused, "leave out --table" in out) == (1, True)
+
+    code, out, err = command("--mode", "create", "--jobs", "3", "--yes", "--as-exported", "--unfinished", "keep")
+
+    assert (code, err) == (0, "")
+    assert "with 3 connections" in out
+    # the sequences apart, whose numbers a fill reckons
+    as_exported = ["--yes", "--as-exported", "--unfinished", "keep"]
+    assert Command(capsys, filled)(*as_exported)[0] == 0
+    assert content(target) | {"": []} == content(filled) | {"": []}
+    databases.server.drop_database("to be created")
 
 
 def test_given_a_dry_run_when_ended_then_the_plan_was_shown_and_nothing_changed(restore: Command) -> None:

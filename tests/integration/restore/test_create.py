@@ -1,0 +1,159 @@
+"""`create`: an empty database becomes the exported one, or stays empty."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from metadata_restore.create import create, look_at_create
+from metadata_restore.database import Address
+from metadata_restore.errors import DamagedObjectError, RefusedError, TargetError
+from metadata_restore.fill import Outcome, Watcher
+from metadata_restore.options import Options
+
+from tests.integration.completeness.databases import Databases
+from tests.integration.restore.conftest import AS_EXPORTED, Export, content, execute, export_of, query, with_schema
+from tests.schema_dumps import dumped_schema, run_psql, sequence_states
+
+VERSION = "3.3.1"
+HOSTILE = Path(__file__).parents[1] / "engine" / "hostile_schema.sql"
+OBJECTS = """
+SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
+UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'public'::regnamespace
+UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+UNION ALL SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_|^information_schema$'
+"""
+
+
+def name_of(url: str) -> str:
+    return unquote(urlsplit(url).path[1:])
+
+
+@pytest.fixture
+def empty(databases: Databases) -> Iterator[str]:
+    """The URL of an empty database."""
+    yield databases.server.create_database("empty one", template="template0")
+    databases.server.drop_database("empty one")
+
+
+@pytest.fixture(scope="module")
+def aged(databases: Databases) -> tuple[str, Export]:
+    """A database that Airflow has used, and its export."""
+    url, _ = databases.aged(VERSION)
+    return url, with_schema(export_of(url), url)
+
+
+def made(export: Export, url: str, options: Options = AS_EXPORTED) -> Outcome:
+    return create(Address(url), export, export.plan, options, None, Watcher(), jobs=2)
+
+
+def test_the_database_is_the_exported_one(aged: tuple[str, Export], databases: Databases, empty: str) -> None:
+    url, export = aged
+    outcome = made(export, empty)
+    assert sum(outcome.rows.values()) == export.plan.rows > 500
+    assert content(empty) == content(url)
+    server = databases.server
+    assert dumped_schema(server, name_of(empty)) == dumped_schema(server, name_of(url))
+    assert sequence_states(server, name_of(empty)) == sequence_states(server, name_of(url))
+    # its rows were written frozen, and PostgreSQL knows how many there are
+    [[visible, rows]] = query(empty, "SELECT relallvisible, reltuples FROM pg_class WHERE relname = 'task_instance'")
+    assert visible > 0
+    assert rows == export.plan.table("task_instance").rows  # type: ignore[union-attr]
+
+
+def test_what_was_unfinished_is_settled(aged: tuple[str, Export], empty: str) -> None:
+    outcome = made(aged[1], empty, Options())
+    assert outcome.settled.failed
+    unfinished = "SELECT count(*) FROM dag_run WHERE state NOT IN ('success', 'failed')"
+    assert query(empty, unfinished) == [(0,)]
+    assert query(empty, "SELECT count(*) FROM dag WHERE NOT is_paused") == [(0,)]
+
+
+def test_hostile_names_types_and_kinds_come_back(databases: Databases, empty: str) -> None:
+    server = databases.server
+    source = server.create_database("hostile", template="template0")
+    run_psql(server, "hostile", HOSTILE)
+    execute(source, "ALTER TABLE plugcols ALTER COLUMN g DROP EXPRESSION")  # the engine leaves such columns out itself
+    export = with_schema(export_of(source), source)
+    # what is a part of another table has no file of its own
+    parts = {"l1", "l1a"}
+    export.plan = replace(export.plan, tables=tuple(t for t in export.plan.tables if t.name not in parts))
+
+    made(export, empty)
+
+    assert dumped_schema(server, name_of(empty)) == dumped_schema(server, "hostile")
+    assert sequence_states(server, name_of(empty)) == sequence_states(server, "hostile")
+    assert content(empty) == content(source)
+    server.drop_database("hostile")
+
+
+@pytest.mark.parametrize("fault", ["a cut object", "an object that is not there", "a row without a parent", "Ctrl-C"])
+def test_a_create_that_fails_leaves_the_database_empty(
+    aged: tuple[str, Export], empty: str, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = Export(aged[1].plan, dict(aged[1].objects))
+    before = query(empty, OBJECTS)
+    watcher = Watcher()
+    expected: type[BaseException] = DamagedObjectError
+    if fault == "a cut object":
+        key = export.plan.table("xcom").key  # type: ignore[union-attr]
+        export.objects[key] = export.objects[key][:-1] + b"x"
+    elif fault == "an object that is not there":
+        del export.objects[export.plan.table("xcom").key]  # type: ignore[union-attr]
+    elif fault == "a row without a parent":
+        expected = TargetError
+        export.plan = replace(export.plan, tables=tuple(t for t in export.plan.tables if t.name != "dag_run"))
+    else:
+        expected = KeyboardInterrupt
+        monkeypatch.setattr("metadata_restore.create.settle", interrupt)
+
+    with pytest.raises(expected):
+        create(Address(empty), export, export.plan, AS_EXPORTED, None, watcher)
+    assert query(empty, OBJECTS) == before
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_another_one_at_the_same_time_fails_and_takes_nothing_away(
+    aged: tuple[str, Export], empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others: list[str] = []
+
+    def another(table: str) -> None:
+        if not others:
+            others.append(table)
+            # it looks before the first one has committed anything, and comes too late all the same
+            monkeypatch.setattr("metadata_restore.create.create_refusals", lambda *_: ())
+            with pytest.raises(TargetError, match="already exists"):
+                made(aged[1], empty)
+
+    create(Address(empty), aged[1], aged[1].plan, AS_EXPORTED, None, Watcher(table=another), jobs=1)
+    assert others
+    assert content(empty) == content(aged[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"schema": None}, r"The export carries no schema .*airflow db migrate.*--mode fill"),
+        ({"whole": False}, "leave out --table"),
+    ],
+)
+def test_what_cannot_be_created_is_refused(
+    aged: tuple[str, Export], empty: str, change: dict[str, object], said: str
+) -> None:
+    plan = replace(aged[1].plan, **change)  # type: ignore[arg-type]
+    with pytest.raises(RefusedError, match=said):
+        create(Address(empty), aged[1], plan, AS_EXPORTED, None, Watcher())
+
+
+def test_a_database_that_has_tables_is_refused_and_stays(aged: tuple[str, Export], empty: str) -> None:
+    execute(empty, "CREATE TABLE dag_run (id int)", "INSERT INTO dag_run VALUES (7)")
+    found = look_at_create(Address(empty), aged[1].plan, Options(replace=True))
+    assert [reason.partition(" ")[0] for reason in found.refusals] == ["The", "--replace"]
+    with pytest.raises(RefusedError, match=r"has 1 tables \(dag_run\)"):
+        made(aged[1], empty)
+    assert query(empty, "SELECT id FROM dag_run") == [(7,)]
