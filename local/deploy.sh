@@ -23,9 +23,14 @@ aws s3api head-bucket --bucket "$bucket" --expected-bucket-owner "$account" >/de
 
 # The deployment: copy the files to one prefix, and let the template read them there.
 aws s3 sync . "s3://$bucket/$prefix" --only-show-errors
-aws cloudformation deploy --stack-name "$environment-metadata-export" --template-file template.json \
-  --s3-bucket "$bucket" --s3-prefix "${prefix%/}" --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset \
-  ${TAGS:+--tags $TAGS} --parameter-overrides "ReleaseBucket=$bucket" "ReleasePrefix=$prefix" \
-  "MwaaEnvironmentName=$environment" "$@"
-aws cloudformation describe-stacks --stack-name "$environment-metadata-export" --output text \
+stack=$environment-metadata-export
+aws cloudformation deploy --stack-name "$stack" --template-file template.json --s3-bucket "$bucket" \
+  --s3-prefix "${prefix%/}" --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset ${TAGS:+--tags $TAGS} \
+  --parameter-overrides "ReleaseBucket=$bucket" "ReleasePrefix=$prefix" "MwaaEnvironmentName=$environment" "$@" || {
+  echo "What CloudFormation says of it, the newest first:" >&2
+  aws cloudformation describe-stack-events --stack-name "$stack" --output text --max-items 40 \
+    --query "StackEvents[?ends_with(ResourceStatus, 'FAILED')].[LogicalResourceId, ResourceStatusReason]" >&2 || true
+  exit 1
+}
+aws cloudformation describe-stacks --stack-name "$stack" --output text \
   --query "Stacks[0].Outputs[?OutputKey=='Version' || OutputKey=='AttachPolicyCommand'].[Description, OutputValue]"

@@ -20,6 +20,7 @@ from export_runtime.version import VERSION
 from local import deployment, paths, release
 from local.console import Progress
 from local.node import packages
+from local.processes import CommandError
 from local.rehearsal import steps
 from local.rehearsal.__main__ import account
 from local.rehearsal.stack import RehearsedStack
@@ -131,7 +132,28 @@ def test_given_the_terraform_example_when_parsed_then_it_names_what_the_template
     assert "MwaaExecutionPolicyArn" in template["Outputs"]
 
 
-# Last: it deploys.
+def _run(folder: Path, *arguments: str) -> tuple[int, str]:
+    """Run the script where there is no AWS, and return its exit code and what it said."""
+    nowhere = {"PATH": os.environ["PATH"], "HOME": str(folder), "AWS_ACCESS_KEY_ID": "none"}
+    done = subprocess.run([folder / "deploy.sh", *arguments], env=nowhere, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_given_no_environment_or_a_damaged_file_then_the_script_says_so_and_calls_nothing(
+    released: Path, tmp_path: Path
+) -> None:
+    damaged = shutil.copytree(released, tmp_path / released.name)
+    with (damaged / "template.json").open("a") as file:
+        file.write(" ")
+
+    for arguments in ([], ["--help"]):
+        code, said = _run(damaged, *arguments)
+        assert (code, "./deploy.sh <environment> AlertEmail=<address>" in said) == (2, True)
+    code, said = _run(damaged, "orders")
+    assert (code, "template.json" in said, "aws" in said.lower()) == (1, True, False)
+
+
+# Last, in this order: they deploy.
 KEPT = ("ExportBucket", "ExportKey", "DatabaseSecret", "AlertTopic", "ExportStateMachine", "ExportJob")
 
 
@@ -157,6 +179,14 @@ def test_given_the_previous_version_with_an_export_when_updated_then_what_is_the
     assert [each["status"] for each in found] == ["COMPLETE"]
     [version] = [each for each in _command(rehearsed, "doctor", "--json")["checks"] if each["check"] == "version"]
     assert version["verdict"] == "pass", version
+
+
+def test_given_an_update_that_a_service_refuses_then_the_script_says_its_reason(rehearsed: RehearsedStack) -> None:
+    wrong = {"ScheduleExpression": "cron(0 25 * * ? *)"}
+    with pytest.raises(CommandError, match=r"FallbackSchedule\s+.*Invalid ScheduleExpression"):
+        deployment.deploy_release(
+            rehearsed.release, rehearsed.mwaa.environment, wrong, aws_env=rehearsed.aws.env, log=rehearsed.log
+        )
 
 
 def _checkout(commit: str, folder: Path) -> Path:
