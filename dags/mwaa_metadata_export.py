@@ -187,7 +187,9 @@ def _client(service: str) -> Any:
     for name in ("boto3", "botocore", "urllib3"):
         logging.getLogger(name).setLevel(logging.INFO)  # at DEBUG they log what they send: the password
     retries = {"mode": "standard", "total_max_attempts": 4}
-    return boto3.client(service, region, config=Config(connect_timeout=10, read_timeout=30, retries=retries))
+    who = "mwaa-metadata-export"  # in CloudTrail
+    config = Config(connect_timeout=10, read_timeout=30, retries=retries, user_agent_extra=who)
+    return boto3.client(service, region, config=config)
 
 
 @contextmanager
