@@ -27,9 +27,9 @@ stack=$environment-metadata-export
 aws cloudformation deploy --stack-name "$stack" --template-file template.json --s3-bucket "$bucket" \
   --s3-prefix "${prefix%/}" --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset ${TAGS:+--tags $TAGS} \
   --parameter-overrides "ReleaseBucket=$bucket" "ReleasePrefix=$prefix" "MwaaEnvironmentName=$environment" "$@" || {
-  echo "What CloudFormation says of it, the newest first:" >&2
-  aws cloudformation describe-stack-events --stack-name "$stack" --output text --max-items 40 \
-    --query "StackEvents[?ends_with(ResourceStatus, 'FAILED')].[LogicalResourceId, ResourceStatusReason]" >&2 || true
+  reasons=$(aws cloudformation describe-stack-events --stack-name "$stack" --output text --no-paginate \
+    --query "StackEvents[?ends_with(ResourceStatus, 'FAILED')].[LogicalResourceId, ResourceStatusReason]" 2>/dev/null || true)
+  [ -z "$reasons" ] || printf '%s\n' "What failed in this stack, the newest first:" "$reasons" >&2
   exit 1
 }
 aws cloudformation describe-stacks --stack-name "$stack" --output text \

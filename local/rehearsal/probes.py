@@ -104,6 +104,26 @@ def replica(stack: RehearsedStack) -> tuple[str | None, str | None]:
     return status, rule["Destination"]["EncryptionConfiguration"]["ReplicaKmsKeyID"]
 
 
+def tags(stack: RehearsedStack) -> dict[str, dict[str, str]]:
+    """The tags of one resource of each service that tells of them, but for CloudFormation's own and SAM's."""
+    function = stack.client("lambda").get_function_configuration(FunctionName=stack.resource("PlanExportFunction"))
+    topic, machine, queue = (stack.resource(name) for name in ("AlertTopic", "ExportStateMachine", "UndeliveredQueue"))
+    found: dict[str, Any] = {
+        "lambda": stack.client("lambda").list_tags(Resource=function["FunctionArn"])["Tags"],
+        "iam": stack.client("iam").list_role_tags(RoleName=stack.resource("PlanExportRole"))["Tags"],
+        "sns": stack.client("sns").list_tags_for_resource(ResourceArn=topic)["Tags"],
+        "sqs": stack.client("sqs").list_queue_tags(QueueUrl=queue)["Tags"],
+        "states": stack.client("stepfunctions").list_tags_for_resource(resourceArn=machine)["tags"],
+        "secret": stack.client("secretsmanager").describe_secret(SecretId=stack.resource("DatabaseSecret"))["Tags"],
+    }
+    return {name: _own_tags(given) for name, given in found.items()}
+
+
+def _own_tags(given: Any) -> dict[str, str]:
+    pairs = given if isinstance(given, dict) else {next(iter(t.values())): list(t.values())[1] for t in given}
+    return {key: value for key, value in pairs.items() if ":" not in key}
+
+
 def boundaries(stack: RehearsedStack) -> set[str | None]:
     """The permissions boundaries of the stack's roles."""
     iam = stack.client("iam")

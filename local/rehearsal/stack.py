@@ -18,6 +18,8 @@ from local.processes import CommandError
 ENVIRONMENT = "orders"
 # Another environment of the account, with the longest name that the template accepts.
 NEIGHBOUR = "e" * 64
+TAGS = {"CostCenter": "4711"}
+"""what the whole stack is tagged with, beside the template's own tag"""
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,14 @@ class RehearsedStack:
         return defaults | self.given
 
     def deploy_first(self) -> None:
-        """Run the script of the release with what is given.
+        """Run the script of the release with what is given, and a tag for everything.
 
         Raises:
             CommandError: it says that it failed.
         """
         answers = {name: value for name, value in self.given.items() if name != "MwaaEnvironmentName"}
-        deployment.deploy_release(self.release, self.mwaa.environment, answers, aws_env=self.aws.env, log=self.log)
+        env = self.aws.env | {"TAGS": " ".join(f"{name}={value}" for name, value in TAGS.items())}
+        deployment.deploy_release(self.release, self.mwaa.environment, answers, aws_env=env, log=self.log)
 
     def deploy(self, changes: Mapping[str, str] | None = None) -> None:
         """Run `sam deploy` with the base parameters and these changes.

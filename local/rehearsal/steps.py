@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError
 from export_runtime.version import VERSION
 
 from local import deployment
+from local.rehearsal import probes
 from local.rehearsal.changes import CHANGES, Change
-from local.rehearsal.stack import NEIGHBOUR, RehearsedStack
+from local.rehearsal.stack import NEIGHBOUR, TAGS, RehearsedStack
 
 EXPORT_KEY = "exports/orders-backups/2026/12/11/dag_run_143022.csv.gz"
 # History and measurements, which no stack owns: what is deployed is counted by what it is, not by what was told of it.
@@ -51,6 +52,9 @@ def deploy(stack: RehearsedStack) -> str:
     stack.deploy_first()
     _same("status", stack.status(), "CREATE_COMPLETE")
     outputs = stack.outputs()
+    wanted = {**TAGS, "mwaa-environment": stack.mwaa.environment}
+    for service, tags in probes.tags(stack).items():
+        _same(f"tags ({service})", tags, wanted)
     policy = outputs["MwaaExecutionPolicyArn"]
     command = f"aws iam attach-role-policy --role-name <execution role of {stack.mwaa.environment}>"
     _same("Version", outputs["Version"], VERSION)

@@ -183,7 +183,9 @@ def test_given_the_previous_version_with_an_export_when_updated_then_what_is_the
 
 def test_given_an_update_that_a_service_refuses_then_the_script_says_its_reason(rehearsed: RehearsedStack) -> None:
     wrong = {"ScheduleExpression": "cron(0 25 * * ? *)"}
-    with pytest.raises(CommandError, match=r"FallbackSchedule\s+.*Invalid ScheduleExpression"):
+    with pytest.raises(
+        CommandError, match=r"What failed in this stack.*\n.*FallbackSchedule\s+.*Invalid ScheduleExpression"
+    ):
         deployment.deploy_release(
             rehearsed.release, rehearsed.mwaa.environment, wrong, aws_env=rehearsed.aws.env, log=rehearsed.log
         )
