@@ -13,7 +13,6 @@ from typing import Any
 
 import hcl2
 import pytest
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from export_contracts.layout import Layout, export_id
 from export_runtime.version import VERSION
 
@@ -28,7 +27,6 @@ from tests.documents import pointer, stored, summary
 
 EXAMPLES = paths.ROOT / "docs" / "examples"
 PREVIOUS = "0f69f5f"  # 0.1.0
-REGION = "us-east-1"  # whose schemas say what can have a tag
 HASHED = re.compile(r"\w+-[0-9a-f]{16}\.(zip|asl\.yaml)")
 
 
@@ -78,19 +76,6 @@ def test_given_the_template_then_it_is_plain_cloudformation_and_knows_nothing_of
     assert [body["Type"] for body in template["Resources"].values() if "Serverless" in body["Type"]] == []
     assert str(paths.ROOT) not in text
     assert str(Path.home()) not in text
-
-
-def test_given_the_template_then_whatever_can_have_a_tag_says_for_which_environment_it_is(template: Any) -> None:
-    of_service = {name: body for name, body in template["Resources"].items() if body["Type"].startswith("AWS::")}
-    schemas = {
-        name: PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, body["Type"]).schema
-        for name, body in of_service.items()
-    }
-    taggable = {name for name, schema in schemas.items() if schema.get("tagging", {}).get("taggable")}
-    tagged = {name for name, body in of_service.items() if "mwaa-environment" in str(body["Properties"].get("Tags"))}
-
-    assert len(taggable) > 30
-    assert tagged == taggable
 
 
 def test_given_the_cdk_example_when_synthesised_then_it_has_every_resource_and_the_parameters(

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as SCHEMAS
 
 from tests.contract_examples import base, examples
 
@@ -11,6 +12,7 @@ from .definitions import ROOT, flow_arguments, identity_statements, job_defaults
 
 FUNCTIONS = resources("AWS::Serverless::Function")
 LOG_GROUPS = resources("AWS::Logs::LogGroup")
+TAG = "mwaa-environment"
 
 
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
@@ -158,6 +160,20 @@ def test_a_run_writes_into_the_stack_s_log_groups_and_alerts_lead_to_what_it_pri
     variables = [function["Properties"]["Environment"]["Variables"] for function in functions]
     linked = [each["GLUE_LOG_GROUP"] for each in variables if "GLUE_LOG_GROUP" in each]
     assert linked == [{"Ref": "ExportJobOutput"}] * 2
+
+
+def test_whatever_can_have_a_tag_says_for_which_environment_it_is():
+    """By CloudFormation's own schemas. Functions have theirs from Globals."""
+    of_service = {"AWS::Serverless::StateMachine": "AWS::StepFunctions::StateMachine"}
+    kinds = {name: of_service.get(body["Type"], body["Type"]) for name, body in template()["Resources"].items()}
+    kinds = {name: kind for name, kind in kinds.items() if kind.startswith("AWS::") and "Serverless" not in kind}
+    schemas = {kind: SCHEMAS.get_resource_schema("us-east-1", kind).schema for kind in kinds.values()}
+    taggable = {name for name, kind in kinds.items() if schemas[kind].get("tagging", {}).get("taggable")}
+    tagged = {name for name in kinds if TAG in str(template()["Resources"][name]["Properties"].get("Tags"))}
+
+    assert len(taggable) > 25
+    assert tagged == taggable
+    assert TAG in template()["Globals"]["Function"]["Tags"]
 
 
 @pytest.mark.parametrize("name", template()["Parameters"])
