@@ -15,6 +15,7 @@ from export_cli.commands.costs import cost
 from export_cli.commands.doctor import doctor
 from export_cli.commands.export import export
 from export_cli.commands.insights import insights
+from export_cli.commands.keep import keep, release
 from export_cli.commands.listing import list_exports
 from export_cli.commands.publish import publish
 from export_cli.commands.query import query
@@ -55,7 +56,8 @@ def cli() -> None:
 
 
 _COMMANDS = (
-    doctor, export, redrive, list_exports, show, verify, diff, cost, query, insights, restore, publish, repair,
+    doctor, export, redrive, list_exports, show, keep, release, verify, diff, cost, query, insights, restore,
+    publish, repair,
 )  # fmt: skip
 for _command in _COMMANDS:
     cli.add_command(_command)

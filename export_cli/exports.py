@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice, takewhile
 
@@ -50,6 +50,11 @@ class Export:
         return coverage_of(self.summary) if self.summary else None
 
     @property
+    def folder(self) -> str:
+        """Prefix of its objects, and of those of other exports of that day."""
+        return f"{self.key.rpartition('/')[0]}/"
+
+    @property
     def report_key(self) -> str:
         """Where its report is, if it has one."""
         return report_key(self.key)
@@ -85,6 +90,12 @@ class Exports:
         """
         wanted = takewhile(lambda key: _id_of(key) >= since, self._keys())
         keys = list(islice((key for key in wanted if _id_of(key) < before), limit))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(self._read, keys))
+
+    def oldest(self, limit: int) -> list[Export]:
+        """Return the oldest exports, oldest first; arguments and errors as of ``newest``."""
+        keys = list(islice(self._keys(newest_first=False), limit))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(self._read, keys))
 
@@ -150,7 +161,9 @@ class Exports:
     def _existing(self, identifier: str) -> Export:
         key = self._layout.summary_key(_valid_start(identifier))
         if self._store.facts(key) is None:
-            raise NotFoundError(f"There is no export {identifier}: {self._store.uri(key)} does not exist.")
+            kept = replace(self._layout, base_prefix="kept").summary_key(_valid_start(identifier))
+            hint = " It is kept: say --base-prefix kept." if kept != key and self._store.facts(kept) else ""
+            raise NotFoundError(f"There is no export {identifier}: {self._store.uri(key)} does not exist.{hint}")
         return self._read(key)
 
     def _pointed_id(self) -> str:
@@ -170,18 +183,18 @@ class Exports:
             raise NotFoundError(f"There is no export below {self._store.uri(self._layout.root)}/ yet.")
         return exports[0]
 
-    def _keys(self) -> Iterator[str]:
-        """Yield the keys of all summaries, newest first, looking only as far back as somebody asks."""
-        for year in self._folders(f"{self._layout.root}/", 4):
-            for month in self._folders(year, 2):
-                for day in self._folders(month, 2):
-                    yield from sorted(filter(_id_of, self._store.keys(f"{day}{SUMMARY_NAME}")), reverse=True)
+    def _keys(self, *, newest_first: bool = True) -> Iterator[str]:
+        """Yield the keys of all summaries in order of time, looking only as far as somebody asks."""
+        for year in self._folders(f"{self._layout.root}/", 4, newest_first):
+            for month in self._folders(year, 2, newest_first):
+                for day in self._folders(month, 2, newest_first):
+                    keys = filter(_id_of, self._store.keys(f"{day}{SUMMARY_NAME}"))
+                    yield from sorted(keys, reverse=newest_first)
 
-    def _folders(self, prefix: str, digits: int) -> list[str]:
+    def _folders(self, prefix: str, digits: int, newest_first: bool) -> list[str]:
         folders = self._store.folders(prefix)
-        return sorted(
-            (each for each in folders if re.fullmatch(rf"\d{{{digits}}}/", each[len(prefix) :])), reverse=True
-        )
+        found = (each for each in folders if re.fullmatch(rf"\d{{{digits}}}/", each[len(prefix) :]))
+        return sorted(found, reverse=newest_first)
 
     def _read(self, key: str) -> Export:
         identifier = _id_of(key)

@@ -4,6 +4,7 @@ import io
 import os
 import sys
 from contextlib import suppress
+from typing import Any
 
 from rich.console import Console
 
@@ -13,8 +14,17 @@ _PLAIN = str.maketrans(
 )
 
 
+_NO_WIDTH = 1000
+
+
 class Terminal(Console):
     """A console that lets ``main`` decide what happens when nobody reads any more: rich would end with code 1."""
+
+    def __init__(self, **options: Any) -> None:
+        """Make a console; see rich's for options. What is no terminal has no width: nothing is folded there."""
+        super().__init__(**options)
+        if not self.is_terminal and "COLUMNS" not in os.environ:
+            self.width = _NO_WIDTH
 
     def on_broken_pipe(self) -> None:
         """Raise what rich has caught."""

@@ -1,7 +1,7 @@
 """What people and scripts see: tables and lines on a terminal, one JSON document for scripts, progress on stderr."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from export_contracts.summary import COMPLETE, INCOMPLETE
 from export_runtime.figures import duration
 from export_runtime.text import one_line
+from rich.cells import cell_len
 from rich.console import JustifyMethod
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -21,6 +22,10 @@ STYLES = {
     INCOMPLETE: "red", "fail": "red", "bad": "red", "FAILED": "red", "TIMED_OUT": "red", "ABORTED": "red",
     "unknown": "yellow", "BUSY": "yellow", "RUNNING": "cyan",
 }  # fmt: skip
+
+
+_PADDING = 2
+_NARROWEST = 24  # how far a column that may be folded is
 
 
 class Screen:
@@ -70,7 +75,9 @@ class Screen:
             table.add_row(term, self._cell(fact))
         self.out.print(table)
 
-    def table(self, columns: Iterable[str], rows: Iterable[Iterable[object]], title: str = "") -> None:
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Iterable[object]], title: str = "", drop: Sequence[str] = ()
+    ) -> None:
         """Print a table.
 
         Args:
@@ -78,19 +85,41 @@ class Screen:
                 with a blank is never folded.
             rows: cells.
             title: above it.
+            drop: columns that are left out where the terminal is too narrow, the first of them first.
         """
         if self.as_json:
             return
         if title:
             self.out.print(Text(title, style="bold"))
+        cells = [[str(cell) for cell in row] for row in rows]
+        shown = self._fitting(columns, cells, drop)
         table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-        for column in columns:
-            number, whole = column.endswith(" "), column != column.strip()
+        for column in (columns[at] for at in shown):
+            number, whole = bool(column.strip()) and column.endswith(" "), column != column.strip()
             justify: JustifyMethod = "right" if number else "left"
             table.add_column(column.strip(), justify=justify, no_wrap=whole, overflow="fold")
-        for row in rows:
-            table.add_row(*(self._cell(str(cell)) for cell in row))
+        for row in cells:
+            table.add_row(*(self._cell(row[at]) for at in shown))
         self.out.print(table)
+        if len(shown) < len(columns):
+            left_out = ", ".join(column.strip() for at, column in enumerate(columns) if at not in shown)
+            self.line(f"Too narrow for: {left_out}", style="dim")
+
+    def _fitting(self, columns: Sequence[str], rows: list[list[str]], drop: Sequence[str]) -> list[int]:
+        """Return the numbers of the columns that are shown."""
+        widths = [
+            min(self._width(column, [row[at] for row in rows]), _NARROWEST if column == column.strip() else 10_000)
+            for at, column in enumerate(columns)
+        ]
+        shown = list(range(len(columns)))
+        for name in drop:
+            if sum(widths[at] + _PADDING for at in shown) - _PADDING <= self.out.width:
+                break
+            shown.remove(columns.index(name))
+        return shown
+
+    def _width(self, column: str, cells: list[str]) -> int:
+        return max(cell_len(self._printable(text)) for text in (column.strip(), *cells))
 
     @contextmanager
     def progress(self, what: str, total: int | None) -> Iterator["Bar"]:

@@ -127,8 +127,25 @@ def find_target(aws: Aws, choice: Choice) -> Target:
             f"Stack {stack.name} exports the environment {stack.environment}, not {choice.environment}. "
             "Name one of them only, or both right."
         )
-    bucket = choice.bucket or stack.outputs.get("ExportBucketName", "")
-    base = choice.base_prefix or stack.parameters.get("BasePrefix", DEFAULT_BASE_PREFIX)
+    return _target(stack, choice.bucket, choice.base_prefix)
+
+
+def find_targets(aws: Aws) -> list[Target]:
+    """Return the environments of all stacks of this project in the account and region, by name.
+
+    Raises:
+        NotFoundError: there is none.
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
+    """
+    found = sorted(_all_stacks(aws), key=lambda stack: stack.environment)
+    if not found:
+        raise NotFoundError(f"There is no stack of this project in region {aws.region}. Check --region, or deploy one.")
+    return [_target(stack) for stack in found]
+
+
+def _target(stack: Stack, bucket: str | None = None, base_prefix: str | None = None) -> Target:
+    bucket = bucket or stack.outputs.get("ExportBucketName", "")
+    base = base_prefix or stack.parameters.get("BasePrefix", DEFAULT_BASE_PREFIX)
     layout = Layout(bucket, base, stack.environment) if bucket else None
     return Target(stack.environment, layout, stack, stack.parameters)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from export_contracts.connection_mark import is_ours
 from export_runtime.figures import duration
+from export_runtime.store import ObjectStore
 from prepare_connection.database_secret import parse_secret
 from prepare_connection.errors import ConnectionImpossibleError
 from prepare_connection.glue_connection import GlueConnections, connection_input, differs
@@ -16,6 +17,8 @@ from export_cli.aws import call, read_or_none
 from export_cli.checks.finding import Finding, Patient, failed, passed, unknown
 
 _TRIGGER = "Trigger the DAG mwaa_metadata_export in Airflow: it publishes the credentials that the worker has."
+_UNPAUSE = "In Airflow, unpause the DAG mwaa_metadata_export and trigger it."
+DAG_FILE = "mwaa_metadata_export.py"
 
 
 def environment(patient: Patient) -> Finding:
@@ -32,9 +35,7 @@ def environment(patient: Patient) -> Finding:
 def execution_role(patient: Patient) -> Finding:
     """Does the environment's execution role have the policy that the DAG needs?"""
     policy = patient.target.output("MwaaExecutionPolicyArn")
-    with call(f"look at MWAA environment {patient.target.environment}", "Allow airflow:GetEnvironment on it."):
-        client = patient.aws.client("mwaa")
-        found = read_or_none(lambda: client.get_environment(Name=patient.target.environment)["Environment"])
+    found = patient.described
     if found is None:
         return unknown("there is no environment, so there is no role", "See the check before.")
     role = str(found["ExecutionRoleArn"]).rpartition("/")[2]
@@ -59,6 +60,32 @@ def _without_policy(patient: Patient, role: str, policy: str) -> Finding:
         return failed(f"the policy {policy} does not exist", f"Have it made again, then look here again: {again}")
     attach = patient.aws_cli(f"iam attach-role-policy --role-name {role} --policy-arn {policy}")
     return failed(detail, f"Attach it: {attach}")
+
+
+def dag(patient: Patient) -> Finding:
+    """Is the DAG in the environment's bucket, and has it ever run?"""
+    found = patient.described or {}
+    bucket, folder = (
+        str(found.get("SourceBucketArn", "")).rpartition(":")[2],
+        str(found.get("DagS3Path", "")).strip("/"),
+    )
+    if not (bucket and folder):
+        return unknown("it is not known where the environment has its DAGs", "See the check of the environment.")
+    place = f"s3://{bucket}/{folder}/"
+    store = ObjectStore(patient.aws.client("s3"), bucket, "Allow s3:ListBucket on the environment's bucket.")
+    there = [key for key in store.keys(f"{folder}/") if key.endswith(f"/{DAG_FILE}")]
+    if not there:
+        return failed(f"{DAG_FILE} is not below {place}", _put_dag(patient, place))
+    if patient.target.stack and patient.secret is None:
+        needed = ("execution role", "key", "stack")
+        return failed("it has never run: it has published no credentials", patient.after(needed, _UNPAUSE))
+    return passed(f"s3://{bucket}/{there[0]}, and it has run")
+
+
+def _put_dag(patient: Patient, place: str) -> str:
+    if patient.target.parameters.get("DagBucketName"):
+        return f"Have the stack put it there again: {patient.ours('publish')}"
+    return f"Copy it there, from this checkout: {patient.aws_cli(f's3 cp dags/{DAG_FILE} {place}')}"
 
 
 def network(patient: Patient) -> Finding:
@@ -90,7 +117,7 @@ def secret(patient: Patient) -> Finding:
         return failed("somebody deleted the secret", f"Bring it back while Secrets Manager keeps it: {restore}")
     _, problems = parse_secret(patient.secret, patient.now)
     if problems:
-        return failed("; ".join(problems), _TRIGGER)
+        return failed("; ".join(problems), patient.after(("execution role", "DAG"), _TRIGGER))
     changed = described.get("LastChangedDate")
     return passed(f"complete and valid, published {_age(patient, changed)}")
 
@@ -112,8 +139,8 @@ def connection(patient: Patient) -> Finding:
     except ConnectionImpossibleError:
         return unknown("what it should be cannot be said yet", "See the checks of environment, network and secret.")
     if differs(existing, connection_input(target)):
-        start = patient.ours("export")
-        return failed(f"{name} is not what it should be", f"Start an export, which repairs it: {start}")
+        start = f"Start an export, which repairs it: {patient.ours('export')}"
+        return failed(f"{name} is not what it should be", patient.after(("state machine", "Glue job"), start))
     return passed(f"{name} leads to the database by subnet {target.subnet.id}")
 
 

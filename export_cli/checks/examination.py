@@ -6,7 +6,7 @@ from datetime import timedelta
 from export_runtime.errors import ExportError
 
 from export_cli.checks import deployment, environment, replica, stack, storage
-from export_cli.checks.finding import Finding, Patient, failed, passed, unknown
+from export_cli.checks.finding import FAIL, Finding, Patient, failed, passed, unknown
 from export_cli.errors import NotFoundError
 from export_cli.exports import Export, Exports
 from export_cli.login import login_advice
@@ -15,12 +15,14 @@ from export_cli.target import store
 
 Check = Callable[[Patient], Finding]
 _LOOKED_AT = 20
+# Without these no export can succeed.
+_NEEDED = ("stack", "state machine", "Glue job", "bucket", "key", "environment", "network", "secret")
 
 
 def last_export(patient: Patient) -> Finding:
     """Is there a fresh COMPLETE export of all that the stack asks for, and has none failed since?"""
     exports = Exports(store(patient.aws, patient.target), patient.target.where(), patient.target.coverage)
-    start = f"Start one: {patient.ours('export')}"
+    start = _start(patient)
     found = exports.newest(_LOOKED_AT)
     if not found:
         return failed("there is no export yet", start)
@@ -44,11 +46,15 @@ def _none_counts(patient: Patient, exports: Exports, newest: Export, error: NotF
     if not newest.complete:
         what = f"there is no COMPLETE export; the newest, {newest.export_id}, is not"
         return failed(what, _see(patient, newest.export_id))
-    start = f"Start one: {patient.ours('export')}"
+    start = _start(patient)
     if exports.is_full(newest):  # latest.json is not there, or leads nowhere
         return failed(str(error), start)
     what = f"the newest, {newest.export_id}, is {exports.scope(newest)}"
     return failed(f"there is no COMPLETE export of what the stack asks for; {what}", start)
+
+
+def _start(patient: Patient) -> str:
+    return patient.after(_NEEDED, f"Start one: {patient.ours('export')}")
 
 
 def _see(patient: Patient, export_id: str) -> str:
@@ -66,6 +72,7 @@ CHECKS: dict[str, Check] = {
     "alerts": deployment.subscription,
     "environment": environment.environment,
     "execution role": environment.execution_role,
+    "DAG": environment.dag,
     "network": environment.network,
     "secret": environment.secret,
     "connection": environment.connection,
@@ -78,7 +85,10 @@ def examine(patient: Patient) -> Iterator[tuple[str, Finding]]:
     """Yield every check with its finding; a check that AWS does not let happen is ``unknown``."""
     for name, check in CHECKS.items():
         try:
-            yield name, check(patient)
+            finding = check(patient)
+            if finding.verdict == FAIL:
+                patient.bad.append(name)
+            yield name, finding
         except NotFoundError as error:
             yield name, unknown(str(error), "See the check of the stack.")
         except ExportError as error:

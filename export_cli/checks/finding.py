@@ -1,8 +1,10 @@
 """The verdict on one thing, and what all checks look at."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from prepare_connection.mwaa_environment import MwaaEnvironment, read_environment
 
@@ -53,6 +55,8 @@ class Patient:
         """
         self.aws, self.target, self.now, self.fresh_hours = aws, target, now, fresh_hours
         self._account = f" {account}" if account else ""
+        self.bad: list[str] = []
+        """checks that have failed so far"""
 
     def ours(self, command: str) -> str:
         """Return a command of this command line as a person can run it."""
@@ -62,6 +66,25 @@ class Patient:
     def aws_cli(self, command: str) -> str:
         """Return a command of the AWS CLI as a person can run it."""
         return f"aws {command}{self._account}"
+
+    def after(self, needed: Iterable[str], fix: str) -> str:
+        """Return a fix that cannot work until what fails is put right: then that comes first.
+
+        Args:
+            needed: checks that it needs.
+            fix: what to do then.
+        """
+        first = [name for name in self.bad if name in needed]
+        return f"First put right: {', '.join(first)}. Then: {fix}" if first else fix
+
+    @cached_property
+    def described(self) -> dict[str, Any] | None:
+        """The MWAA environment as GetEnvironment describes it, or None when there is none."""
+        name = self.target.environment
+        with call(f"look at MWAA environment {name}", "Allow airflow:GetEnvironment on it."):
+            client = self.aws.client("mwaa")
+            found: dict[str, Any] | None = read_or_none(lambda: client.get_environment(Name=name)["Environment"])
+        return found
 
     @cached_property
     def environment(self) -> MwaaEnvironment | None:

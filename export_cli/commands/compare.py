@@ -53,7 +53,7 @@ def _print(session: Session, exports: Exports, old: Export, new: Export, differe
         for change in difference.tables
     ]
     if rows:
-        screen.table([" table", "before ", "after ", "change ", "columns"], rows)
+        screen.table(["table", "before ", "after ", "change ", "columns"], rows)
 
 
 def _rows(rows: int | None) -> str:

@@ -1,6 +1,7 @@
 """`list`: the exports of an environment."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import click
@@ -9,36 +10,55 @@ from export_contracts.summary import FULL, PARTIAL, Summary
 from export_runtime.errors import ExportError
 from export_runtime.figures import count, duration, size
 
-from export_cli.errors import NotFoundError
+from export_cli.checks.examination import last_export
+from export_cli.checks.finding import Finding
+from export_cli.commands.expiring import list_expiring
+from export_cli.errors import OK, NotFoundError
 from export_cli.exports import Export, Exports
+from export_cli.fleet import all_environments, look_at_all
 from export_cli.options import Session, with_session
+from export_cli.patient import patient_of
 from export_cli.screen import age
+from export_cli.target import Target
 
 
 @click.command("list")
 @click.option("--limit", "-n", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many at most.")
+@click.option("--expiring", is_flag=True, help="Those that the bucket's lifecycle deletes next, with the day.")
+@all_environments
 @with_session
-def list_exports(session: Session, limit: int) -> None:
+def list_exports(session: Session, limit: int, expiring: bool, everywhere: bool) -> int | None:
     """List the exports, newest first, with age, verdict, scope and size.
 
     An export is full when it was asked for all that the stack's parameters ask for; of a partial one its tables and age
-    are named. Latest is the newest that is COMPLETE and full.
+    are named. Latest is the newest that is COMPLETE and full. With --all: whether each environment has a fresh
+    one; exit code 1 when one has not.
     """
+    if everywhere:
+        return look_at_all(session, "looking at all environments", partial(_last, session))
     target = session.target()
+    if expiring:
+        return list_expiring(session, target, limit)
     exports = session.exports(target)
     found = exports.newest(limit)
     latest = _latest(exports)
     now = datetime.now(UTC)
     if session.screen.as_json:
         session.screen.document([_document(export, exports, latest, now) for export in found])
-        return
+        return OK
     if not found:
         session.screen.line(f"No export yet below s3://{target.where().bucket}/{target.where().root}/.")
-        return
-    columns = [" export", "age ", "verdict", "tables ", "rows ", "size ", "took ", " by", "scope"]
-    session.screen.table(columns, [_row(export, exports, now) for export in found])
+        return OK
+    columns = [" export", "age ", " verdict", "tables ", "rows ", "size ", "took ", " by", "scope"]
+    drop = ("took ", " by", "size ", "tables ", "rows ")
+    session.screen.table(columns, [_row(export, exports, now) for export in found], drop=drop)
     session.screen.blank()
     session.screen.line(f"latest: {latest}", style="dim")
+    return OK
+
+
+def _last(session: Session, target: Target) -> Finding:
+    return last_export(patient_of(session, target))
 
 
 def _latest(exports: Exports) -> str:

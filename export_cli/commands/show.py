@@ -1,21 +1,26 @@
 """`show`: one export, as text or as its report in a browser."""
 
-import tempfile
+import shlex
 import webbrowser
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 from export_contracts.exported_table import ExportedTable
-from export_contracts.summary import FULL, Summary
+from export_contracts.summary import Summary
 from export_runtime.figures import count, counted, duration, size
 
 from export_cli.errors import NotFoundError
 from export_cli.exports import LATEST, Export
 from export_cli.options import Session, with_session
+from export_cli.reports import temporary_report
 from export_cli.screen import Screen, age
+from export_cli.target import Target
+
+# AWS documented: an execution can be redriven for 14 days.
+# https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+REDRIVABLE = timedelta(days=14)
 
 
 @click.command()
@@ -34,10 +39,12 @@ def show(session: Session, export: str, in_browser: bool) -> None:
     if session.screen.as_json:
         session.screen.document(summary.to_json())
         return
-    _facts(session.screen, found, summary, exports.scope(found))
+    _facts(session.screen, found, summary, exports.scope(found), session.store(target).uri(found.folder))
     if not exports.is_full(found):
         session.screen.line("Partial: no backup of the environment, and nothing counts it as one.", style="yellow")
     _warnings(session.screen, summary)
+    if not summary.complete:
+        _what_to_do(session, target, found, summary)
     _tables(session.screen, summary.details)
 
 
@@ -46,26 +53,43 @@ def _open(session: Session, export: Export, target: Any) -> None:
     report = store.read(export.report_key)
     if report is None:
         raise NotFoundError(f"Export {export.export_id} has no report: {store.uri(export.report_key)} does not exist.")
-    # Kept: the browser reads it after this process has ended.
-    folder = Path(tempfile.mkdtemp(prefix="mwaa-metadata-export-"))
-    file = folder / f"export_report_{export.export_id}.html"
-    file.write_bytes(report.body)
+    file = temporary_report(f"export_report_{export.export_id}.html", report.body)
     opened = webbrowser.open(file.as_uri())
     if session.screen.as_json:
         session.screen.document({"report": store.uri(export.report_key), "file": str(file), "opened": opened})
     session.screen.line("Opened" if opened else "No browser here. The report is", str(file))
 
 
-def _facts(screen: Screen, export: Export, summary: Summary, scope: str) -> None:
+def _what_to_do(session: Session, target: Target, export: Export, summary: Summary) -> None:
+    screen, now = session.screen, datetime.now(UTC)
+    screen.blank()
+    if now - export.started > REDRIVABLE:
+        screen.line(
+            "What to do: nothing; AWS redrives an execution for 14 days. See whether a newer export is complete:"
+        )
+        screen.line(session.ours("list", target))
+        return
+    screen.line("What to do: correct the cause, then let it export what is missing:", style="bold")
+    screen.line(session.ours(f"redrive {export.export_id}", target))
+    failed = sorted(name for group in summary.failed_groups for name in group.failed_tables)
+    if failed:
+        without = " ".join(f"-x {shlex.quote(name)}" for name in failed)
+        screen.line("Or, where a table cannot be repaired, export without it (and set the parameter ExcludeTables):")
+        screen.line(session.ours(f"export {without}", target))
+
+
+def _facts(screen: Screen, export: Export, summary: Summary, scope: str, where: str) -> None:
     window = "everything" if summary.cutoff_date is None else f"since {summary.cutoff_date}"
     pairs = {
         "verdict": summary.status,
-        "scope": f"{scope} ({export.coverage})" if scope == FULL else scope,
+        "scope": scope,
         "export": f"{export.export_id}, {age(export.started, datetime.now(UTC))}, started by {summary.trigger}",
         "environment": f"{summary.environment}, Airflow {summary.airflow_version or 'unknown'}",
+        "where": where,
+        "selection": str(export.coverage or "not known"),
         "window": window,
         "consistency": summary.consistency,
-        "tables": f"{count(len(summary.details))} with {count(summary.total_rows)} rows",
+        "tables": f"{counted(len(summary.details), 'table')} with {counted(summary.total_rows, 'row')}",
         "size": f"{size(summary.object_bytes)} ({size(summary.csv_bytes)} of CSV)",
         "took": duration(summary.duration_seconds),
         "execution": summary.execution_arn,
@@ -103,6 +127,6 @@ def _tables(screen: Screen, details: Mapping[str, ExportedTable]) -> None:
         for name, entry in by_size
     ]
     screen.blank()
-    screen.table(["table", "group", "rows ", "size ", "took "], rows)
+    screen.table(["table", "group", "rows ", "size ", "took "], rows, drop=("took ", "group"))
     if len(details) > len(filled):
         screen.line(f"and {counted(len(details) - len(filled), 'table')} without a row in the window", style="dim")

@@ -12,7 +12,7 @@ from export_contracts.exported_table import ExportedTable
 from export_contracts.layout import table_key
 from export_contracts.summary import Summary
 from export_runtime.aws import error_code
-from export_runtime.figures import count, size
+from export_runtime.figures import counted, size
 
 from export_cli.aws import call, missing
 from export_cli.errors import BAD, OK, InvalidOptionError, LocalError
@@ -53,7 +53,7 @@ def verify(session: Session, export: str, tables: tuple[str, ...], download: Pat
             verdicts.append(_verify(session, bucket, name, entry, expected, download, bar))
     if download:
         _keep_summary(session, target, found, download)
-    return _conclude(session.screen, found, exports.scope(found), summary, verdicts)
+    return _conclude(session.screen, found, exports.scope(found), summary, verdicts, download)
 
 
 def _make_folder(folder: Path) -> None:
@@ -112,20 +112,31 @@ def _keep_summary(session: Session, target: Any, export: Export, folder: Path) -
             file.keep()
 
 
-def _conclude(screen: Screen, export: Export, scope: str, summary: Summary, verdicts: list[TableVerdict]) -> int:
+def _conclude(
+    screen: Screen,
+    export: Export,
+    scope: str,
+    summary: Summary,
+    verdicts: list[TableVerdict],
+    download: Path | None,
+) -> int:
     bad = [verdict for verdict in verdicts if verdict.problems]
     sound = summary.complete and not bad
     if screen.as_json:
-        screen.document(_document(export, summary, verdicts, sound))
+        where = str(download.resolve()) if download else None
+        screen.document(_document(export, summary, verdicts, sound) | {"downloaded_to": where})
         return OK if sound else BAD
     rows = [["bad", verdict.table, problem] for verdict in bad for problem in verdict.problems]
     if rows:
-        screen.table(["", "table", "what is wrong"], rows)
+        screen.table([" ", "table", "what is wrong"], rows)
         screen.blank()
-    read = f"{count(len(verdicts))} objects, {size(sum(verdict.object_bytes for verdict in verdicts))}"
-    content = f"{count(sum(verdict.rows for verdict in verdicts))} rows read"
+    read = f"{counted(len(verdicts), 'object')}, {size(sum(verdict.object_bytes for verdict in verdicts))}"
+    content = f"{counted(sum(verdict.rows for verdict in verdicts), 'row')} read"
     screen.line("ok" if not bad else "bad", f"export {export.export_id} ({scope}): {read}, {content};",
                 "all as the summary says" if not bad else f"{len(bad)} not as the summary says")  # fmt: skip
+    if download:
+        kept = counted(len(verdicts) - len(bad), "file")
+        screen.line(f"{kept} and the summary are in {download.resolve()}")
     if not summary.complete:
         screen.line("bad", f"the export itself is {summary.status}: tables are missing (see the command show)")
     return OK if sound else BAD

@@ -154,5 +154,7 @@ def sound(made: Made, fakes: dict[str, Any]) -> Made:
     environment.client("secretsmanager").create_secret(
         Name="prod-metadata-export/database", SecretString=json.dumps(environment.SECRET)
     )
+    made.s3.create_bucket(Bucket=environment.DAGS, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    made.s3.put_object(Bucket=environment.DAGS, Key="dags/team/mwaa_metadata_export.py", Body=b"")
     made.export()
     return made

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from tests.unit.cli.made import BUCKET, MACHINE
 
 ROLE = "prod-mwaa-role"
+DAGS = "prod-dags"
 SECRET = {"engine": "postgres", "host": "db.internal", "port": 5432, "dbname": "AirflowMetadata", "username": "airflow"}
 SECRET |= {"password": "CANARY-9f3", "sslmode": "require"}
 
@@ -35,6 +36,8 @@ class Mwaa:
             "Name": "prod",
             "Status": "AVAILABLE",
             "AirflowVersion": "3.0.6",
+            "SourceBucketArn": f"arn:aws:s3:::{DAGS}",
+            "DagS3Path": "dags",
             "ExecutionRoleArn": f"arn:aws:iam::123456789012:role/service-role/{ROLE}",
             "NetworkConfiguration": {"SubnetIds": subnets, "SecurityGroupIds": groups},
         }

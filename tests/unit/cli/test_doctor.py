@@ -9,12 +9,12 @@ import pytest
 from export_contracts.summary import Selection
 from export_runtime.version import VERSION
 
-from tests.unit.cli.environment import ROLE, SECRET, checks, client, make_schedule, must_fail, refusal
+from tests.unit.cli.environment import DAGS, ROLE, SECRET, checks, client, make_schedule, must_fail, refusal
 from tests.unit.cli.made import BUCKET, Made
 
 CHECKS = [
     "stack", "version", "state machine", "Glue job", "bucket", "key", "schedule", "alerts", "environment",
-    "execution role", "network", "secret", "connection", "last export", "second copy",
+    "execution role", "DAG", "network", "secret", "connection", "last export", "second copy",
 ]  # fmt: skip
 
 
@@ -22,7 +22,7 @@ def test_given_everything_holds_then_every_check_passes(sound, run):
     result = run("doctor", "--json")
     assert [(each["check"], each["verdict"]) for each in result.json["checks"]] == [(name, "pass") for name in CHECKS]
     assert result.code == 0
-    assert "15 pass" in run("doctor").out
+    assert "16 pass" in run("doctor").out
 
 
 def test_given_any_output_then_the_password_is_not_in_it(sound, run):
@@ -170,6 +170,31 @@ def _no_secret(_: Made, __: dict[str, Any]) -> None:
     client("secretsmanager").delete_secret(SecretId="prod-metadata-export/database", ForceDeleteWithoutRecovery=True)
 
 
+def _no_dag(made: Made, _: dict[str, Any]) -> None:
+    made.s3.delete_object(Bucket=DAGS, Key="dags/team/mwaa_metadata_export.py")
+
+
+def _no_dag_but_the_stacks(made: Made, fakes: dict[str, Any]) -> None:
+    _no_dag(made, fakes)
+    parameter = {"ParameterKey": "DagBucketName", "ParameterValue": DAGS}
+    fakes["cloudformation"].stacks["prod-metadata-export"]["Parameters"].append(parameter)
+
+
+def _never_ran(made: Made, fakes: dict[str, Any]) -> None:
+    _no_secret(made, fakes)
+    client("secretsmanager").create_secret(Name="prod-metadata-export/database")
+
+
+def _never_ran_without_dag(made: Made, fakes: dict[str, Any]) -> None:
+    _never_ran(made, fakes)
+    _no_dag(made, fakes)
+
+
+def _stale_without_secret(made: Made, fakes: dict[str, Any]) -> None:
+    _stale(made, fakes)
+    _no_secret(made, fakes)
+
+
 def _foreign_connection(_: Made, __: dict[str, Any]) -> None:
     content = {"Name": "prod-metadata-export", "ConnectionType": "JDBC", "ConnectionProperties": {"SECRET_ID": "x"}}
     client("glue").create_connection(ConnectionInput=content)  # type: ignore[arg-type]
@@ -236,6 +261,16 @@ def _incomplete(made: Made, _: dict[str, Any]) -> None:
             "has not the policy",
             f"aws iam attach-role-policy --role-name {ROLE} --policy-arn arn",
         ),
+        (
+            "DAG",
+            _no_dag,
+            "is not below s3://prod-dags/dags/",
+            ": aws s3 cp dags/mwaa_metadata_export.py s3://prod-dags/dags/",
+        ),
+        ("DAG", _no_dag_but_the_stacks, "is not below s3://prod-dags/dags/", ": mwaa-metadata-export publish -e prod"),
+        ("DAG", _never_ran, "it has never run", "unpause the DAG mwaa_metadata_export"),
+        ("secret", _never_ran_without_dag, "no value", "First put right: DAG. Then: Trigger the DAG"),
+        ("last export", _stale_without_secret, "older than 36", "First put right: secret. Then: Start one"),
         ("network", _no_self_reference, "Glue cannot work in it", "All TCP"),
         ("execution role", _no_policy, "policy/prod-policy does not exist", REPAIR),
         ("execution role", _no_role, "prod-mwaa-role does not exist", "aws mwaa update-environment --name prod"),

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import webbrowser
 from datetime import timedelta
 from pathlib import Path
@@ -107,7 +108,7 @@ def test_given_the_stack_has_tables_of_its_own_then_an_export_of_them_is_full(ma
     made.export(selection=Selection(("dag", "ünï")))
     parameters(fakes, IncludeTables='["dag", "\\u00fcn\\u00ef"]')
     assert run("list", "--json").json[0]["scope"] == "full"
-    assert "full (only dag, ünï; last 30 days)" in run("show").out
+    assert "only dag, ünï; last 30 days" in run("show").out
 
 
 def test_given_no_stack_then_the_summarys_own_word_counts(made, run):
@@ -198,6 +199,9 @@ def test_given_an_export_then_show_has_facts_and_tables(made, run):
         "Airflow 3.0.6",
         "2,002 rows",
         "1 min 32 s",
+        "3 tables with 2,002 rows",
+        f"s3://{BUCKET}/{LAYOUT.day_prefix(summary.started)}",
+        "all tables; last 30 days",
         "dag_run",
         summary.execution_arn,
     ):
@@ -260,6 +264,16 @@ def test_given_a_table_that_failed_then_show_names_its_error(made, run):
     assert "xcom: no permission" in out
     assert "Missing: xcom" in out
     assert "\x1b" not in out
+    lines = out.splitlines()
+    assert any(line.startswith("mwaa-metadata-export redrive 2") and line.endswith(" -e prod") for line in lines)
+    assert "mwaa-metadata-export export -x xcom -e prod" in lines
+
+
+def test_given_an_incomplete_export_of_long_ago_then_no_redrive_is_advised(made, run):
+    made.export(timedelta(days=15), status="INCOMPLETE")
+    out = run("show", "newest").out
+    assert "AWS redrives an execution for 14 days" in out
+    assert "export redrive" not in out
 
 
 def test_given_open_then_the_report_is_opened_from_a_file(made, run, opened):
@@ -270,6 +284,17 @@ def test_given_open_then_the_report_is_opened_from_a_file(made, run, opened):
     file = Path(unquote(urlparse(address).path))
     assert file.name == f"export_report_{summary.export_id}.html"
     assert file.read_text() == "<html>report</html>"
+
+
+def test_given_reports_of_before_then_open_removes_them_and_nothing_else(made, run, opened, tmp_path: Path):
+    old, others = tmp_path / "mwaa-metadata-export-old", tmp_path / "theirs"
+    for folder in (old, others):
+        folder.mkdir()
+        os.utime(folder, (0, 0))
+    made.export()
+    run("show", "--open")
+    run("show", "--open")
+    assert (old.exists(), others.exists(), len(list(tmp_path.glob("mwaa-*")))) == (False, True, 2)
 
 
 def test_given_open_and_no_report_then_it_says_so(made, run, opened):

@@ -1,0 +1,189 @@
+"""Exports that are kept: copies where the lifecycle of the exports does not reach (docs/decisions/0021).
+
+A kept export has the layout of every other, below another first part of the key: `kept/<env>-backups/YYYY/MM/DD/...`.
+"""
+
+import gzip
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Any
+
+from botocore.exceptions import ClientError
+from export_contracts.exported_table import ExportedTable
+from export_contracts.layout import SUMMARY_NAME, Layout
+from export_contracts.past_exports import read_summary
+from export_contracts.summary import Summary
+from export_runtime.aws import error_code
+from export_runtime.errors import AwsCallError
+from export_runtime.store import ObjectStore
+
+from export_cli.aws import Aws, call
+from export_cli.checks.lifecycle import Lifecycle, Objects
+from export_cli.checks.retention import read_rules
+from export_cli.errors import InvalidOptionError
+from export_cli.exports import Export
+
+KEPT = "kept"
+_AT_ONCE = 8
+_SUMMARY = re.compile(r"(\d{4})/(\d{2})/(\d{2})/export_summary_(\d{6})\.json\.gz$")
+_ADVICE = "Check that your credentials may read the export, and write and delete below kept/ (docs/cli.md)."
+Note = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was copied, and where its summary is."""
+
+    summary_key: str
+    objects: int
+    size: int
+    was_there: bool = False
+
+
+def kept_layout(where: Layout) -> Layout:
+    """Return where the exports of an environment are kept."""
+    return replace(where, base_prefix=KEPT)
+
+
+def kept_ids(store: ObjectStore, where: Layout) -> frozenset[str]:
+    """Return the ids of the exports that are kept; see ``aws_call`` for errors."""
+    keys = store.keys(f"{kept_layout(where).root}/")
+    found = [match for key in keys if SUMMARY_NAME in key and (match := _SUMMARY.search(key))]
+    return frozenset(f"{each[1]}{each[2]}{each[3]}T{each[4]}Z" for each in found)
+
+
+def bucket_rules(aws: Aws, bucket: str) -> Lifecycle:
+    """Return the lifecycle rules of a bucket.
+
+    Raises:
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
+    """
+    s3 = aws.client("s3")
+    with call(f"look at the lifecycle of bucket {bucket}", "Allow s3:GetLifecycleConfiguration on it."):
+        try:
+            configured = s3.get_bucket_lifecycle_configuration(Bucket=bucket)
+        except ClientError as error:
+            if error_code(error) != "NoSuchLifecycleConfiguration":
+                raise
+            configured = {}
+        return read_rules(s3, bucket, configured)
+
+
+class Keeper:
+    """Copies exports of one environment to where they are kept, and removes them there."""
+
+    def __init__(self, aws: Aws, store: ObjectStore, where: Layout) -> None:
+        """Work in the bucket of these exports.
+
+        Raises:
+            InvalidOptionError: these are kept already.
+        """
+        if where.base_prefix == KEPT:
+            raise InvalidOptionError(f"What is below {KEPT}/ is kept already: leave out --base-prefix.")
+        self._s3, self._store, self._where, self._kept = aws.client("s3"), store, where, kept_layout(where)
+
+    def refuse_deleting_rule(self, rules: Lifecycle) -> None:
+        """Refuse when a lifecycle rule would delete the copy too.
+
+        Raises:
+            InvalidOptionError: naming the rule.
+        """
+        for rule, _ in rules.expiring(Objects(f"{self._kept.root}/", inf)):
+            raise InvalidOptionError(
+                f"Lifecycle rule {rule.get('ID', 'without a name')} of {self._where.bucket} would delete the copy too: "
+                f"limit it to the prefix {self._where.base_prefix}/."
+            )
+
+    def keep(self, export: Export, summary: Summary, note: Note) -> Kept:
+        """Copy an export, object by object inside S3; its summary comes last, so a copy that has one is whole.
+
+        Args:
+            export: to be kept.
+            summary: of it.
+            note: told how many bytes were copied.
+
+        Raises:
+            AwsCallError: S3 refused, or a copy is not what the summary says.
+            AwsUnavailableError: see ``aws_call``.
+        """
+        summary_key = self._moved(export.key)
+        there = read_summary(self._store, summary_key)
+        if there is not None and there.status == summary.status:
+            return Kept(summary_key, len(there.details), there.object_bytes, was_there=True)
+        tables = {entry.key: entry for entry in summary.details.values()}
+        others = [key for key in self._objects(export, self._where) if key not in tables and key != export.key]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for size in pool.map(self._copy_table, tables.values()):
+                note(size)
+            list(pool.map(self._copy_plain, others))
+        self._store.write(summary_key, self._summary_for(export), "application/gzip")
+        return Kept(summary_key, len(tables) + len(others) + 1, summary.object_bytes)
+
+    def release(self, export: Export) -> int:
+        """Remove the copy, its summary first, and return how many objects it had."""
+        keys = sorted(self._objects(export, self._kept), key=lambda key: SUMMARY_NAME not in key)
+        for key in keys:
+            with call(f"delete {self._store.uri(key)}", _ADVICE):
+                self._s3.delete_object(Bucket=self._where.bucket, Key=key)
+        return len(keys)
+
+    def _objects(self, export: Export, layout: Layout) -> Iterable[str]:
+        ending = re.compile(rf"_{export.started:%H%M%S}\.[a-z.]+$")
+        return [key for key in self._store.keys(layout.day_prefix(export.started)) if ending.search(key)]
+
+    def _moved(self, key: str) -> str:
+        return f"{self._kept.root}{key.removeprefix(self._where.root)}"
+
+    def _copy_plain(self, key: str) -> str:
+        with call(f"copy {self._store.uri(key)}", _ADVICE):
+            answer = self._s3.copy_object(ChecksumAlgorithm="SHA256", **self._from_to(key))
+        return str(answer["CopyObjectResult"].get("ChecksumSHA256", ""))
+
+    def _copy_table(self, entry: ExportedTable) -> int:
+        copied = self._copy_parts(entry) if "-" in entry.checksum_sha256 else self._copy_plain(entry.key)
+        if copied != entry.checksum_sha256:
+            raise AwsCallError(
+                f"The copy of {self._store.uri(entry.key)} has SHA-256 {copied or '(none)'}, the summary says "
+                f"{entry.checksum_sha256}: the object is not what was exported. See the command verify."
+            )
+        return entry.object_bytes
+
+    def _copy_parts(self, entry: ExportedTable) -> str:
+        """Copy by the parts that it has, so that its checksum stays the same."""
+        place, at = self._from_to(entry.key), 0
+        source = {"CopySource": place.pop("CopySource")}
+        with call(f"copy {self._store.uri(entry.key)}", _ADVICE):
+            create = self._s3.create_multipart_upload
+            upload = create(ChecksumAlgorithm="SHA256", ContentType="application/gzip", **place)["UploadId"]
+            try:
+                done = []
+                for number, size in enumerate(entry.part_sizes, 1):
+                    piece = {"CopySourceRange": f"bytes={at}-{at + size - 1}", "PartNumber": number}
+                    answer = self._s3.upload_part_copy(UploadId=upload, **place, **source, **piece)
+                    part = answer["CopyPartResult"]
+                    sha256 = {"ChecksumSHA256": part["ChecksumSHA256"]} if "ChecksumSHA256" in part else {}
+                    done.append({"PartNumber": number, "ETag": part["ETag"], **sha256})
+                    at += size
+                complete = self._s3.complete_multipart_upload
+                return str(complete(UploadId=upload, MultipartUpload={"Parts": done}, **place).get("ChecksumSHA256"))
+            except BaseException:  # Ctrl-C too: what is half done would be paid for
+                self._s3.abort_multipart_upload(UploadId=upload, **place)
+                raise
+
+    def _from_to(self, key: str) -> dict[str, Any]:
+        bucket = self._where.bucket
+        return {"Bucket": bucket, "Key": self._moved(key), "CopySource": {"Bucket": bucket, "Key": key}}
+
+    def _summary_for(self, export: Export) -> bytes:
+        """Return the summary with the keys of the copies; whatever else it says stays."""
+        found = self._store.read(export.key)
+        content: dict[str, Any] = json.loads(gzip.decompress(found.body)) if found else {}
+        details: Mapping[str, dict[str, Any]] = content["details"]
+        content["details"] = {name: {**entry, "key": self._moved(entry["key"])} for name, entry in details.items()}
+        return gzip.compress(
+            json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n", mtime=0
+        )
