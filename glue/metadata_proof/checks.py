@@ -1,6 +1,6 @@
 """What a restored database must be: every row, every constraint valid, every sequence ahead of its keys."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from metadata_restore.database import Connection, naming
@@ -68,8 +68,27 @@ def check(
         [[constraints]] = connection.execute(_CONSTRAINTS).fetchall()
     owned = [each for each in read_sequences(connection) if each.owner and each.owner[0] in target.tables]
     behind = list(_behind(connection, owned, target))
+    problems, notes, rows, contents = compare_rows(connection, plan.tables, target, left_out, watch)
+    return Checked((*problems, *unchecked, *behind), tuple(notes), rows, contents, int(str(constraints)), len(owned))
+
+
+def compare_rows(
+    connection: Connection,
+    tables: Iterable[PlannedTable],
+    target: Target,
+    left_out: Mapping[str, int],
+    watch: Callable[[str], None] = lambda table: None,
+) -> tuple[list[str], list[str], dict[str, int], int]:
+    """Compare tables with what the export recorded, within the connection's transaction.
+
+    Returns:
+        Problems, notes, rows by table, and how many contents are equal; see ``Checked``.
+
+    Raises:
+        TargetError: the database does not answer.
+    """
     problems, notes, rows, contents = list[str](), list[str](), dict[str, int](), 0
-    for table in plan.tables:
+    for table in tables:
         watch(table.name)
         if table.name not in target.tables:
             problems.append(f"the table {table.name} is not there")
@@ -81,7 +100,7 @@ def check(
         problems += wrong
         notes += note
         contents += not wrong and not note
-    return Checked((*problems, *unchecked, *behind), tuple(notes), rows, contents, int(str(constraints)), len(owned))
+    return problems, notes, rows, contents
 
 
 def _compare(table: PlannedTable, found: Content, left_out: int) -> tuple[list[str], list[str]]:

@@ -109,8 +109,18 @@ def look_at_fill(address: Address, plan: RestorePlan, options: Options) -> Exami
         return found
 
 
+Check = Callable[[Connection, Examination, Mapping[str, int], Mapping[str, int]], None]
+"""looks at what was loaded, by its rows and the orphans that were left out, and raises where something is wrong"""
+
+
 def fill(
-    address: Address, objects: Objects, plan: RestorePlan, options: Options, keys: Keys | None, watcher: Watcher
+    address: Address,
+    objects: Objects,
+    plan: RestorePlan,
+    options: Options,
+    keys: Keys | None,
+    watcher: Watcher,
+    check: Check = lambda connection, found, rows, orphans: None,
 ) -> Outcome:
     """Restore: everything, or nothing.
 
@@ -118,6 +128,7 @@ def fill(
 
     Args:
         keys: Fernet keys; None: what is encrypted stays as it is.
+        check: is called when everything is loaded, before anything is paused or failed, and within the transaction.
 
     Raises:
         RefusedError: it must not begin; nothing was changed.
@@ -135,7 +146,7 @@ def fill(
         _must_not_be_refused(found)
         begin_locked(connection, _to_lock(found), watcher.waiting, options.lock_seconds)
         try:
-            outcome = _fill(connection, objects, plan, options, keys, watcher)
+            outcome = _fill(connection, objects, plan, options, keys, watcher, check)
         except BaseException:
             rollback(connection)
             raise
@@ -144,13 +155,20 @@ def fill(
 
 
 def _fill(
-    connection: Connection, objects: Objects, plan: RestorePlan, options: Options, keys: Keys | None, watcher: Watcher
+    connection: Connection,
+    objects: Objects,
+    plan: RestorePlan,
+    options: Options,
+    keys: Keys | None,
+    watcher: Watcher,
+    check: Check,
 ) -> Outcome:
     found = examine_fill(connection, plan, options)
     _must_not_be_refused(found)
     tables = found.target.tables
     _empty(connection, found, options)
     loaded, orphans, notes = _load(connection, objects, plan, options, keys, watcher, found)
+    check(connection, found, loaded, orphans)
     settled = settle(connection, tables, loaded, plan.export_id, options)
     encrypted = {} if keys else count_encrypted(connection, tables, loaded.keys())
     no_numbers = restart(connection, tables, loaded, plan.sequences, kept(options))

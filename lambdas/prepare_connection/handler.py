@@ -24,7 +24,9 @@ metrics = Metrics()
 @observed(logger, tracer)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Return name, database, version and what was done (docs/contracts/README.md)."""
-    identify(logger, tracer, Export.from_json(event["export"]).export_id)
+    # A restore has it prepared too, and has an id of the same form.
+    identifier = event["restore"]["restore_id"] if "restore" in event else Export.from_json(event["export"]).export_id
+    identify(logger, tracer, identifier)
     settings = read_settings(os.environ)
     findings = _find(settings)
     connections = GlueConnections(clients.glue())

@@ -30,6 +30,11 @@ class FailedExecution:
     redrives: int
 
     @property
+    def is_restore(self) -> bool:
+        """Whether it was to restore an export, not to make one: the machines are known by their names."""
+        return self.arn.rpartition(":")[0].endswith("-db-restore")
+
+    @property
     def export_id(self) -> str:
         """Id of the export that it was to make; Plan Export derives the same."""
         return export_id(self.started)

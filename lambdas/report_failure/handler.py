@@ -17,6 +17,7 @@ from report_failure.event import FailedExecution, parse_event
 from report_failure.glue_runs import GlueRuns
 from report_failure.objects import ExportObjects
 from report_failure.report import Report, tidy_up
+from report_failure.restore_alert import write_restore_alert
 from report_failure.settings import Settings, read_settings
 
 logger = Logger()
@@ -34,22 +35,30 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     execution = parse_event(event)
     settings = read_settings(os.environ)
+    if execution.is_restore:  # Step Functions stops its Glue run, and its transaction ends with that
+        alert = write_restore_alert(execution, settings.layout.environment)
+        _publish(settings, alert)
+        return {"subject": alert["subject"]}
     runs = GlueRuns(clients.glue(), settings.glue_job)
     objects = ExportObjects(clients.s3(), settings.layout)
     report = tidy_up(execution, Executions(clients.step_functions()), runs, objects)
     for each in report.problems:
         logger.error("not tidied up", detail=each)
     alert = write_alert(execution, report, settings, datetime.now(UTC))
-    with aws_call(
-        f"publish the alert to {settings.topic_arn}", "Check topic policy, key policy and the function's role."
-    ):
-        clients.sns().publish(TopicArn=settings.topic_arn, Subject=alert["subject"], Message=alert["message"])
+    _publish(settings, alert)
     problem = announce(clients.event_bus(), _verdict(execution, report, settings, alert))
     if problem:
         logger.error("verdict not announced", detail=problem)
     logger.info("alerted", subject=alert["subject"], runs_stopped=len(report.runs.stopped), uploads=report.uploads)
     publish(metrics, settings.layout.environment, {"ExecutionsFailed": 1})
     return {"subject": alert["subject"]}
+
+
+def _publish(settings: Settings, alert: dict[str, str]) -> None:
+    with aws_call(
+        f"publish the alert to {settings.topic_arn}", "Check topic policy, key policy and the function's role."
+    ):
+        clients.sns().publish(TopicArn=settings.topic_arn, Subject=alert["subject"], Message=alert["message"])
 
 
 def _verdict(execution: FailedExecution, report: Report, settings: Settings, alert: dict[str, str]) -> Verdict:

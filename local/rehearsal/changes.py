@@ -145,6 +145,7 @@ CHANGES = (
     Change("ReplicaBucketArn", f"arn:aws:s3:::{REPLICA}", probes.replica, replicated, replica_key),
     Change("DagBucketName", OTHER_DAGS, probes.dags, [f"{OTHER_DAGS}/dags/mwaa_metadata_export.py"]),
     Change("DagPrefix", "code", probes.dags, lambda stack: [f"{stack.mwaa.bucket}/code/mwaa_metadata_export.py"]),
+    Change("AllowRestore", "true", probes.restore, "orders-db-restore"),
     Change("PermissionsBoundaryArn", company_boundary, probes.boundaries, lambda stack: {company_boundary(stack)}),
     Change("EndpointRouteTableIds", lambda stack: stack.mwaa.route_table, probes.endpoints, {"s3"}, gateway),
     Change(

@@ -151,6 +151,14 @@ def dags(stack: RehearsedStack) -> list[str]:
     return sorted(place for place in found if "/assets/" not in place and "/mwaa-metadata-export-" not in place)
 
 
+def restore(stack: RehearsedStack) -> str | None:
+    """The name of the state machine that restores, if there is one."""
+    try:
+        return stack.resource("RestoreStateMachine").rsplit(":", 1)[1]
+    except LookupError:
+        return None
+
+
 def names(stack: RehearsedStack) -> dict[str, str]:
     """The names that Airflow finds."""
     secret = stack.client("secretsmanager").describe_secret(SecretId=stack.resource("DatabaseSecret"))["Name"]

@@ -18,7 +18,7 @@ OTHERS = {"dags", "metadata_export", "metadata_proof", "metadata_restore", "expo
 BROUGHT = {
     "dags": {"airflow", "boto3", "botocore"},
     "glue/metadata_export": {"botocore", "isal", "psycopg", "pyarrow", "pyspark", "py4j", "xxhash"},
-    "glue/metadata_proof": {"metadata_export", "metadata_restore", "psycopg"},
+    "glue/metadata_proof": {"botocore", "metadata_export", "metadata_restore", "psycopg"},
     "glue/metadata_restore": {"botocore", "cryptography", "isal", "psycopg", "urllib3"},
 }
 

@@ -42,6 +42,10 @@ class Layout:
         """Key of the summary of an export that started then."""
         return f"{summary_prefix(self.root, started)}{started:%H%M%S}.json.gz"
 
+    def restore_key(self, identifier: str, document: str) -> str:
+        """Key of a document (``plan``, ``report``) of a restore into this environment."""
+        return f"{self.root}/_restores/{identifier}/{document}.json"
+
     def proof_key(self, identifier: str) -> str:
         """Key of the proof that the export with this id restores."""
         return f"{self.root}/_proofs/{identifier}.json"

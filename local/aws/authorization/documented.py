@@ -38,6 +38,9 @@ MACHINE_LOGS = Demand(
 # When `.sync` starts a run; which of GetJobRun and GetJobRuns it then polls is not said.
 # AWS documented: glue:startJobRun.sync needs both. https://docs.aws.amazon.com/step-functions/latest/dg/connect-glue.html#glue-iam
 SYNC_JOB_RUNS = Demand(("glue:GetJobRuns",))
+# When `.sync:2` starts an execution: by a rule of EventBridge Step Functions hears that it has ended.
+# AWS documented: what a machine's role needs for it. https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html#sync-async-iam-policies
+SYNC_EXECUTIONS = Demand(("events:PutTargets", "events:PutRule", "events:DescribeRule"))
 # When a schedule whose payload is encrypted with a key of one's own fires.
 # AWS documented: a schedule's role decrypts the payload. https://docs.aws.amazon.com/scheduler/latest/UserGuide/encryption-rest.html
 SCHEDULE_PAYLOAD = Demand(("kms:Decrypt",))

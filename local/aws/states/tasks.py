@@ -71,6 +71,8 @@ def perform(call: Call) -> Any:
     handlers = {"lambda:invoke": _invoke_function, "sns:publish": _publish, "glue:startJobRun": _start_job_run}
     if call.integration == "glue:startJobRun.sync":
         return _run_job(call)
+    if call.integration == "states:startExecution.sync:2":
+        return _run_execution(call)
     handler = handlers.get(call.integration, _unchecked)
     return _bounded(call, lambda: handler(call))
 
@@ -139,6 +141,53 @@ def _run_job(call: Call) -> Any:
     if run["JobRunState"] != "SUCCEEDED":
         raise sfn._ExecutionError("States.TaskFailed", json.dumps(document))
     return document
+
+
+def _run_execution(call: Call) -> Any:
+    """`.sync:2`: start an execution, look until it has ended, and stop it when nobody waits for it any more.
+
+    AWS documented: the output is JSON, and an execution that does not succeed is States.TaskFailed.
+    https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
+    """
+    deadline = time.monotonic() + call.timeout if call.timeout is not None else float("inf")
+    request = {f"{name[0].lower()}{name[1:]}": value for name, value in call.arguments.items()}
+    request["input"] = json.dumps(request.get("input", {}))
+    with _named_errors("StepFunctions", "AWSStepFunctions"):
+        arn = call.client("stepfunctions").start_execution(**request)["executionArn"]
+    rule = f"arn:aws:events:{get_region()}:{get_account_id()}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
+    refused = fulfils(call.role_arn, documented.SYNC_EXECUTIONS, rule) if call.settings.auth else []
+    if refused:
+        raise sfn._ExecutionError(
+            "StepFunctions.AWSStepFunctionsException", f"The role of the state machine may not {refused[0]}"
+        )
+    try:
+        while True:
+            with _named_errors("StepFunctions", "AWSStepFunctions"):
+                found = call.client("stepfunctions").describe_execution(executionArn=arn)
+            if found["status"] != "RUNNING":
+                break
+            if time.monotonic() > deadline:
+                raise _timed_out()
+            call.scope.sleep(call.settings.poll_seconds)
+    except (Cancelled, sfn._ExecutionError):
+        _stop_execution(call, arn)
+        raise
+    document = {
+        f"{name[0].upper()}{name[1:]}": int(value.timestamp() * 1000) if hasattr(value, "timestamp") else value
+        for name, value in found.items()
+        if name != "ResponseMetadata"
+    }
+    if found["status"] != "SUCCEEDED":
+        raise sfn._ExecutionError("States.TaskFailed", json.dumps(document, default=str))
+    return {**document, "Output": json.loads(found["output"])}
+
+
+def _stop_execution(call: Call, arn: str) -> None:
+    """Stop an execution that nobody waits for; what the role may not stop goes on, as a job run does."""
+    try:
+        call.client("stepfunctions").stop_execution(executionArn=arn)
+    except (ClientError, BotoCoreError) as error:
+        sfn.logger.warning("Execution %s goes on: %s", arn, error)
 
 
 def _job_arn(call: Call) -> str:

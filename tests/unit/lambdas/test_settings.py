@@ -6,6 +6,7 @@ from typing import Any
 
 import aggregate_results.settings
 import plan_export.settings
+import plan_restore.settings
 import prepare_connection.preparation
 import publish_assets.settings
 import pytest
@@ -19,6 +20,7 @@ from tests.unit.template.definitions import job_defaults, resources, variables
 READERS: dict[str, Callable[[dict[str, str]], Any]] = {
     "AggregateResultsFunction": aggregate_results.settings.read_settings,
     "PlanExportFunction": plan_export.settings.read_settings,
+    "PlanRestoreFunction": plan_restore.settings.read_layout,
     "PrepareConnectionFunction": prepare_connection.preparation.read_settings,
     "PublishAssetsFunction": publish_assets.settings.read_settings,
     "ReportFailureFunction": report_failure.settings.read_settings,

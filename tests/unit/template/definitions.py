@@ -9,7 +9,7 @@ from typing import Any
 from samcli.yamlhelper import yaml_parse
 
 ROOT = Path(__file__).resolve().parents[3]
-ASL_FILE = ROOT / "state_machine" / "export.asl.yaml"
+ASL_FILES = {name: ROOT / "state_machine" / f"{name}.asl.yaml" for name in ("export", "restore")}
 
 
 @cache
@@ -19,9 +19,9 @@ def template() -> dict[str, Any]:
 
 
 @cache
-def state_machine() -> dict[str, Any]:
-    """The flow, with its `${...}` substitutions as they stand in the file."""
-    return yaml_parse(ASL_FILE.read_text())
+def state_machine(name: str = "export") -> dict[str, Any]:
+    """A flow, with its `${...}` substitutions as they stand in the file."""
+    return yaml_parse(ASL_FILES[name].read_text())
 
 
 def resources(kind: str) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def variables(function: str, **parameters: str) -> dict[str, str]:
 
 def job_defaults() -> dict[str, str]:
     """The Glue job's default arguments, where the stack has the template's own parameters."""
-    [job] = resources("AWS::Glue::Job").values()
+    job = resources("AWS::Glue::Job")["ExportJob"]
     values = {name: str(body.get("Default", name)) for name, body in template()["Parameters"].items()}
     values["AWS::Region"] = "eu-central-1"
     return {name: _resolved(value, values) for name, value in job["Properties"]["DefaultArguments"].items()}

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from cfnlint.api import lint_all
 
-from .definitions import ASL_FILE, ROOT, resources, scopes, state_machine
+from .definitions import ASL_FILES, ROOT, resources, scopes, state_machine
 
 # AWS documented: what Lambda reports that may pass, a function's own time-out and its end for want of memory included.
 # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
@@ -32,7 +32,13 @@ def transient_errors_of_functions():
 
 
 def all_states():
-    return [(name, state) for scope in scopes(state_machine()) for name, state in scope["States"].items()]
+    """Every state of every flow, by the flow's name and its own."""
+    return [
+        ((flow, name), state)
+        for flow in ASL_FILES
+        for scope in scopes(state_machine(flow))
+        for name, state in scope["States"].items()
+    ]
 
 
 def targets(state):
@@ -61,8 +67,9 @@ def as_inline_template(definition):
     return json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Machine": machine}})
 
 
-def test_the_definition_passes_the_asl_rules_of_cfn_lint():
-    assert lint_all(as_inline_template(state_machine())) == []
+@pytest.mark.parametrize("flow", ASL_FILES)
+def test_the_definition_passes_the_asl_rules_of_cfn_lint(flow):
+    assert lint_all(as_inline_template(state_machine(flow))) == []
 
 
 def test_the_asl_rules_of_cfn_lint_do_look_at_the_definition():
@@ -72,8 +79,9 @@ def test_the_asl_rules_of_cfn_lint_do_look_at_the_definition():
     assert lint_all(as_inline_template(broken)) != []
 
 
-def test_every_state_is_reachable_and_every_next_exists():
-    for scope in scopes(state_machine()):
+@pytest.mark.parametrize("flow", ASL_FILES)
+def test_every_state_is_reachable_and_every_next_exists(flow):
+    for scope in scopes(state_machine(flow)):
         assert reachable(scope) == set(scope["States"])
 
 
@@ -84,7 +92,7 @@ def test_both_maps_and_the_top_are_looked_at():
 TASKS = {name: state for name, state in all_states() if state["Type"] == "Task"}
 
 
-@pytest.mark.parametrize("state", TASKS.values(), ids=TASKS)
+@pytest.mark.parametrize("state", TASKS.values(), ids=map(" ".join, TASKS))
 class TestEveryTask:
     def test_has_a_timeout(self, state):
         assert state["TimeoutSeconds"] > 0
@@ -99,6 +107,8 @@ class TestEveryTask:
             assert errors - transient_errors_of_functions() == TRANSIENT_LAMBDA_ERRORS
         elif "glue:" in state["Resource"]:
             assert all(error.startswith("Glue.") for error in errors)
+        elif "states:startExecution" in state["Resource"]:
+            assert all(error.startswith("StepFunctions.") for error in errors)
         else:
             assert state["Resource"].endswith("sns:publish")
 
@@ -112,9 +122,10 @@ def test_tasks_that_call_one_service_retry_alike(service):
     assert retries == retries[:1] * len(retries)
 
 
-def test_the_definition_is_plain_yaml():
+@pytest.mark.parametrize("file", ASL_FILES.values(), ids=ASL_FILES)
+def test_the_definition_is_plain_yaml(file):
     """SAM puts the file into S3 as it is, and Step Functions refuses an alias there."""
-    events = list(yaml.parse(ASL_FILE.read_text()))
+    events = list(yaml.parse(file.read_text()))
 
     assert len(events) > 100
     assert [event for event in events if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None)] == []
@@ -130,15 +141,15 @@ def test_the_retry_of_failed_groups_is_not_caught_so_that_a_redrive_reruns_them(
 def test_first_try_and_retry_start_the_job_with_the_same_arguments():
     states = dict(all_states())
 
-    assert states["Export Group"]["Arguments"] == states["Retry Group"]["Arguments"]
+    assert states["export", "Export Group"]["Arguments"] == states["export", "Retry Group"]["Arguments"]
 
 
 def test_no_state_ends_in_fail_because_a_redrive_would_repeat_only_that():
     assert {state["Type"] for _, state in all_states()} == {"Task", "Choice", "Map", "Pass", "Succeed", "Wait"}
 
 
-def test_every_substitution_of_the_definition_is_given_by_the_template():
-    used = set(re.findall(r"\$\{(\w+)\}", ASL_FILE.read_text()))
-    [machine] = resources("AWS::Serverless::StateMachine").values()
+@pytest.mark.parametrize("machine", resources("AWS::Serverless::StateMachine").values())
+def test_every_substitution_of_the_definition_is_given_by_the_template(machine):
+    used = set(re.findall(r"\$\{(\w+)\}", (ROOT / machine["Properties"]["DefinitionUri"]).read_text()))
 
     assert used == set(machine["Properties"]["DefinitionSubstitutions"])

@@ -13,6 +13,8 @@ from .definitions import ROOT, flow_arguments, identity_statements, job_defaults
 FUNCTIONS = resources("AWS::Serverless::Function")
 LOG_GROUPS = resources("AWS::Logs::LogGroup")
 TAG = "mwaa-environment"
+RULES = resources("AWS::Events::Rule")
+JOBS = resources("AWS::Glue::Job")
 
 
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
@@ -67,12 +69,12 @@ def test_secret_and_topic_use_the_stacks_key(kind, key):
 
 def test_schedule_and_rule_keep_what_they_cannot_deliver():
     [schedule] = resources("AWS::Scheduler::Schedule").values()
-    [rule] = resources("AWS::Events::Rule").values()
-    targets = [schedule["Properties"]["Target"], *rule["Properties"]["Targets"]]
+    rules = resources("AWS::Events::Rule").values()
+    targets = [schedule["Properties"]["Target"], *(each for rule in rules for each in rule["Properties"]["Targets"])]
 
     assert [target["DeadLetterConfig"] for target in targets] == [
         {"Arn": {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}}
-    ] * 2
+    ] * 3
 
 
 def test_the_queue_is_encrypted_with_a_key_that_eventbridge_can_use():
@@ -82,8 +84,8 @@ def test_the_queue_is_encrypted_with_a_key_that_eventbridge_can_use():
     assert queue["Properties"]["SqsManagedSseEnabled"] is True
 
 
-def test_what_the_rule_invokes_keeps_what_it_cannot_handle():
-    [rule] = resources("AWS::Events::Rule").values()
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_what_a_rule_invokes_keeps_what_it_cannot_handle(rule):
     [target] = rule["Properties"]["Targets"]
     name = target["Arn"]["Fn::GetAtt"][0]
     invoked = FUNCTIONS[name]["Properties"]["EventInvokeConfig"]
@@ -98,23 +100,21 @@ def test_what_the_rule_invokes_keeps_what_it_cannot_handle():
     }
 
 
-def test_only_the_rule_may_invoke_a_function_from_outside():
-    [permission] = resources("AWS::Lambda::Permission").values()
+def test_only_the_rules_may_invoke_a_function_from_outside():
+    permissions = [permission["Properties"] for permission in resources("AWS::Lambda::Permission").values()]
 
-    assert permission["Properties"]["Principal"] == "events.amazonaws.com"
-    assert permission["Properties"]["SourceArn"] == {"Fn::GetAtt": ["FailedExecutionRule", "Arn"]}
-    assert permission["Properties"]["SourceAccount"] == {"Ref": "AWS::AccountId"}
+    assert {each["Principal"] for each in permissions} == {"events.amazonaws.com"}
+    assert [each["SourceArn"] for each in permissions] == [{"Fn::GetAtt": [name, "Arn"]} for name in RULES]
+    assert all(each["SourceAccount"] == {"Ref": "AWS::AccountId"} for each in permissions)
 
 
-def test_every_unsuccessful_end_of_an_execution_is_alerted():
-    [rule] = resources("AWS::Events::Rule").values()
-
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_every_unsuccessful_end_of_an_execution_is_alerted(rule):
     assert rule["Properties"]["EventPattern"]["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
 
 
-def test_the_glue_job_pins_what_aws_would_choose_and_never_retries_itself():
-    [job] = resources("AWS::Glue::Job").values()
-
+@pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
+def test_a_glue_job_pins_what_aws_would_choose_and_never_retries_itself(job):
     assert {"GlueVersion", "Timeout", "WorkerType"} <= set(job["Properties"])
     assert job["Properties"]["MaxRetries"] == 0
 
@@ -126,14 +126,21 @@ def test_names_are_those_of_the_contracts():
     }
 
     assert names == {
-        "AWS::Serverless::StateMachine": ["${MwaaEnvironmentName}-metadata-export"],
-        "AWS::Glue::Job": ["${MwaaEnvironmentName}-metadata-export"],
-        "AWS::SecretsManager::Secret": ["${MwaaEnvironmentName}-metadata-export/database"],
+        "AWS::Serverless::StateMachine": [
+            "${MwaaEnvironmentName}-metadata-export",
+            "${MwaaEnvironmentName}-db-restore",
+        ],
+        "AWS::Glue::Job": ["${MwaaEnvironmentName}-metadata-export", "${MwaaEnvironmentName}-metadata-restore"],
+        "AWS::SecretsManager::Secret": [
+            "${MwaaEnvironmentName}-metadata-export/database",
+            "${MwaaEnvironmentName}-metadata-export/restore",
+        ],
     }
 
 
 def test_the_job_gets_exactly_the_arguments_of_the_contracts():
-    documented = set(re.findall(r"^\| `(--[A-Z_0-9]+)`", (ROOT / "docs/contracts/README.md").read_text(), re.MULTILINE))
+    text = (ROOT / "docs/contracts/README.md").read_text().partition("## Glue job arguments of a restore")[0]
+    documented = set(re.findall(r"^\| `(--[A-Z_0-9]+)`", text, re.MULTILINE))
     given = {name for name in {*job_defaults(), *flow_arguments()} if name.isupper()}
 
     assert given == documented == set(base("job_arguments"))
@@ -150,11 +157,10 @@ def test_the_schedule_starts_an_execution_as_the_contract_has_it():
 
 def test_a_run_writes_into_the_stack_s_log_groups_and_alerts_lead_to_what_it_printed():
     # AWS documented: what a Glue script prints is in <prefix>/output. https://docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging.html
-    [job] = resources("AWS::Glue::Job").values()
-    prefix = job["Properties"]["DefaultArguments"]["--custom-logGroup-prefix"]["Fn::Sub"]
+    prefixes = [job["Properties"]["DefaultArguments"]["--custom-logGroup-prefix"]["Fn::Sub"] for job in JOBS.values()]
     groups = {name: group["Properties"]["LogGroupName"] for name, group in resources("AWS::Logs::LogGroup").items()}
     of_glue = {name: group["Fn::Sub"] for name, group in groups.items() if "/aws-glue/" in str(group)}
-    assert of_glue == {"ExportJobOutput": f"{prefix}/output", "ExportJobSystem": f"{prefix}/error"}
+    assert list(of_glue.values()) == [f"{prefix}/{kind}" for prefix in prefixes for kind in ("output", "error")]
 
     functions = resources("AWS::Serverless::Function").values()
     variables = [function["Properties"]["Environment"]["Variables"] for function in functions]

@@ -69,6 +69,23 @@ def test_given_sns_refuses_then_the_function_fails_so_that_lambda_tries_again_an
         entry.handler(event(), context)
 
 
+def test_given_a_restore_then_people_are_told_what_the_database_is_and_nothing_else_is_done(
+    inbox, context, monkeypatch
+):
+    monkeypatch.setattr(clients, "glue", lambda: pytest.fail("a client of Glue was asked for"))
+    arn = event()["detail"]["executionArn"].replace("metadata-export", "db-restore")
+    cause = '{"ErrorMessage": "the content of dag_run is not what was exported - nothing was changed in the target"}'
+
+    entry.handler(event(executionArn=arn, error="States.TaskFailed", cause=cause), context)
+
+    [published] = inbox()
+    message = published["Message"]
+    assert published["Subject"].startswith("prod restore FAILED")
+    assert "The restore into MWAA environment prod FAILED." in message
+    assert "States.TaskFailed: the content of dag_run is not what was exported" in message
+    assert "is as it was, unless the reason below says otherwise" in message
+
+
 def test_given_something_else_than_a_failed_execution_then_it_is_refused(inbox, context):
     with pytest.raises(InvalidEventError):
         entry.handler(event(status="SUCCEEDED"), context)

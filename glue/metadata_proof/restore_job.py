@@ -1,0 +1,203 @@
+"""The Glue run that restores an export into a running environment (docs/contracts/README.md has its arguments).
+
+Beside Airflow's components, in one transaction, and nothing is committed that was not read back and compared.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+from metadata_export import log
+from metadata_export.aws import s3_client, secretsmanager_client
+from metadata_export.errors import CredentialsError, ExportError, describe
+from metadata_export.secret import Credentials, parse_secret
+from metadata_export.source import AUTHORITIES
+from metadata_restore.database import Address, Connection
+from metadata_restore.errors import PlanError, RestoreError, UncertainError
+from metadata_restore.fill import Check, Examination, Outcome, Watcher, fill
+from metadata_restore.options import Options
+from metadata_restore.plan import RestorePlan
+from metadata_restore.refusals import kept
+from metadata_restore.s3_objects import S3Objects
+from psycopg.conninfo import make_conninfo
+
+from metadata_proof.checks import compare_rows
+from metadata_proof.errors import ProofError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_SHOWN = 5
+_READ = 1 << 20
+
+
+class NotAsExportedError(RestoreError):
+    """What was loaded is not what was exported; it was rolled back."""
+
+
+class ReportError(RestoreError):
+    """The target is restored, and nobody can be told what was."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The job's arguments."""
+
+    region: str
+    plan_uri: str
+    report_uri: str
+    secret_id: str
+    options: Options
+
+
+def parse_arguments(argv: Sequence[str]) -> Arguments:
+    """Return the arguments; those that Glue adds are left alone.
+
+    Raises:
+        ProofError: naming what is missing or not allowed.
+    """
+    parser = argparse.ArgumentParser(exit_on_error=False, add_help=False, allow_abbrev=False)
+    for name in ("AWS_REGION", "RESTORE_PLAN", "RESTORE_REPORT", "DATABASE_SECRET", "RESTORE_OPTIONS"):
+        parser.add_argument(f"--{name}")
+    found, _ = parser.parse_known_args(list(argv))
+    if missing := [name for name, value in vars(found).items() if not value]:
+        raise ProofError(f"the job lacks the arguments {', '.join(missing)}: start it from its state machine")
+    try:
+        options = Options(**json.loads(found.RESTORE_OPTIONS), replace=True, while_running=True)
+    except (ValueError, TypeError) as error:
+        raise ProofError(f"RESTORE_OPTIONS is not what the job takes: {error}") from error
+    return Arguments(found.AWS_REGION, found.RESTORE_PLAN, found.RESTORE_REPORT, found.DATABASE_SECRET, options)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Restore.
+
+    Raises:
+        RestoreError, ProofError, ExportError: its one line is what Glue shows as the run's ErrorMessage. It says what
+            has become of the target.
+    """
+    try:
+        _restore(parse_arguments(argv))
+    except (UncertainError, ReportError):
+        raise
+    except (RestoreError, ExportError, ProofError) as error:
+        raise RestoreError(f"{error} - nothing was changed in the target") from error
+    except Exception as error:
+        raise RestoreError(f"unexpected {describe(error)} - it is one transaction: all of it, or nothing") from error
+
+
+def before_commit(plan: RestorePlan, options: Options, noted: Callable[[Sequence[str], int], None]) -> Check:
+    """Return a check that lets nothing be committed that is not as it was exported.
+
+    Args:
+        noted: is told what could not be compared, and how many contents were equal.
+    """
+
+    def check(connection: Connection, found: Examination, rows: Mapping[str, int], orphans: Mapping[str, int]) -> None:
+        # Those of which running components keep rows of their own are not as exported, on purpose.
+        tables = [table for table in plan.tables if table.name in rows and table.name not in kept(options)]
+        problems, notes, _, contents = compare_rows(connection, tables, found.target, orphans)
+        if problems:
+            more = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+            raise NotAsExportedError(f"{'; '.join(problems[:_SHOWN])}{more}")
+        noted(notes, contents)
+
+    return check
+
+
+def _restore(arguments: Arguments) -> None:
+    log.configure({"plan": arguments.plan_uri})
+    s3 = s3_client(arguments.region)
+    plan = _read_plan(s3, arguments.plan_uri)
+    log.info(f"restoring the export {plan.export_id}", tables=len(plan.tables), rows=plan.rows)
+    credentials = _read_secret(arguments)
+    compared = {"notes": list[str](), "contents": 0}
+
+    def noted(notes: Sequence[str], contents: int) -> None:
+        compared.update(notes=list(notes), contents=contents)
+        log.info(f"the content of {contents} tables is what was exported")
+
+    watcher = Watcher(
+        table=lambda name: log.info(f"loading {name}", table=name),
+        waiting=lambda seconds: log.info(f"waiting for locks for {seconds:.0f} s"),
+    )
+    check = before_commit(plan, arguments.options, noted)
+    outcome = fill(_address(credentials), S3Objects(s3, plan.bucket), plan, arguments.options, None, watcher, check)
+    _write_report(s3, arguments.report_uri, _report(plan, outcome, compared))
+    log.info(f"restored {sum(outcome.rows.values())} rows: the report is {arguments.report_uri}")
+
+
+def _read_plan(s3: "S3Client", uri: str) -> RestorePlan:
+    bucket, key = _place(uri)
+    objects = S3Objects(s3, bucket)
+    with closing(objects.open(key)) as body:
+        parts = []
+        while part := body.read(_READ):
+            parts.append(part)
+    try:
+        return RestorePlan.from_json(json.loads(b"".join(parts)))
+    except ValueError as error:
+        raise PlanError(f"{uri} is not JSON") from error
+
+
+def _read_secret(arguments: Arguments) -> Credentials:
+    try:
+        answer = secretsmanager_client(arguments.region).get_secret_value(SecretId=arguments.secret_id)
+    except (ClientError, BotoCoreError) as error:
+        raise CredentialsError(
+            f"cannot read the secret {arguments.secret_id!r}: {error} - it has a value once the DAG "
+            "mwaa_metadata_export has run: trigger it, then redrive"
+        ) from error
+    credentials = parse_secret(arguments.secret_id, answer.get("SecretString", ""))
+    credentials.check_fresh(datetime.now(UTC))
+    return credentials
+
+
+def _write_report(s3: "S3Client", uri: str, report: Mapping[str, Any]) -> None:
+    bucket, key = _place(uri)
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(report).encode(), ContentType="application/json")
+    except (ClientError, BotoCoreError) as error:
+        raise ReportError(
+            f"the target is restored, but the report {uri} cannot be written: {error} - a redrive restores it again"
+        ) from error
+
+
+def _report(plan: RestorePlan, outcome: Outcome, compared: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "export_id": plan.export_id,
+        "rows": dict(outcome.rows),
+        "orphans": dict(outcome.orphans),
+        "encrypted": dict(outcome.encrypted),
+        "paused": len(outcome.settled.paused),
+        "failed": dict(outcome.settled.failed or {}),
+        "contents": compared["contents"],
+        "notes": [*outcome.notes, *compared["notes"]],
+    }
+
+
+def _place(uri: str) -> tuple[str, str]:
+    parts = urlsplit(uri)
+    return parts.netloc, parts.path.lstrip("/")
+
+
+def _address(credentials: Credentials) -> Address:
+    authorities = {"sslrootcert": str(AUTHORITIES)} if credentials.sslmode.startswith("verify-") else {}
+    return Address(
+        make_conninfo(
+            host=credentials.host,
+            port=credentials.port,
+            dbname=credentials.dbname,
+            user=credentials.username,
+            password=credentials.password,
+            sslmode=credentials.sslmode,
+            gssencmode="disable",
+            **authorities,
+        )
+    )

@@ -1,0 +1,34 @@
+"""Entry point of the function Plan Restore."""
+
+import os
+from dataclasses import asdict
+from typing import Any
+
+from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from export_contracts.layout import export_id
+from export_runtime import clients
+from export_runtime.observability import observed
+from export_runtime.store import ObjectStore
+
+from plan_restore.planning import execution_start, plan
+from plan_restore.restore_input import parse_input
+from plan_restore.settings import read_layout
+
+logger = Logger()
+tracer = Tracer(patch_modules=["botocore"])
+
+
+def _restore_id(event: dict[str, Any]) -> str:
+    return export_id(execution_start(event))
+
+
+@observed(logger, tracer, _restore_id)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Return the restore of this execution (docs/contracts/README.md). Calls AWS only when the input is valid."""
+    started = execution_start(event)
+    layout = read_layout(os.environ)
+    asked = parse_input(event.get("input"), layout.environment)
+    restore = plan(asked, started, layout, lambda bucket: ObjectStore(clients.s3(), bucket))
+    logger.info("planned", export=restore.export_id, tables=restore.tables, rows=restore.rows)
+    return asdict(restore)

@@ -1,0 +1,118 @@
+"""The Glue run that restores beside a running Airflow: what it commits is what was exported, or nothing is."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import boto3
+import psycopg
+import pytest
+from metadata_export.aws import s3_client
+from metadata_proof.errors import ProofError
+from metadata_proof.restore_job import main, parse_arguments
+from metadata_restore.errors import RestoreError
+from moto import mock_aws
+
+from tests.contracts import violations
+from tests.integration.completeness.databases import Databases
+from tests.integration.restore.conftest import Export, content, export_of
+
+REGION = "eu-central-1"
+COMPONENT = (
+    "INSERT INTO job (id, state, job_type, hostname, latest_heartbeat, start_date) "
+    "VALUES (900001, 'running', 'SchedulerJob', 'host', now(), now())"
+)
+
+
+@pytest.fixture
+def export(databases: Databases) -> Export:
+    source, _ = databases.aged("3.3.1")
+    return export_of(source)
+
+
+@pytest.fixture
+def bucket(export: Export, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    s3_client.cache_clear()
+    with mock_aws():
+        s3 = boto3.client("s3", region_name=REGION)
+        s3.create_bucket(Bucket="exports", CreateBucketConfiguration={"LocationConstraint": REGION})
+        for key, body in export.objects.items():
+            s3.put_object(Bucket="exports", Key=key, Body=body)
+        yield s3
+    s3_client.cache_clear()
+
+
+def run(s3: Any, export: Export, target: str, **changed: str) -> dict[str, Any]:
+    """Run the job on a database, with changed values of the plan's tables, and return its report."""
+    plan = json.loads(json.dumps({"format_version": 1, **asdict(export.plan)}))
+    for table in plan["tables"]:
+        table.update({name: value for name, value in changed.items() if table["name"] == "dag_run"})
+    assert violations("restore_plan", plan) == []
+    s3.put_object(Bucket="exports", Key="plan.json", Body=json.dumps(plan).encode())
+    url = urlsplit(target)
+    secret = {"engine": "postgres", "host": url.hostname, "port": url.port, "dbname": unquote(url.path[1:]),
+              "username": url.username, "password": unquote(url.password or ""), "sslmode": "prefer"}  # fmt: skip
+    boto3.client("secretsmanager", region_name=REGION).create_secret(Name="write", SecretString=json.dumps(secret))
+    main(arguments())
+    return dict(json.load(s3.get_object(Bucket="exports", Key="report.json")["Body"]))
+
+
+def arguments(**changes: str) -> list[str]:
+    values = {
+        "AWS_REGION": REGION,
+        "RESTORE_PLAN": "s3://exports/plan.json",
+        "RESTORE_REPORT": "s3://exports/report.json",
+        "DATABASE_SECRET": "write",
+        "RESTORE_OPTIONS": '{"paused": true, "unfinished": "fail", "without_orphans": false}',
+    }
+    return ["--JOB_NAME", "x", *(word for name, value in (values | changes).items() for word in (f"--{name}", value))]
+
+
+def test_given_a_running_environment_when_restored_then_everything_is_compared_and_its_components_live_on(
+    bucket: Any, export: Export, databases: Databases
+) -> None:
+    target = databases.empty("3.3.1")
+    with psycopg.connect(target) as connection:
+        connection.execute(COMPONENT)
+
+    report = run(bucket, export, target)
+
+    assert report["contents"] == len(export.plan.tables) - 1  # job keeps rows of its own
+    assert report["rows"].keys() == {table.name for table in export.plan.tables}
+    assert report["paused"] > 0
+    with psycopg.connect(target) as connection:
+        [[active, alive]] = connection.execute(
+            "SELECT (SELECT count(*) FROM dag WHERE NOT is_paused), (SELECT count(*) FROM job WHERE id = 900001)"
+        ).fetchall()
+    assert (active, alive) == (0, 1)
+
+
+def test_given_rows_that_are_not_what_was_recorded_when_restored_then_nothing_is_committed(
+    bucket: Any, export: Export, databases: Databases
+) -> None:
+    target = databases.empty("3.3.1")
+    before = content(target)
+
+    with pytest.raises(RestoreError, match=r"content of dag_run is not what was exported.*nothing was changed in the"):
+        run(bucket, export, target, content_checksum="xxh3-sum:0000000000000000")
+
+    assert content(target) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"RESTORE_PLAN": ""}, "lacks the arguments RESTORE_PLAN"),
+        ({"RESTORE_OPTIONS": "{"}, "RESTORE_OPTIONS"),
+        ({"RESTORE_OPTIONS": '{"replace": false}'}, "RESTORE_OPTIONS"),
+        ({"RESTORE_OPTIONS": '{"drop": true}'}, "RESTORE_OPTIONS"),
+    ],
+    ids=["no plan", "no JSON", "an option that is not free", "an unknown option"],
+)
+def test_given_arguments_that_the_job_does_not_take_then_they_are_named(changes: dict[str, str], named: str) -> None:
+    with pytest.raises(ProofError, match=named):
+        parse_arguments(arguments(**changes))
