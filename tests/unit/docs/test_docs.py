@@ -67,6 +67,12 @@ def test_every_page_is_in_the_index(page: str) -> None:
     assert f"(docs/{page})" in TEXTS["README.md"]
 
 
+@pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "docs" / "howto").glob("*.md")))
+def test_every_page_of_a_minute_is_found_by_the_words_of_people_and_is_short(page: str) -> None:
+    assert f"(howto/{page})" in TEXTS["docs/README.md"]
+    assert len(TEXTS[f"docs/howto/{page}"].split()) < 300
+
+
 @pytest.mark.parametrize("parameter", sorted(TEMPLATE["Parameters"]))
 def test_every_parameter_is_documented(parameter: str) -> None:
     assert f"`{parameter}`" in TEXTS["docs/configure.md"]
