@@ -17,6 +17,7 @@ from export_cli.commands.export import export
 from export_cli.commands.insights import insights
 from export_cli.commands.keep import keep, release
 from export_cli.commands.listing import list_exports
+from export_cli.commands.prove import prove
 from export_cli.commands.publish import publish
 from export_cli.commands.query import query
 from export_cli.commands.redrive import redrive
@@ -56,7 +57,7 @@ def cli() -> None:
 
 
 _COMMANDS = (
-    doctor, export, redrive, list_exports, show, keep, release, verify, diff, cost, query, insights, restore,
+    doctor, export, redrive, list_exports, show, keep, release, verify, diff, cost, query, insights, restore, prove,
     publish, repair,
 )  # fmt: skip
 for _command in _COMMANDS:

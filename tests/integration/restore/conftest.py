@@ -26,6 +26,8 @@ from metadata_restore.fernet import Keys  # noqa: E402
 from metadata_restore.fill import Outcome, Watcher, fill  # noqa: E402
 from metadata_restore.options import Options  # noqa: E402
 from metadata_restore.plan import Column, PlannedSchema, PlannedTable, RestorePlan  # noqa: E402
+from metadata_restore.sequences import restart  # noqa: E402
+from metadata_restore.target import examine  # noqa: E402
 from psycopg import sql  # noqa: E402
 
 from local import postgres  # noqa: E402
@@ -96,6 +98,14 @@ def export_of(url: str) -> Export:
         ]
     export.plan = replace(export.plan, tables=tuple(tables))
     return export
+
+
+def numbered(url: str) -> str:
+    """Have the sequences of a database go on after its rows, which were made with numbers of their own."""
+    with psycopg.connect(url) as connection:
+        tables = examine(connection).tables
+        restart(connection, tables, tables, None)
+    return url
 
 
 def with_schema(export: Export, url: str) -> Export:

@@ -14,13 +14,23 @@ from cryptography.fernet import Fernet
 from export_contracts import exported_table
 from export_contracts.exported_schema import ExportedSchema
 from export_contracts.layout import Layout, started_at
+from export_contracts.proof import Proof
 from metadata_restore.refusals import MADE_BY_AIRFLOW
 from moto import mock_aws
 
 from export_cli import __main__ as cli
 from tests.documents import stored, summary
 from tests.integration.completeness.databases import Databases
-from tests.integration.restore.conftest import EXPORT_ID, PASSWORD, Export, content, encrypt, export_of, with_schema
+from tests.integration.restore.conftest import (
+    EXPORT_ID,
+    PASSWORD,
+    Export,
+    content,
+    encrypt,
+    export_of,
+    numbered,
+    with_schema,
+)
 
 BUCKET = "prod-exports"
 LAYOUT = Layout(BUCKET, "exports", "prod")
@@ -48,7 +58,7 @@ def exported(databases: Databases) -> Export:
     """An environment with aged data, whose values are encrypted with OLD."""
     source, _ = databases.aged("3.3.1")
     encrypt(source, OLD)
-    return with_schema(export_of(source), source)
+    return with_schema(export_of(numbered(source)), source)
 
 
 @pytest.fixture
@@ -190,9 +200,39 @@ def test_given_a_password_in_the_environment_when_restored_then_it_is_taken(
     assert restored["encrypted"]["variable"] > 0
 
 
+def prove(capture: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    code = cli.main(["prove", EXPORT_ID, "--environment", "prod", "--bucket", BUCKET, *arguments])
+    captured = capture.readouterr()
+    return code, captured.out + captured.err
+
+
+def test_given_an_export_when_proven_then_the_proof_is_shown_and_kept(
+    bucket: Any, exported: Export, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = prove(capsys, "--record")
+
+    assert code == 0, said
+    assert f"export {EXPORT_ID} restores: {len(exported.plan.tables)} tables" in said
+    body = bucket.get_object(Bucket=BUCKET, Key=LAYOUT.proof_key(EXPORT_ID))["Body"].read()
+    assert Proof.from_bytes(body).contents == len(exported.plan.tables)
+
+
+def test_given_an_object_with_a_changed_byte_when_proven_then_it_is_named_and_nothing_is_kept(
+    bucket: Any, exported: Export, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = exported.objects["exports/log.csv.gz"]
+    bucket.put_object(Bucket=BUCKET, Key="exports/log.csv.gz", Body=body[:-9] + bytes([body[-9] ^ 1]) + body[-8:])
+
+    code, said = prove(capsys, "--json")
+
+    [problem] = json.loads(said)["problems"]
+    assert (code, "exports/log.csv.gz" in problem) == (1, True), problem
+    assert bucket.list_objects_v2(Bucket=BUCKET, Prefix="exports/prod-backups/_proofs/")["KeyCount"] == 0
+
+
 def _exported(table: Any) -> exported_table.ExportedTable:
     columns = tuple(exported_table.Column(column.name, column.type) for column in table.columns)
-    kept = ("key", "rows", "csv_bytes", "object_bytes", "checksum_sha256", "part_sizes")
+    kept = ("key", "rows", "csv_bytes", "object_bytes", "checksum_sha256", "part_sizes", "content_checksum")
     known = {name: getattr(table, name) for name in kept}
     made = summary().details["dag"]
     return replace(made, **known, columns=columns)

@@ -4,45 +4,52 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
-import psycopg
 import pytest
 from metadata_proof.errors import ProofError
 from metadata_proof.proof import Proof, prove
 from metadata_proof.scratch import scratch_database
+from metadata_proof.whole import check_provable, restoring
 from metadata_restore.database import Address
 from metadata_restore.errors import ObjectsUnavailableError
+from metadata_restore.fill import Watcher
 from metadata_restore.objects import Objects
 from metadata_restore.plan import RestorePlan
+from psycopg.conninfo import conninfo_to_dict
 
-from local.airflow import dumps
 from tests.contracts import violations
 from tests.integration.completeness.databases import Databases
-from tests.integration.restore.conftest import Export, export_of
+from tests.integration.restore.conftest import Export, execute, export_of, numbered, with_schema
 from tests.integration.restore.test_fill import damaged
 
 VERSION = "3.3.1"
 
 
-@pytest.fixture
-def export(databases: Databases) -> Export:
+@pytest.fixture(scope="module")
+def exported(databases: Databases) -> Export:
     source, _ = databases.aged(VERSION)
-    return export_of(source)
+    return with_schema(export_of(numbered(source)), source)
+
+
+@pytest.fixture
+def export(exported: Export) -> Export:
+    """An export that a test may damage."""
+    return Export(exported.plan, dict(exported.objects))
 
 
 def proof_of(export: Export, databases: Databases, *damage: str) -> Proof:
-    """Prove an export into a migrated database, in which something goes wrong once it is restored."""
+    """Prove an export, where something goes wrong in the database once it is restored."""
 
     def restore(address: Address, objects: Objects, plan: RestorePlan) -> Mapping[str, int]:
-        outcome = export.restore(address.conninfo)
-        with psycopg.connect(address.conninfo) as connection:
-            for statement in damage:
-                connection.execute(statement)
-        return outcome.orphans
+        left_out = restoring(Watcher())(address, objects, plan)
+        execute(address.conninfo, *damage)
+        return left_out
 
     @contextmanager
     def scratch() -> Iterator[Address]:
-        yield Address(databases.empty(VERSION))
+        yield Address(databases.server.create_database("scratch", template="template0"))
+        databases.server.drop_database("scratch")
 
     proof = prove(export.plan, export, scratch, restore)
     assert violations("proof", proof.to_json()) == []
@@ -52,19 +59,19 @@ def proof_of(export: Export, databases: Databases, *damage: str) -> Proof:
 def test_given_an_export_when_restored_into_a_postgresql_of_its_own_then_it_is_proven(export: Export) -> None:
     folders = []
 
-    def restore(address: Address, objects: Objects, plan: RestorePlan) -> Mapping[str, int]:
-        folders.append(address.conninfo.partition("host=")[2].partition(" ")[0])
-        dumps.fill(address.conninfo, VERSION)
-        return export.restore(address.conninfo).orphans
+    @contextmanager
+    def scratch() -> Iterator[Address]:
+        with scratch_database() as address:
+            folders.append(conninfo_to_dict(address.conninfo)["host"])
+            yield address
 
-    proof = prove(export.plan, export, scratch_database, restore)
+    proof = prove(export.plan, export, scratch, restoring(Watcher()))
 
     assert (proof.restorable, proof.problems, proof.notes) == (True, (), ())
     assert (proof.tables, proof.contents, proof.rows) == (len(export.plan.tables), proof.tables, export.plan.rows)
     assert proof.constraints > 100
     assert proof.sequences > 10
-    with pytest.raises(psycopg.OperationalError, match="No such file"):  # nothing is left of the server
-        psycopg.connect(f"host={folders[0]} user=postgres")
+    assert not Path(str(folders[0])).exists()  # nothing is left of the server
 
 
 @pytest.mark.parametrize(
@@ -130,3 +137,8 @@ def test_given_a_store_that_does_not_answer_when_proven_then_nothing_is_claimed(
 
     with pytest.raises(ProofError, match="does not answer"):
         prove(export.plan, export, scratch, restore)
+
+
+def test_given_an_export_from_before_schemas_when_proven_then_it_says_that_nothing_is_known(export: Export) -> None:
+    with pytest.raises(ProofError, match="carries no schema"):
+        check_provable(replace(export.plan, schema=None))
