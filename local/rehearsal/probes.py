@@ -95,13 +95,20 @@ def replica(stack: RehearsedStack) -> tuple[str | None, str | None]:
     place = {"Bucket": bucket, "Key": f"exports/{stack.mwaa.environment}-backups/_probe"}
     s3.put_object(**place, Body=b"x")
     status = s3.head_object(**place).get("ReplicationStatus")
-    s3.delete_object(**place)
+    _erase(s3, bucket, place["Key"])
     try:
         [rule] = s3.get_bucket_replication(Bucket=bucket)["ReplicationConfiguration"]["Rules"]
     except ClientError:
         return status, None
-    s3.delete_object(Bucket=rule["Destination"]["Bucket"].rpartition(":")[2], Key=place["Key"])
+    _erase(s3, rule["Destination"]["Bucket"].rpartition(":")[2], place["Key"])
     return status, rule["Destination"]["EncryptionConfiguration"]["ReplicaKmsKeyID"]
+
+
+def _erase(s3: Any, bucket: str, key: str) -> None:
+    """Delete an object with all its versions."""
+    found = s3.list_object_versions(Bucket=bucket, Prefix=key)
+    for version in [*found.get("Versions", ()), *found.get("DeleteMarkers", ())]:
+        s3.delete_object(Bucket=bucket, Key=key, VersionId=version["VersionId"])
 
 
 def tags(stack: RehearsedStack) -> dict[str, dict[str, str]]:
