@@ -119,12 +119,12 @@ def test_a_rule_says_in_a_sentence_what_is_wrong():
     assert [each["AssertDescription"] for each in assertions if not each["AssertDescription"].endswith(".")] == []
 
 
-@pytest.mark.parametrize("prefix", ["assets", "assets/x", "..", "a/../b", "./a", "a/."])
+@pytest.mark.parametrize("prefix", ["assets", "assets/x", "kept", "kept/x", "..", "a/../b", "./a", "a/."])
 def test_the_base_prefix_is_apart_from_the_assets_and_holds_no_dots_alone(prefix):
     """The bucket's rules archive and delete what is below it, also the Glue job's script if that were there."""
     assert not re.search(PARAMETERS["BasePrefix"]["AllowedPattern"], prefix)
 
 
-@pytest.mark.parametrize("prefix", ["assets2", "my/assets", "a.b", "..a", "exports"])
+@pytest.mark.parametrize("prefix", ["assets2", "kept2", "my/assets", "a.b", "..a", "exports"])
 def test_the_base_prefix_may_be_anything_else(prefix):
     assert re.search(PARAMETERS["BasePrefix"]["AllowedPattern"], prefix)
