@@ -9,7 +9,20 @@ from pathlib import Path
 
 from local import paths
 from local.aws.errors import EmulatorError
-from local.bench import builds, contestants, dataset, fixed, functions, jdbc, report, result, services, turns, window
+from local.bench import (
+    builds,
+    contestants,
+    dataset,
+    fixed,
+    functions,
+    jdbc,
+    report,
+    restoring,
+    result,
+    services,
+    turns,
+    window,
+)  # fmt: skip
 from local.bench.builds import THIS
 from local.bench.contestants import Contestant
 from local.bench.dataset import Dataset
@@ -23,7 +36,7 @@ HOME = paths.LOCAL / "bench"
 DOCS = paths.ROOT / "docs"
 RESULT = "result.json"
 ROWS = 4_000_000
-PARTS = ("contest", "memory", "slots", "window", "fixed", "functions")
+PARTS = ("contest", "memory", "slots", "window", "fixed", "functions", "restore")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -75,6 +88,7 @@ class Bench:
             "window": self._window,
             "fixed": self._fixed,
             "functions": self._functions,
+            "restore": self._restore,
         }
         for part in (part for part in others if part in parts):
             result.write(measured, self._options.home / RESULT)  # an interrupt loses only what comes after
@@ -88,6 +102,7 @@ class Bench:
             "slots": [self._table],
             "window": [each.data for each in self._windows],
             "fixed": [self._sample],
+            "restore": [self._quarter, self._data],
         }
         chosen = [by_part.get(part, []) for part in PARTS if part in self._options.parts]
         return list(dict.fromkeys(data for needed in chosen for data in needed))
@@ -171,6 +186,12 @@ class Bench:
         with self._progress.step("cold starts of the functions"):
             log = self._options.home / "sam-build.log"
             measured["functions"] = functions.measure(2 * self._options.rounds, log)
+
+    def _restore(self, measured: Result) -> None:
+        with self._progress.step("exports and dumps to restore"):
+            sizes = {data: restoring.prepare(self._services, data) for data in (self._quarter, self._data)}
+        entrants = [each for data, folder in sizes.items() for each in restoring.entrants(data, folder)]
+        measured["restore"] = [result.row(figures) for figures in self._take(entrants)]
 
     def _engine_row(self, figures: turns.Figures) -> Result:
         line = result.row(figures)

@@ -25,6 +25,7 @@ WINDOW_USE = (
 )
 FIXED = ("what runs", "seconds ", "CPU s: Python ", "Java ", "peak MB: Python ")
 IMPORTS = ("process", "what is imported, 5 ms or more each")
+RESTORE = ("what", "rows ", "seconds ", "min - max ", "CPU s: PostgreSQL ", "own ", "peak MB: Python ")
 COLD = ("function", "init ms ", "slowest ms ", "peak MB ")
 WIDTH = 120  # of the lines of docs/
 KINDS = {"same": "same window", "days": "30 days", "everything": "everything"}
@@ -54,6 +55,11 @@ def window_use(rows: Iterable[Result]) -> Rows:
 def fixed(rows: Iterable[Result]) -> Rows:
     """Return the cells of FIXED."""
     return [_fixed(each) for each in rows]
+
+
+def restore(rows: Iterable[Result]) -> Rows:
+    """Return the cells of RESTORE."""
+    return [_restore(each) for each in rows]
 
 
 def imports(rows: Iterable[Result]) -> Rows:
@@ -91,6 +97,8 @@ def print_tables(result: Result, progress: Progress) -> None:
         progress.table("", IMPORTS, imports(result["fixed"]["imports"]))
     if result["functions"]:
         progress.table("Cold starts of the functions", COLD, cold_starts(result["functions"]))
+    if result["restore"]:
+        progress.table("What comes back", RESTORE, restore(result["restore"]))
     if judge(result):
         progress.table("Targets", ("target", "aim", "measured", ""), targets(result))
     for who, reason in result["unavailable"].items():
@@ -139,6 +147,8 @@ def _measured(result: Result) -> str:
         _markdown(IMPORTS, imports(result["fixed"].get("imports", []))),
         "## Cold starts of the functions",
         _markdown(COLD, cold_starts(result["functions"])),
+        "## What comes back",
+        _markdown(RESTORE, restore(result["restore"])),
     ]
     return "\n" + "\n\n".join(parts) + "\n"
 
@@ -204,6 +214,19 @@ def _window_use(each: Result) -> list[str]:
 
 def _database(each: Result) -> list[str]:
     return [f"{each['label']}, {KINDS[each['kind']]}", f"{each['database_rows'] / 1e6:g} million"]
+
+
+def _restore(each: Result) -> list[str]:
+    cpu, wall = each["cpu_seconds"], each["wall_seconds"]
+    return [
+        each["label"],
+        f"{each['rows']:,}",
+        f"{wall['median']:.1f}",
+        f"{wall['min']:.1f} - {wall['max']:.1f}",
+        f"{cpu['postgres']:.1f}",
+        f"{cpu['python'] + cpu['other']:.1f}",
+        _megabytes(each["peak_bytes"]["python"]),
+    ]
 
 
 def _fixed(each: Result) -> list[str]:

@@ -33,6 +33,7 @@ def begin(command: str, postgres_version: str) -> Result:
         "window": [],
         "fixed": {},
         "functions": [],
+        "restore": [],
         "unavailable": {},
     }
 

@@ -26,7 +26,14 @@ class Target:
 
 def judge(result: Result) -> list[Target]:
     """Return the targets whose figures this result holds."""
-    return [*_speed(result), *_memory(result), *_slots(result), *_window(result), *_functions(result)]
+    return [
+        *_speed(result),
+        *_memory(result),
+        *_slots(result),
+        *_window(result),
+        *_functions(result),
+        *_restore(result),
+    ]
 
 
 def _speed(result: Result) -> list[Target]:
@@ -165,6 +172,25 @@ def _functions(result: Result) -> list[Target]:
     return [
         Target("init of the slowest function", "under 600 ms", f"{slowest} ms", slowest < 600),
         Target("memory of the largest function after init", "under 256 MB", f"{largest:.0f} MB", largest < 256),
+    ]
+
+
+def _restore(result: Result) -> list[Target]:
+    """Judge the largest database against pg_restore, and the memory over both."""
+    rows = sorted(result["restore"], key=lambda each: each["rows"])
+    ours = [each for each in rows if each["key"].startswith("create-")]
+    theirs = [each for each in rows if each["key"].startswith("pg_restore-")]
+    if not ours or not theirs:
+        return []
+    create, reference, peaks = ours[-1], theirs[-1], [each["peak_bytes"]["python"] / MB for each in ours]
+    over = f"of restoring {create['rows'] / 1e6:g} million rows over pg_restore -j2"
+    wall = create["wall_seconds"]["median"] / reference["wall_seconds"]["median"]
+    server = create["cpu_seconds"]["postgres"] / reference["cpu_seconds"]["postgres"]
+    return [
+        _at_most(f"wall time {over}, its own start included", 0.85, wall),
+        _at_most(f"PostgreSQL CPU s {over}", 0.85, server),
+        Target("peak memory of a restore", "under 150 MB", f"{max(peaks):.0f} MB", max(peaks) < 150),
+        _at_most(f"the same over that of {ours[0]['rows'] / 1e6:g} million rows", 1.15, peaks[-1] / peaks[0]),
     ]
 
 

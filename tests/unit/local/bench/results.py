@@ -37,6 +37,7 @@ def result(**parts: Any) -> dict[str, Any]:
         "window": [],
         "fixed": {},
         "functions": [],
+        "restore": [],
         "unavailable": {},
         **parts,
     }

@@ -127,3 +127,24 @@ def test_given_psql_when_judged_then_in_both_windows(postgres: float, met: bool)
 
 def test_given_nothing_measured_when_judged_then_no_target_is_claimed() -> None:
     assert judge(result()) == []
+
+
+@pytest.mark.parametrize(
+    ("wall", "postgres", "peak", "met"),
+    [
+        (8.5, 3.4, 60, [True, True, True, True]),
+        (8.6, 3.5, 60, [False, False, True, True]),
+        (8.5, 3.4, 150, [True, True, False, False]),
+    ],
+    ids=["all met", "slow and dear", "large and growing"],
+)
+def test_given_a_restore_when_judged_then_against_pg_restore_of_the_same_rows(
+    wall: float, postgres: float, peak: int, met: list[bool]
+) -> None:
+    create = row("create-4", 4 * MILLION, wall, peak * MILLION)
+    create["cpu_seconds"]["postgres"] = postgres
+    others = [row("create-1", MILLION, 99.0, 59 * MILLION), row("pg_restore-1", MILLION, 1.0)]
+
+    restore = [create, row("pg_restore-4", 4 * MILLION, 10.0), *others]
+
+    assert [target.met for target in judge(result(restore=restore))] == met
