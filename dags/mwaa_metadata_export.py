@@ -307,12 +307,29 @@ def publish_credentials(stack_name: str) -> str:
     environment = os.environ.get("AIRFLOW_ENV_NAME")
     if not (stack_name or environment):
         raise AirflowFailException("AIRFLOW_ENV_NAME is not set: set the Airflow Variable metadata_export_name.")
-    secret_id = f"{stack_name or f'{environment}-metadata-export'}/database"
+    name = stack_name or f"{environment}-metadata-export"
+    secret_id = f"{name}/database"
     source, secret = find_credentials(os.environ)
     with _explained(f"Writing the secret {secret_id}", DEPLOY):
-        arn = _client("secretsmanager").put_secret_value(SecretId=secret_id, SecretString=json.dumps(secret))["ARN"]
+        secrets = _client("secretsmanager")
+        arn = secrets.put_secret_value(SecretId=secret_id, SecretString=json.dumps(secret))["ARN"]
     log.info("Wrote the credentials of %s to %s", source, arn)
+    _publish_for_restores(secrets, f"{name}/restore", json.dumps(secret))
     return arn
+
+
+def _publish_for_restores(secrets: Any, secret_id: str, secret: str) -> None:
+    """Write the secret that restores have of their own, where the stack allows them (AllowRestore)."""
+    from botocore.exceptions import ClientError
+
+    with _explained(f"Writing the secret {secret_id}", DEPLOY):
+        try:
+            secrets.put_secret_value(SecretId=secret_id, SecretString=secret)
+        except ClientError as error:
+            # Without it nothing but a restore lacks anything.
+            if error.response["Error"].get("Code") not in {"ResourceNotFoundException", "AccessDeniedException"}:
+                raise
+            log.info("No restore may write here: %s is not there, or not this role's to write", secret_id)
 
 
 @task

@@ -37,6 +37,14 @@ def test_given_a_rotated_password_then_the_next_run_publishes_it(
     assert secret.read()["password"] == "rotated"
 
 
+def test_given_a_stack_that_allows_restores_then_their_secret_is_written_too(
+    dag_file: Any, aws: SimpleNamespace, secret: Any
+) -> None:
+    writers = aws.secrets.create_secret(Name="orders-metadata-export/restore", SecretString="{}")["ARN"]
+    assert dag_file.publish_credentials("") == secret.arn
+    assert json.loads(aws.secrets.get_secret_value(SecretId=writers)["SecretString"]) == secret.read()
+
+
 def test_given_another_name_in_the_variable_then_that_secret_is_written(
     dag_file: Any, aws: SimpleNamespace, secret: Any
 ) -> None:
