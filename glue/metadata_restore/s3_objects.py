@@ -1,5 +1,6 @@
 """Objects in S3. A body whose connection breaks goes on where it broke, with the very same object."""
 
+import io
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,7 +76,8 @@ class S3Body:
 
     def _resume(self) -> None:
         self._stream.close()
-        if self._position >= self._size:
+        if self._position >= self._size:  # it broke at its very end
+            self._stream = io.BytesIO()
             return
         with _naming(self._action):
             self._stream = self._client.get_object(

@@ -1,6 +1,9 @@
 """The command `restore`, from a bucket into a real database."""
 
 import json
+import re
+import shlex
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+import click
 import psycopg
 import pytest
 from cryptography.fernet import Fernet
@@ -27,12 +31,15 @@ from tests.integration.restore.conftest import (
     Export,
     content,
     encrypt,
+    execute,
     export_of,
     numbered,
+    query,
     with_schema,
 )
 
 BUCKET = "prod-exports"
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "restore.md").read_text()
 LAYOUT = Layout(BUCKET, "exports", "prod")
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 
@@ -43,6 +50,16 @@ class Command:
 
     capture: pytest.CaptureFixture[str]
     target: str
+
+    def run(self, command: str) -> tuple[int, str]:
+        """Run a command of the document, for this export and this target."""
+        program, name, *words = shlex.split(command)
+        meant = {"latest": EXPORT_ID}
+        given = [self.target if word.startswith("postgresql://") else meant.get(word, word) for word in words]
+        assert program == "mwaa-metadata-export"
+        code = cli.main([name, *given, "--environment", "prod", "--bucket", BUCKET])
+        captured = self.capture.readouterr()
+        return code, captured.out + captured.err
 
     def __call__(self, *arguments: str, to: str | None = None) -> tuple[int, str, str]:
         where = ["--environment", "prod", "--bucket", BUCKET, "--to", to or self.target]
@@ -228,6 +245,32 @@ def test_given_an_object_with_a_changed_byte_when_proven_then_it_is_named_and_no
     [problem] = json.loads(said)["problems"]
     assert (code, "exports/log.csv.gz" in problem) == (1, True), problem
     assert bucket.list_objects_v2(Bucket=BUCKET, Prefix="exports/prod-backups/_proofs/")["KeyCount"] == 0
+
+
+@pytest.mark.parametrize("story", ["Look something up", "Move to a new environment", "The worst day"])
+def test_given_a_story_of_the_document_when_its_restore_is_run_then_everything_is_there(
+    story: str, restore: Command, exported: Export, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN the keys where the story has them, an empty database where it makes one, and nonsense on the worst day
+    section = DOCUMENT.partition(f"### {story}\n")[2].partition("\n#")[0]
+    [command] = re.findall(r"^mwaa-metadata-export restore (?!.*\.\.\. ).*", section, re.M)
+    secret = json.dumps({"FernetKey": NEW})
+    boto3.client("secretsmanager").create_secret(Name="new-airflow/fernet-key", SecretString=secret)
+    monkeypatch.setattr(click, "prompt", lambda *_, **__: OLD)
+    monkeypatch.setattr(click, "confirm", lambda *_, **__: True)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    if "--mode create" in command:
+        restore = replace(restore, target=databases.server.create_database("lookup"))
+    if "--replace" in command:
+        execute(restore.target, "INSERT INTO variable (key, val, is_encrypted) VALUES ('nonsense', '', false)")
+
+    # WHEN
+    code, said = restore.run(command)
+
+    # THEN
+    assert code == 0, said
+    assert f"restored {len(exported.plan.tables)} tables" in said
+    assert query(restore.target, "SELECT count(*) FROM variable WHERE key = 'nonsense'") == [(0,)]
 
 
 def _exported(table: Any) -> exported_table.ExportedTable:
