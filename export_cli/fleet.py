@@ -52,6 +52,9 @@ def look_at_all(session: Session, what: str, look: Callable[[Target], Finding]) 
     rows = [[each.finding.verdict, each.environment, each.finding.detail] for each in members]
     session.screen.table([" ", "environment", "finding"], rows)
     verdicts = {each.finding.verdict for each in members}
+    if verdicts != {PASS}:
+        more = f"mwaa-metadata-export doctor -e <environment> {session.account}".strip()
+        session.screen.line(f"All about one of them: {more}", style="dim")
     return BAD if FAIL in verdicts else AWS if UNKNOWN in verdicts else OK
 
 

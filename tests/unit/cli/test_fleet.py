@@ -22,7 +22,8 @@ def fleet(made: Made, fakes: dict[str, Any]) -> Made:
 
 def test_given_environments_then_list_says_of_each_whether_it_has_a_fresh_export_the_worst_first(fleet, run):
     result = run("list", "--all")
-    lines = [line.split()[:2] for line in result.out.splitlines()[1:] if not line.startswith(" ")]
+    lines = [line.split()[:2] for line in result.out.splitlines()[1:-1] if not line.startswith(" ")]
+    assert result.out.splitlines()[-1] == "All about one of them: mwaa-metadata-export doctor -e <environment>"
     assert (result.code, lines) == (1, [["fail", "test"], ["unknown", "gone"], ["pass", "prod"]])
     assert [each["environment"] for each in run("list", "--all", "--json").json] == ["test", "gone", "prod"]
 
