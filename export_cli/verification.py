@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from export_contracts.exported_schema import ExportedSchema
 from export_contracts.exported_table import ExportedTable
 from export_runtime.text import shown
 from metadata_restore.digest import Digest, Keep, Tee
@@ -16,6 +17,7 @@ from metadata_restore.digest import Digest, Keep, Tee
 # A value of a JSON or bytea column may be of any size.
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
 CHUNK = 1 << 20
+SCHEMA = "(schema)"
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,24 @@ def verify_table(
     return TableVerdict(table, entry.key, digest.size, rows, tuple(problems))
 
 
+def verify_schema(schema: ExportedSchema, body: Any, keep: Keep | None, note: Callable[[int], None]) -> TableVerdict:
+    """Read the object of the schema to its end and return what is wrong with it; arguments as for ``verify_table``."""
+    digest = Digest((schema.object_bytes,), composite=False)
+    stream = io.BufferedReader(Tee(body, digest, note, keep), CHUNK)
+    while stream.read(CHUNK):
+        pass
+    return TableVerdict(SCHEMA, schema.key, digest.size, 0, tuple(_not_these_bytes(schema, digest)))
+
+
 def _differences(entry: ExportedTable, digest: Digest) -> Iterator[str]:
-    if digest.size != entry.object_bytes:
-        yield f"has {digest.size:,} bytes, the summary says {entry.object_bytes:,}"
+    yield from _not_these_bytes(entry, digest)
     if digest.size != sum(entry.part_sizes):
         yield f"has {digest.size:,} bytes, the parts in the summary {sum(entry.part_sizes):,}"
+
+
+def _not_these_bytes(entry: ExportedTable | ExportedSchema, digest: Digest) -> Iterator[str]:
+    if digest.size != entry.object_bytes:
+        yield f"has {digest.size:,} bytes, the summary says {entry.object_bytes:,}"
     if digest.checksum() != entry.checksum_sha256:
         yield f"has SHA-256 {digest.checksum()}, the summary says {shown(entry.checksum_sha256)}"
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 from botocore.exceptions import ClientError
+from export_contracts.exported_schema import ExportedSchema
 from export_contracts.exported_table import ExportedTable
-from export_contracts.layout import table_key
+from export_contracts.layout import schema_key, table_key
 from export_contracts.summary import Summary
 from export_runtime.aws import error_code
 from export_runtime.figures import counted, size
@@ -20,7 +21,7 @@ from export_cli.exports import LATEST, Export
 from export_cli.files import PartialFile, partial_file
 from export_cli.options import Session, with_session
 from export_cli.screen import Bar, Screen
-from export_cli.verification import TableVerdict, verify_table
+from export_cli.verification import SCHEMA, TableVerdict, verify_schema, verify_table
 
 _ADVICE = "Make room there or name another folder, then verify again. What has its final name there is whole."
 
@@ -51,6 +52,9 @@ def verify(session: Session, export: str, tables: tuple[str, ...], download: Pat
         for name, entry in sorted(wanted.items()):
             expected = table_key(folder, found.export_id, name)
             verdicts.append(_verify(session, bucket, name, entry, expected, download, bar))
+        if summary.schema and not tables:
+            expected = schema_key(folder, found.export_id)
+            verdicts.append(_verify(session, bucket, SCHEMA, summary.schema, expected, download, bar))
     if download:
         _keep_summary(session, target, found, download)
     return _conclude(session.screen, found, exports.scope(found), summary, verdicts, download)
@@ -75,8 +79,9 @@ def _wanted(details: Mapping[str, ExportedTable], tables: tuple[str, ...]) -> di
 
 
 def _verify(
-    session: Session, bucket: str, name: str, entry: ExportedTable, key: str, download: Path | None, bar: Bar
-) -> TableVerdict:
+    session: Session, bucket: str, name: str, entry: ExportedTable | ExportedSchema, key: str, download: Path | None,
+    bar: Bar,
+) -> TableVerdict:  # fmt: skip
     bar.describe(name)
     if entry.key != key:
         return _unread(name, key, f"the summary has the key {entry.key!r}, expected was {key}")
@@ -90,7 +95,10 @@ def _verify(
                 return _unread(name, key, "is archived; restore it from Glacier first")
             raise
         with _kept(download, key) as file:
-            verdict = verify_table(name, entry, body, file, bar.advance)
+            if isinstance(entry, ExportedSchema):
+                verdict = verify_schema(entry, body, file, bar.advance)
+            else:
+                verdict = verify_table(name, entry, body, file, bar.advance)
             if file and not verdict.problems:
                 file.keep()
     return verdict
@@ -148,12 +156,15 @@ def _document(export: Export, summary: Summary, verdicts: list[TableVerdict], so
         "status": summary.status,
         "sound": sound,
         "tables": {
-            verdict.table: {
-                "key": verdict.key,
-                "object_bytes": verdict.object_bytes,
-                "rows": verdict.rows,
-                "problems": list(verdict.problems),
-            }
-            for verdict in verdicts
+            verdict.table: _found(verdict) | {"rows": verdict.rows} for verdict in verdicts if not _is_schema(verdict)
         },
+        "schema": next((_found(verdict) for verdict in verdicts if _is_schema(verdict)), None),
     }
+
+
+def _found(verdict: TableVerdict) -> dict[str, Any]:
+    return {"key": verdict.key, "object_bytes": verdict.object_bytes, "problems": list(verdict.problems)}
+
+
+def _is_schema(verdict: TableVerdict) -> bool:
+    return verdict.key.endswith(".sql.gz")  # a table's ends in .csv.gz, whatever its name

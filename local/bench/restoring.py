@@ -5,6 +5,7 @@ into the folder.
 """
 
 import json
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,9 +48,8 @@ class Files:
 def prepare(services: Services, data: Dataset) -> Path:
     """Export and dump a dataset into a folder, and return that."""
     folder = services.home / "to-restore" / data.name
-    if (folder / PLAN).is_file():
-        return folder
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)  # of another engine, or of other rows
+    folder.mkdir(parents=True)
     for contestant in (contestants.engine(data), contestants.pg_dump(data, JOBS)):
         command = contestant.command(services, folder)
         measure(command.argv, env=command.env, cwd=folder, log=folder / f"{contestant.key}.log", servers={})

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 import boto3
+from export_contracts.exported_schema import ExportedSchema
 from export_contracts.exported_table import Column, ExportedTable
 from export_contracts.layout import Layout, export_id, report_key, table_key
 from export_contracts.summary import Summary
@@ -93,6 +94,7 @@ class Made:
         types: dict[str, list[str]] | None = None,
         report: str | None = "<html>report</html>",
         latest: bool = True,
+        schema: bytes | None = None,
         **changes: Any,
     ) -> Summary:
         """Make an export of this age and return its summary (with changes)."""
@@ -101,6 +103,10 @@ class Made:
             name: self._put_table(started, name, records, (types or {}).get(name))
             for name, records in (TABLES if tables is None else tables).items()
         }
+        if schema is not None:
+            key = LAYOUT.schema_key(started)
+            self.put(key, schema)
+            changes["schema"] = ExportedSchema(key, len(schema), len(schema), digest(schema), {}, ())
         summary = _summary(started, details, **changes)
         key = LAYOUT.summary_key(started)
         self.put(key, stored(summary))

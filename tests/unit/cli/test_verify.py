@@ -47,6 +47,24 @@ def test_given_a_sound_export_then_it_passes(made, run):
     assert run("verify", "--json").json["sound"] is True
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(b"CREATe", "has SHA-256 "), (b"CREATE ", "has 7 bytes, the summary says 6"), (None, "does not exist")],
+    ids=["another content", "another size", "missing"],
+)
+def test_given_a_schema_then_its_object_is_checked_too(made, run, body, said):
+    schema = made.export(schema=b"CREATE").schema
+    assert run("verify", "--json").json["schema"] == {"key": schema.key, "object_bytes": 6, "problems": []}
+    if body is None:
+        made.s3.delete_object(Bucket=BUCKET, Key=schema.key)
+    else:
+        made.put(schema.key, body)
+    found = run("verify", "--json")
+    assert (found.code, found.json["sound"]) == (1, False)
+    assert said in found.json["schema"]["problems"][0]
+    assert run("verify", "--table", "dag").code == 0
+
+
 def test_given_an_incomplete_export_then_it_is_not_sound_though_its_objects_are(made, run):
     made.export(status="INCOMPLETE")
     result = run("verify", "newest")
