@@ -53,7 +53,7 @@ def _export(arguments: Arguments) -> None:
             wait_for_earlier_run(glue, arguments.job_name, arguments.group_run)
             credentials = read_credentials(glue, secretsmanager_client(region), arguments.connection_name)
         if credentials.expires_at is None:
-            preparing = thread.submit(_prepared, starting, arguments.parallelism, region)
+            preparing = thread.submit(_prepared, starting, arguments)
             start_tasks: StartTasks = partial(_tasks_in_spark, preparing)
         else:
             start_tasks = partial(_tasks_in_processes, starting, arguments.parallelism)
@@ -62,9 +62,9 @@ def _export(arguments: Arguments) -> None:
         export_group(arguments, source, store, ATTEMPTS, start_tasks, ended)
 
 
-def _prepared(starting: "Future[SparkContext]", workers: int, region: str) -> SparkContext:
+def _prepared(starting: "Future[SparkContext]", arguments: Arguments) -> SparkContext:
     context = starting.result()
-    prepare_workers(context, workers, region)
+    prepare_workers(context, arguments.parallelism, arguments.region, parquet=arguments.writes_parquet)
     return context
 
 

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 Write = Callable[[bytes], object]
 
 
+def load_pyarrow() -> None:
+    """Import pyarrow, so that the first rows need not wait for it."""
+    import metadata_export.parquet_file  # noqa: F401
+
+
 @contextmanager
 def parquet_sink(store: Store, target: ParquetTarget | None) -> "Iterator[ParquetRows | None]":
     """Give what takes the rows of a statement, or None; a file that an error has left unfinished is let go of."""

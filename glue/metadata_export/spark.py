@@ -16,6 +16,7 @@ from pyspark import SparkConf, SparkContext, TaskContext
 from metadata_export.aws import s3_client
 from metadata_export.errors import ExportError, TableError
 from metadata_export.log import warning
+from metadata_export.parquet_sink import load_pyarrow
 from metadata_export.task import Failure, Result, Session, Task, run_task
 
 ATTEMPTS = 4
@@ -40,22 +41,25 @@ def start_spark(app_name: str) -> SparkContext:
     return context
 
 
-def prepare_workers(context: SparkContext, workers: int, region: str) -> None:
+def prepare_workers(context: SparkContext, workers: int, region: str, *, parquet: bool) -> None:
     """Start Python workers at the same time, with what each of them needs before its first row.
 
     Args:
         workers: how many tasks will run at a time. Not more, however many slots there are; and not as few as Spark says
             there are (`defaultParallelism`), since on a cluster it says 2 until its executors have come.
         region: of the S3 client that each worker will need.
+        parquet: whether they will write Parquet.
 
     Raises:
         ExportError: they cannot start, or lack this package.
     """
     with _described(context, f"start {workers} Python workers"):
-        context.parallelize(range(workers), workers).foreach(partial(_prepare_worker, region))
+        context.parallelize(range(workers), workers).foreach(partial(_prepare_worker, region, parquet))
 
 
-def _prepare_worker(region: str, _: int) -> None:
+def _prepare_worker(region: str, parquet: bool, _: int) -> None:
+    if parquet:
+        load_pyarrow()
     _prepared(region)
     _spare_the_next_task()
 

@@ -36,7 +36,7 @@ HOME = paths.LOCAL / "bench"
 DOCS = paths.ROOT / "docs"
 RESULT = "result.json"
 ROWS = 4_000_000
-PARTS = ("contest", "memory", "slots", "window", "fixed", "functions", "restore")
+PARTS = ("contest", "memory", "slots", "parquet", "window", "fixed", "functions", "restore")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -85,6 +85,7 @@ class Bench:
         others = {
             "memory": self._memory,
             "slots": self._slots,
+            "parquet": self._parquet,
             "window": self._window,
             "fixed": self._fixed,
             "functions": self._functions,
@@ -100,6 +101,7 @@ class Bench:
             "contest": [self._data, self._sample],
             "memory": [self._quarter, self._data],
             "slots": [self._table],
+            "parquet": [self._quarter, self._data],
             "window": [each.data for each in self._windows],
             "fixed": [self._sample],
             "restore": [self._quarter, self._data],
@@ -156,6 +158,14 @@ class Bench:
         ]
         for slots, figures in zip(numbers, self._take(entrants), strict=True):
             measured["slots"].append(self._engine_row(figures) | {"slots": slots})
+
+    def _parquet(self, measured: Result) -> None:
+        entrants = [
+            contestants.engine(data, formats=formats, key=f"engine-{name}-{data.rows}", label=f"this engine, {name}")
+            for data in (self._data, self._quarter)
+            for name, formats in (("CSV alone", ("csv",)), ("CSV and Parquet", ("csv", "parquet")))
+        ]
+        measured["parquet"] = [self._engine_row(figures) for figures in self._take(entrants)]
 
     def _window(self, measured: Result) -> None:
         """Measure the windows, and as many of Spark's starts at once as each build has groups."""

@@ -64,6 +64,7 @@ def engine(
     build: Build = THIS,
     slots: int = 2,
     tables: tuple[str, ...] = (),
+    formats: tuple[str, ...] = ("csv",),
     key: str | None = None,
     label: str | None = None,
 ) -> Contestant:
@@ -71,6 +72,7 @@ def engine(
 
     Args:
         tables: those that it exports; everything by default.
+        formats: that it writes.
         key, label: where one build takes part more than once.
     """
     everything = (*DEFINITIONS, *TABLES) if data.tables == TABLES else data.tables
@@ -82,7 +84,7 @@ def engine(
     }
 
     def command(services: Services, folder: Path) -> Command:
-        export = whole_export()
+        export = whole_export() | {"formats": formats}
         argv = [*script(build), *builds.job_arguments(export, group, [data.name], database=data.name, cutoff=None)]
         return Command(argv, engine_environment(services, build, folder, slots=slots))
 

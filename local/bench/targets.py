@@ -30,6 +30,7 @@ def judge(result: Result) -> list[Target]:
         *_speed(result),
         *_memory(result),
         *_slots(result),
+        *_parquet(result),
         *_window(result),
         *_functions(result),
         *_restore(result),
@@ -87,6 +88,33 @@ def _slots(result: Result) -> list[Target]:
             "one table on 2 slots over 1 slot, net of Spark's start", 1.7, (by_slots[1] - start) / (by_slots[2] - start)
         )
     ]
+
+
+def _parquet(result: Result) -> list[Target]:
+    """Return what Parquet may cost more than CSV alone, at most rows, and whether memory grows with them."""
+    if not result["parquet"]:
+        return []
+    alone, both, _, smaller = result["parquet"]
+    start = result["spark_start_seconds"]["median"]
+    walls = [each["wall_seconds"]["median"] - start for each in (both, alone)]
+    peaks = [each["peak_bytes"]["python"] / MB for each in (both, smaller)]
+    over = "with Parquet over CSV alone"
+    return [
+        _at_most(
+            f"CPU s of Python and PostgreSQL, {over}", 1.7, _python_and_postgres(both) / _python_and_postgres(alone)
+        ),
+        _at_most(f"wall time {over}, net of Spark's start", 1.5, walls[0] / walls[1]),
+        _at_most(f"PostgreSQL CPU s {over}", 1.1, both["cpu_seconds"]["postgres"] / alone["cpu_seconds"]["postgres"]),
+        Target("peak memory of driver and workers with Parquet", "under 600 MB", f"{peaks[0]:.0f} MB", peaks[0] < 600),
+        _at_most(
+            f"the same at {both['rows'] / 1e6:g} over {smaller['rows'] / 1e6:g} million rows", 1.15, peaks[0] / peaks[1]
+        ),
+    ]
+
+
+def _python_and_postgres(each: Result) -> float:
+    spent: float = each["cpu_seconds"]["python"] + each["cpu_seconds"]["postgres"]
+    return spent
 
 
 def _window(result: Result) -> list[Target]:

@@ -34,6 +34,7 @@ def result(**parts: Any) -> dict[str, Any]:
         "contest": [],
         "memory": [],
         "slots": [],
+        "parquet": [],
         "window": [],
         "fixed": {},
         "functions": [],

@@ -68,6 +68,26 @@ def test_given_one_and_two_slots_when_judged_then_net_of_spark(two: float, met: 
 
 
 @pytest.mark.parametrize(
+    ("seconds", "python", "megabytes", "met"),
+    [
+        (12.0, 8.0, 590, [True, True, True, True, True]),
+        (13.1, 8.0, 590, [True, False, True, True, True]),
+        (12.0, 8.7, 590, [False, True, True, True, True]),
+        (12.0, 8.0, 600, [True, True, True, False, True]),
+    ],
+    ids=["all met", "slower", "costs too much", "too large"],
+)
+def test_given_a_run_with_parquet_when_judged_then_by_what_it_costs_more_than_csv_alone(
+    seconds: float, python: float, megabytes: int, met: list[bool]
+) -> None:
+    def turn(wall: float, peak: int, own: float) -> dict:
+        return row("engine", 4 * MILLION, wall, peak * MILLION) | {"cpu_seconds": {"python": own, "postgres": 2.0}}
+
+    rows = [turn(9.0, 350, 4.0), turn(seconds, megabytes, python), turn(5.0, 340, 2.0), turn(6.0, 550, 3.0)]
+    assert [target.met for target in judge(result(parquet=rows))] == met
+
+
+@pytest.mark.parametrize(
     ("look", "postgres", "wall", "met"),
     [
         (1.5, 4.5, 14.0, [True, True, True]),
