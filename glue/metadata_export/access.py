@@ -19,17 +19,21 @@ from metadata_export.heavy_runs import find_heavy_runs
 from metadata_export.index_statements import Slices, statements_by_run, statements_by_time
 from metadata_export.indexes import Indexes
 from metadata_export.log import info, warning
+from metadata_export.loose_scan import count_starts
 from metadata_export.mask import select_list
+from metadata_export.planner import BY_LOOSE_SCAN, pinned
 from metadata_export.row_filter import RowFilter
 from metadata_export.selected_runs import SelectedRuns
 from metadata_export.sizes import PAGE_BYTES, Size
 from metadata_export.source import Connection, naming, savepoint
 from metadata_export.statements import MAXIMUM_CHUNKS, Statement, copy_statements, total_bytes
-from metadata_export.ways import Way, way_from_runs
+from metadata_export.ways import Hop, Way, ways_from_runs
 from metadata_export.window import RUN_TABLE, Window
 
 RUN_BYTES = 200  # of a dag run, where nobody has counted the pages of dag_run
 DESCENT_OPERATORS = 200  # of one look into an index: four levels at the fifty that PostgreSQL reckons for each
+ORDERED_OPERATORS = 100  # of one look after another in the order of the index: they share most of the way down
+MAXIMUM_STARTS = 20_000  # of a loose scan: each is a look into the index in every statement
 CHECKED_OPERATORS = 3  # of a row that is read to be kept or thrown away
 SPREAD = 2  # pages that are fetched for each page that the rows would fill
 FARTHEST = timedelta(days=36_500)
@@ -139,12 +143,15 @@ def _by_runs(
     reading: Reading, table: Table, others: Sequence[Table], masked: Sequence[str]
 ) -> tuple[tuple[Statement, ...], Access] | None:
     window, selected = reading.window, reading.selected
-    way = way_from_runs(window, reading.indexes, table) if window.rules[table.name] in ("run", "follow") else None
-    if way is None or selected is None or selected.runs is None:
+    if window.rules[table.name] not in ("run", "follow") or selected is None or selected.runs is None:
         return None
     share = len(selected.runs.ids) / max(selected.total, len(selected.runs.ids), 1)
     rows, whole = reading.rows(table), total_bytes(table, reading.sizes)
-    costs = {"index": cost_by_runs(reading, way, share), "pages": cost_by_pages(reading, [table, *others])}
+    ways = _ways(reading, table, max(1.0, share * whole / statements.CHUNK_BYTES))
+    if not ways:
+        return None
+    way, starts = min(ways, key=lambda each: cost_by_runs(reading, each[0], share, each[1]))
+    costs = {"index": cost_by_runs(reading, way, share, starts), "pages": cost_by_pages(reading, [table, *others])}
     expected = round(rows * share)
     if not is_cheaper(costs["index"], costs["pages"]):
         return (), Access("pages", "", expected, costs)
@@ -159,6 +166,31 @@ def _by_runs(
         window,
     )
     return chosen, Access("index", way.index.name, expected, costs)
+
+
+def _ways(reading: Reading, table: Table, number: float) -> list[tuple[Way, float]]:
+    """Return the ways from the dag runs to a table, each with the looks for its starts in so many statements."""
+    found = list[tuple[Way, float]]()
+    for way in ways_from_runs(reading.window, reading.indexes, table):
+        starts = _starts(reading.connection, way.loose) if way.loose else 0
+        if starts is not None and starts <= MAXIMUM_STARTS:
+            found.append((way, starts * number))
+    return found
+
+
+def _starts(connection: Connection, hop: Hop) -> int | None:
+    """Count the starts of a loose scan, up to one more than may be; None where that cannot be asked."""
+    query = count_starts(hop.child, hop.between, MAXIMUM_STARTS + 1)
+    action = f"look how the index {hop.index.name} begins"
+    try:
+        with naming(action), savepoint(connection), pinned(connection, BY_LOOSE_SCAN):
+            counted = connection.execute(query).fetchall()
+    except SourceError as error:
+        if error.transient:
+            raise
+        warning(f"{error}: not reading {hop.child.name} by it", table=hop.child.name)
+        return None
+    return int(str(counted[0][0]))
 
 
 def _by_time(
@@ -192,15 +224,23 @@ def deciding_date(window: Window, table: Table, rows: RowFilter) -> Column | Non
     return columns[0] if len(columns) == 1 else None
 
 
-def cost_by_runs(reading: Reading, way: Way, share: float) -> float:
-    """Return what it costs to look up the rows of this share of the dag runs, from table to table."""
-    cost, keys = 0.0, reading.rows(way.runs) * share
-    for table in (way.runs, *(hop.child for hop in reversed(way.hops))):
+def cost_by_runs(reading: Reading, way: Way, share: float, starts: float = 0) -> float:
+    """Return what it costs to look up the rows of this share of the dag runs, from table to table.
+
+    Args:
+        starts: how often a loose scan looks for one.
+    """
+    operators, keys = 0.0, reading.rows(way.runs) * share
+    cost = 0.0
+    for table, hop in ((way.runs, None), *((hop.child, hop) for hop in reversed(way.hops))):
         rows = reading.rows(table) * share
-        cost += keys * DESCENT_OPERATORS * reading.indexes.costs.cpu_operator_cost
+        if hop and hop.between:
+            operators += starts * DESCENT_OPERATORS + max(keys, rows) * ORDERED_OPERATORS
+        else:
+            operators += keys * DESCENT_OPERATORS
         cost += _fetched(reading, table, share, SPREAD * reading.indexes.costs.random_page_cost)
         keys = rows
-    return cost
+    return cost + operators * reading.indexes.costs.cpu_operator_cost
 
 
 def cost_by_time(reading: Reading, table: Table, share: float) -> float:

@@ -16,7 +16,7 @@ from metadata_export.catalog import Catalog, Column, Table
 from metadata_export.from_clause import aliased
 from metadata_export.heavy_runs import HeavyRun
 from metadata_export.identity import changed_query
-from metadata_export.planner import BY_HASH, BY_INDEX
+from metadata_export.planner import BY_HASH, BY_INDEX, BY_LOOSE_SCAN
 from metadata_export.row_filter import RowFilter, row_filter
 from metadata_export.run_set import RunSet
 from metadata_export.statements import MAXIMUM_CHUNKS, Statement, copy_of, page_conditions
@@ -89,7 +89,8 @@ def statements_by_time(
 def _by_index(way: Way, selected: sql.Composable, runs: RunSet, pages: Sequence[sql.Composable]) -> Statement:
     [heap] = way.table.heaps
     changed = changed_query(way.others, (way.table, heap))
-    return Statement(copy_of(selected, way.rows(runs, pages)), changed, BY_INDEX)
+    forbidden = BY_LOOSE_SCAN if way.loose else BY_INDEX
+    return Statement(copy_of(selected, way.rows(runs, pages)), changed, forbidden)
 
 
 def _of_heavy_run(way: Way, selected: sql.Composable, run: HeavyRun, window: Window) -> Iterator[Statement]:

@@ -89,16 +89,17 @@ class Indexes:
 
     def serving(self, table: Table, columns: Iterable[str]) -> Index | None:
         """Return an index that finds the rows of a table with given values of these columns; a table of one heap."""
-        if len(table.heaps) != 1:
-            return None
         columns = list(columns)
-        return next((each for each in self.by_heap.get(table.heaps[0].oid, ()) if each.serves(columns)), None)
+        return next((each for each in self.of(table) if each.serves(columns)), None)
 
     def unique(self, table: Table, columns: Iterable[str]) -> bool:
         """Return whether no two rows of a table have the same values in these columns; a table of one heap."""
         wanted = set(columns)
-        known = self.by_heap.get(table.heaps[0].oid, ()) if len(table.heaps) == 1 else ()
-        return any(each.unique and set(each.columns) <= wanted for each in known)
+        return any(each.unique and set(each.columns) <= wanted for each in self.of(table))
+
+    def of(self, table: Table) -> tuple[Index, ...]:
+        """Return the usable indexes of a table of one heap; none of one that has several."""
+        return self.by_heap.get(table.heaps[0].oid, ()) if len(table.heaps) == 1 else ()
 
     def rows(self, heap: Heap, pages: int) -> float:
         """Return about how many rows so many pages of a heap hold."""

@@ -16,6 +16,8 @@ LOOK_UP = ("enable_hashjoin", "enable_mergejoin", "enable_sort")
 """join by looking up each row of one side by index; that side may be read whole"""
 BY_INDEX = ("enable_seqscan", "enable_memoize")
 """read no table from its start to its end, and keep no copy of what is looked up once"""
+BY_LOOSE_SCAN = (*BY_INDEX, "enable_bitmapscan", "enable_sort")
+"""as by index, and take what comes next in an index from there instead of sorting what comes after it"""
 BY_HASH = ("enable_nestloop", "enable_mergejoin")
 """read a range of pages and the rows that it refers to, once each"""
 # Not every server knows every setting.

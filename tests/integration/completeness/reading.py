@@ -37,7 +37,7 @@ class Reader:
     def lines(self, extract: Extract) -> list[bytes]:
         """Return the lines of all statements of a table, sorted: a row may be several."""
         blocks: list[bytes] = []
-        rows = sum(_copy(self.connection, extract.table, each, blocks.append)[0] for each in extract.statements)
+        rows = sum(_copy(self.connection, extract.table, each, blocks.append).rows for each in extract.statements)
         lines = b"".join(blocks).split(b"\n")
         assert rows <= len(lines)
         return sorted(lines)

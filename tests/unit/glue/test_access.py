@@ -19,7 +19,7 @@ from metadata_export.row_filter import row_filter
 from metadata_export.run_set import run_set
 from metadata_export.selected_runs import SelectedRuns
 from metadata_export.sizes import PAGE_BYTES, Size
-from metadata_export.ways import Way, way_from_runs
+from metadata_export.ways import Way, ways_from_runs
 from metadata_export.window import Window, parent_rules
 from psycopg import sql
 
@@ -76,7 +76,14 @@ def reading(selected: int, *, without: str = "", connection: Any = None) -> Read
     }
     runs = run_set(range(200_000 - selected, 200_000), "integer")
     selection = SelectedRuns(runs, 200_000, False, ())
-    return Reading(connection or MagicMock(), window(runs=runs), indexes(without), sizes, selection)
+    return Reading(connection or starts(800), window(runs=runs), indexes(without), sizes, selection)
+
+
+def starts(number: int) -> MagicMock:
+    """A database in which a loose scan finds so many."""
+    connection = MagicMock()
+    connection.execute.return_value.fetchall.return_value = [(number, "a setting", "off")]
+    return connection
 
 
 def chosen(name: str, selected: int, *, connection: Any = None, without: str = "") -> Access:
@@ -85,8 +92,9 @@ def chosen(name: str, selected: int, *, connection: Any = None, without: str = "
     return read_statements(given_, each, row_filter(given_.window, each), (), small=False)[1]
 
 
-def way(name: str, *, without: str = "") -> Way | None:
-    return way_from_runs(window(), indexes(without), LIVE.tables[name])
+def way(name: str, *, without: str = "", loose: bool = False) -> Way | None:
+    found = ways_from_runs(window(), indexes(without), LIVE.tables[name])
+    return next((each for each in found if bool(each.loose) is loose), None)
 
 
 @pytest.fixture
@@ -108,6 +116,38 @@ def test_given_indexes_then_the_way_leads_over_the_foreign_keys_that_they_serve(
     assert found is not None
     assert [hop.index.name for hop in found.hops] == hops
     assert found.index.name == (hops or ["dag_run_pkey"])[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "without", "hops"),
+    [
+        ("xcom", "", ["xcom_ti"]),
+        ("task_instance", "ti_dag_run", ["ti_key"]),
+        ("note", "ti_dag_run", ["note_ti", "ti_key"]),
+        ("task_instance", "", []),
+        ("loose", "", []),
+    ],
+)
+def test_given_an_index_with_columns_between_those_of_the_run_s_key_then_a_way_begins_with_a_loose_scan(
+    name: str, without: str, hops: list[str]
+) -> None:
+    found = way(name, without=without, loose=True)
+    assert [hop.index.name for hop in (found.hops if found else ())] == hops
+    if found:
+        assert found.loose is found.hops[-1]
+        assert found.loose.between == ("task_id",)
+
+
+def test_given_a_column_between_that_may_be_null_then_there_is_no_loose_scan() -> None:
+    nullable = replace(XCOM, columns=tuple(replace(each, not_null=each.name != "task_id") for each in XCOM.columns))
+    of = catalog(RUNS, TASKS, nullable)
+    assert [each for each in ways_from_runs(window(of), indexes(), nullable) if each.loose] == []
+
+
+@pytest.mark.usefixtures("no_heavy_runs")
+@pytest.mark.parametrize(("number", "path"), [(800, "index"), (20_000, "pages"), (20_001, "pages")])
+def test_given_many_starts_of_a_loose_scan_then_it_is_not_taken(number: int, path: str) -> None:
+    assert chosen("xcom", 30 * 548, connection=starts(number)).path == path
 
 
 @pytest.mark.parametrize(
@@ -148,7 +188,8 @@ def test_given_a_way_then_no_table_can_be_read_before_its_turn() -> None:
 @pytest.mark.parametrize(
     ("name", "days", "path"),
     [("task_instance", 2, "index"), ("task_instance", 30, "index"), ("task_instance", 120, "pages"),
-     ("xcom", 2, "index"), ("xcom", 30, "pages"), ("dag_run", 2, "index"), ("dag_run", 364, "pages")],
+     ("xcom", 2, "index"), ("xcom", 30, "index"), ("xcom", 90, "pages"),
+     ("dag_run", 2, "index"), ("dag_run", 364, "pages")],
 )  # fmt: skip
 def test_given_the_share_of_the_window_then_the_way_is_the_one_that_was_measured_as_cheaper(
     name: str, days: int, path: str
@@ -170,7 +211,7 @@ def test_given_more_selected_runs_then_an_index_costs_more_and_pages_do_not() ->
 
 
 def test_given_no_index_then_pages_are_read_and_nothing_was_compared() -> None:
-    assert chosen("task_instance", 5, without="ti_dag_run") == Access("pages")
+    assert chosen("task_instance", 5, without="dag_run_pkey") == Access("pages")
 
 
 def test_given_a_table_that_was_never_analyzed_then_its_pages_tell_how_many_rows_there_are() -> None:
