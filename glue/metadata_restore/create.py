@@ -8,7 +8,7 @@ COPY FREEZE: https://www.postgresql.org/docs/current/sql-copy.html
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -112,9 +112,8 @@ class _Making:
 
     def first(self, connection: Connection) -> None:
         """Make what must be there before any row is loaded."""
-        with _transaction(connection):
+        with _transaction(connection, lambda: self._made(self._schema.first)):
             _make(connection, self._schema.first)
-        self.made += self._schema.first
 
     def works(self) -> Iterator[Work]:
         """Yield a work for each table, the largest first."""
@@ -128,16 +127,17 @@ class _Making:
         entry, keys = self._schema.tables.get(name, (None, ()))
         indexes = self._schema.indexes.get(name, ())
         small = table is None or table.csv_bytes < SMALL
-        with _transaction(connection):
+        with _transaction(connection, lambda: self._made([entry] if entry else [])):
             if entry is not None:
                 _make(connection, [entry])
             if table is not None:
                 self._load(connection, table, frozen=entry is not None)
             _make(connection, (*keys, *(indexes if small else ())))
-        if entry is not None:
-            with self._lock:
-                self.made.append(entry)
         return () if small else [partial(_index, index) for index in indexes]
+
+    def _made(self, entries: Iterable[Entry]) -> None:
+        with self._lock:
+            self.made += entries
 
     def _load(self, connection: Connection, table: PlannedTable, *, frozen: bool) -> None:
         with self._lock:
@@ -182,7 +182,8 @@ def _index(entry: Entry, connection: Connection) -> Iterable[Work]:
 
 
 @contextmanager
-def _transaction(connection: Connection) -> Iterator[None]:
+def _transaction(connection: Connection, commits: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Commit at the end of the block; `commits` is told before: the answer to a COMMIT may be lost."""
     begin(connection)
     try:
         # what the body of a function refers to may come later
@@ -191,6 +192,7 @@ def _transaction(connection: Connection) -> Iterator[None]:
     except BaseException:
         rollback(connection)
         raise
+    commits()
     with naming("commit"):
         connection.execute("COMMIT")
 

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import psycopg
 import pytest
 from metadata_restore.create import create, look_at_create
 from metadata_restore.database import Address
@@ -88,7 +90,12 @@ def test_hostile_names_types_and_kinds_come_back(databases: Databases, empty: st
     server.drop_database("hostile")
 
 
-@pytest.mark.parametrize("fault", ["a cut object", "an object that is not there", "a row without a parent", "Ctrl-C"])
+FAULTS = (
+    "a cut object", "an object that is not there", "a row without a parent", "Ctrl-C", "the answer to a COMMIT is lost",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_create_that_fails_leaves_the_database_empty(
     aged: tuple[str, Export], empty: str, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +111,18 @@ def test_a_create_that_fails_leaves_the_database_empty(
     elif fault == "a row without a parent":
         expected = TargetError
         export.plan = replace(export.plan, tables=tuple(t for t in export.plan.tables if t.name != "dag_run"))
+    elif fault == "the answer to a COMMIT is lost":
+        expected = TargetError
+        execute_it, lost = psycopg.Connection.execute, list[object]()
+
+        def lose_one(connection: psycopg.Connection[Any], query: Any, *more: Any) -> Any:
+            done = execute_it(connection, query, *more)
+            if query == "COMMIT" and not lost:
+                lost.append(query)
+                raise psycopg.OperationalError("the connection is lost")
+            return done
+
+        monkeypatch.setattr(psycopg.Connection, "execute", lose_one)
     else:
         expected = KeyboardInterrupt
         monkeypatch.setattr("metadata_restore.create.settle", interrupt)
