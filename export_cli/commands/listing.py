@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 from export_contracts.fields import to_json
+from export_contracts.proofs import newest_restorable, said
 from export_contracts.summary import FULL, PARTIAL, Summary
 from export_runtime.errors import ExportError
 from export_runtime.figures import count, duration, size
@@ -53,6 +54,9 @@ def list_exports(session: Session, limit: int, expiring: bool, everywhere: bool)
     drop = ("took ", " by", "size ", "tables ", "rows ")
     session.screen.table(columns, [_row(export, exports, now) for export in found], drop=drop)
     session.screen.blank()
+    proof = newest_restorable(session.store(target), target.where())
+    proven = f"{proof.export_id} is {said(proof)}" if proof else "none is proven to restore: see the command prove"
+    session.screen.line(proven, style="dim")
     session.screen.line(f"latest: {latest}", style="dim")
     return OK
 

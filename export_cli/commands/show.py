@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 from export_contracts.exported_table import ExportedTable
+from export_contracts.proofs import proof_of, said
 from export_contracts.summary import Summary
 from export_runtime.figures import count, counted, duration, size
 
@@ -39,7 +40,10 @@ def show(session: Session, export: str, in_browser: bool) -> None:
     if session.screen.as_json:
         session.screen.document(summary.to_json())
         return
-    _facts(session.screen, found, summary, exports.scope(found), session.store(target).uri(found.folder))
+    proof = proof_of(session.store(target), target.where(), found.export_id)
+    proven = said(proof) if proof else f"not tried: {session.ours(f'prove {found.export_id} --record', target)}"
+    where = session.store(target).uri(found.folder)
+    _facts(session.screen, found, summary, exports.scope(found), where, proven)
     if not exports.is_full(found):
         session.screen.line("Partial: no backup of the environment, and nothing counts it as one.", style="yellow")
     _warnings(session.screen, summary)
@@ -78,11 +82,12 @@ def _what_to_do(session: Session, target: Target, export: Export, summary: Summa
         screen.line(session.ours(f"export {without}", target))
 
 
-def _facts(screen: Screen, export: Export, summary: Summary, scope: str, where: str) -> None:
+def _facts(screen: Screen, export: Export, summary: Summary, scope: str, where: str, proven: str) -> None:
     window = "everything" if summary.cutoff_date is None else f"since {summary.cutoff_date}"
     pairs = {
         "verdict": summary.status,
         "scope": scope,
+        "proof": proven,
         "export": f"{export.export_id}, {age(export.started, datetime.now(UTC))}, started by {summary.trigger}",
         "environment": f"{summary.environment}, Airflow {summary.airflow_version or 'unknown'}",
         "where": where,

@@ -13,6 +13,7 @@ from export_contracts.findings import FailedGroup
 from export_contracts.layout import started_at
 from export_contracts.summary import Selection
 
+from tests.contract_examples import base
 from tests.documents import of_format_1, summary
 from tests.unit.cli.made import BUCKET, HOSTILE, LAYOUT
 
@@ -43,6 +44,25 @@ def test_given_exports_then_list_has_the_newest_first_with_age_verdict_and_size(
     assert "COMPLETE" in lines[1]
     assert "2,002" in lines[1]
     assert lines[2].split()[:3] == [old.export_id, "400", "d"]
+
+
+def test_given_proofs_then_list_and_show_say_what_is_proven(made, run):
+    good, bad, damaged = (made.export(timedelta(hours=hours)) for hours in (9, 6, 3))
+    facts = base("proof") | {"export_id": good.export_id}
+    wrong = facts | {
+        "export_id": bad.export_id,
+        "restorable": False,
+        "problems": ["the table dag\x1b[31m is not there"],
+    }
+    for each, body in ((good, json.dumps(facts)), (bad, json.dumps(wrong)), (damaged, "{")):
+        made.s3.put_object(Bucket=BUCKET, Key=LAYOUT.proof_key(each.export_id), Body=body.encode())
+
+    assert f"{good.export_id} is proven restorable on 2026-12-13" in run("list").out
+    assert "the content of 61 of 61 tables compared" in run("show", good.export_id).out
+    shown = run("show", bad.export_id).out
+    assert "NOT restorable when tried on 2026-12-13: the table dag" in shown
+    assert "\x1b" not in shown
+    assert f"not tried: mwaa-metadata-export prove {damaged.export_id} --record" in run("show", damaged.export_id).out
 
 
 def test_given_a_limit_then_no_more_are_listed(made, run):
