@@ -108,8 +108,8 @@ def _environment(aws_env: Mapping[str, str]) -> dict[str, str]:
 
 
 def _fingerprint(root: Path) -> str:
-    """A hash over every file that `sam build` reads."""
-    digest = hashlib.sha256()
+    """A hash over every file that `sam build` reads, and where they are: a built template names some of them."""
+    digest = hashlib.sha256(str(root).encode())
     for source in SOURCES:
         for file in sorted(_files(root / source)):
             digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes() + b"\0")

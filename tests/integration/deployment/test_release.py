@@ -145,7 +145,7 @@ KEPT = ("ExportBucket", "ExportKey", "DatabaseSecret", "AlertTopic", "ExportStat
 def test_given_the_previous_version_with_an_export_when_updated_then_what_is_there_stays_and_counts(
     rehearsed: RehearsedStack, tmp_path: Path
 ) -> None:
-    previous = deployment.build(log=tmp_path / "log", root=_checkout(PREVIOUS, tmp_path))
+    previous = deployment.build(log=tmp_path / "log", root=_checkout(PREVIOUS))
     deployment.deploy(previous, rehearsed.name, rehearsed.given, aws_env=rehearsed.aws.env, log=rehearsed.log)
     assert "Version" not in rehearsed.outputs()
     before, keys = rehearsed.resources(), _put_export(rehearsed)
@@ -176,10 +176,14 @@ def test_given_an_update_that_a_service_refuses_then_the_script_says_its_reason(
         )
 
 
-def _checkout(commit: str, folder: Path) -> Path:
+def _checkout(commit: str) -> Path:
+    """Unpack a commit, always in the same folder, where what was built from it finds its sources."""
     if subprocess.run(["git", "cat-file", "-e", commit], cwd=paths.ROOT, check=False).returncode:
         pytest.skip(f"this checkout has no history, so {commit} cannot be built")
-    archive, target = folder / "previous.tar", folder / "previous"
+    target = paths.LOCAL / "previous" / commit
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    archive = target.with_suffix(".tar")
     subprocess.run(["git", "archive", "--output", str(archive), commit], cwd=paths.ROOT, check=True)
     with tarfile.open(archive) as packed:
         packed.extractall(target, filter="data")
