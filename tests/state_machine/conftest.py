@@ -17,7 +17,7 @@ import yaml
 from tests.emulated_account import EVERYTHING, REPOSITORY, Account, emulated_account
 from tests.state_machine.scripts import FUNCTION, JOB
 
-DEFINITION = REPOSITORY / "state_machine" / "export.asl.yaml"
+DEFINITIONS = REPOSITORY / "state_machine"
 FUNCTIONS = ("plan", "prepare", "aggregate")
 GROUPS = ("definitions", "runs", "logs")
 PERMISSIONS = ("lambda:InvokeFunction", "sns:Publish")
@@ -218,9 +218,11 @@ def stage(account: Account, substitutions: dict[str, str], _machine: str, _queue
     return made
 
 
-def create_machine(account: Account, substitutions: Mapping[str, str], *permissions: str, **fields: Any) -> str:
-    """The real definition, with other top-level fields, as a machine with these permissions. Returns its ARN."""
-    text = DEFINITION.read_text()
+def create_machine(
+    account: Account, substitutions: Mapping[str, str], *permissions: str, definition: str = "export", **fields: Any
+) -> str:
+    """A real definition, with other top-level fields, as a machine with these permissions. Returns its ARN."""
+    text = (DEFINITIONS / f"{definition}.asl.yaml").read_text()
     for name, value in substitutions.items():
         text = text.replace(f"${{{name}}}", value)
     role = account.role("states", {"Effect": "Allow", "Action": list(permissions), "Resource": "*"})
