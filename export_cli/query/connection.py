@@ -1,5 +1,7 @@
 """A DuckDB in memory that installs nothing and has no time zone of the machine's."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -16,3 +18,14 @@ def connected(temporary: Path) -> duckdb.DuckDBPyConnection:
     )
     connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
     return connection
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C be what it is everywhere: DuckDB ends a statement with an error of its own, or a bare RuntimeError."""
+    try:
+        yield
+    except (duckdb.InterruptException, RuntimeError) as error:
+        if "interrupted" in str(error).lower():
+            raise KeyboardInterrupt from error
+        raise

@@ -12,7 +12,7 @@ from export_runtime.figures import counted
 from export_runtime.text import one_line
 
 from export_cli.errors import InvalidOptionError
-from export_cli.query.connection import connected
+from export_cli.query.connection import connected, interruptible
 from export_cli.query.filesystem import PROTOCOL, ExportFiles
 from export_cli.query.source import TABLES, Source
 from export_cli.query.types import identifier, literal
@@ -91,7 +91,8 @@ class Database:
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
         try:
-            yield
+            with interruptible():
+                yield
         except duckdb.Error as error:
             if self._files.failure:  # what DuckDB made an error of its own of
                 raise self._files.failure from error

@@ -17,7 +17,7 @@ from export_cli.errors import NotFoundError, UnreadableSummaryError
 from export_cli.files import partial_file
 from export_cli.query.bucket import Bucket
 from export_cli.query.cache import ADVICE, Cache, used
-from export_cli.query.connection import connected
+from export_cli.query.connection import connected, interruptible
 from export_cli.query.types import TEXT, duckdb_type, identifier, literal, unique_names
 from export_cli.screen import Bar
 from export_cli.verification import CHUNK
@@ -106,7 +106,7 @@ def _body(bucket: Bucket, key: str, address: str) -> Any:
 def _convert(zipped: Path, entry: ExportedTable, target: Path, temporary: Path) -> dict[str, int]:
     """Write a table's rows as Parquet; return how many values of which column its type cannot hold."""
     types = dict(zip(unique_names(entry.columns), (duckdb_type(each.type) for each in entry.columns), strict=True))
-    with connected(temporary) as connection:
+    with interruptible(), connected(temporary) as connection:
         try:
             _copy(connection, zipped, types, target)
             if not _has_infinity(connection, target, types):

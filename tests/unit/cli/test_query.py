@@ -1,6 +1,9 @@
 """`query`: SQL over exports in S3, from csv.gz and from the cache."""
 
 import json
+import os
+import signal
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -142,3 +145,14 @@ def test_given_names_that_differ_in_case_or_have_quotes_then_each_is_there(expor
     listed = {row["table"]: row["key"] for row in ask("--tables", "--json").json}
     assert listed == {'Odd "name"': [], "celery.celery_taskmeta": ["id"], "dag_run": ["id"]}
     assert "bytea" in ask("--schema", "dag_run").out
+
+
+def test_given_ctrl_c_then_the_statement_ends_and_nothing_is_left(export, ask, tmp_path) -> None:
+    export()
+    endless = "SELECT count(*) FROM range(1000000) a(x), range(1000000) b(y) WHERE hash(x + y) % 7 = 1"
+    timer = threading.Timer(2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    answer = ask(endless)
+    timer.join()
+    assert (answer.code, answer.out, answer.err.strip()) == (130, "", "Interrupted.")
+    assert list((tmp_path / "cache").glob("tmp-*")) == []
