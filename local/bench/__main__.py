@@ -16,6 +16,7 @@ from local.bench import (
     fixed,
     functions,
     jdbc,
+    questions,
     report,
     restoring,
     result,
@@ -36,7 +37,7 @@ HOME = paths.LOCAL / "bench"
 DOCS = paths.ROOT / "docs"
 RESULT = "result.json"
 ROWS = 4_000_000
-PARTS = ("contest", "memory", "slots", "parquet", "window", "fixed", "functions", "restore")
+PARTS = ("contest", "memory", "slots", "parquet", "window", "fixed", "query", "functions", "restore")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -88,6 +89,7 @@ class Bench:
             "parquet": self._parquet,
             "window": self._window,
             "fixed": self._fixed,
+            "query": self._query,
             "functions": self._functions,
             "restore": self._restore,
         }
@@ -105,6 +107,7 @@ class Bench:
             "window": [each.data for each in self._windows],
             "fixed": [self._sample],
             "restore": [self._quarter, self._data],
+            "query": [self._data],
         }
         chosen = [by_part.get(part, []) for part in PARTS if part in self._options.parts]
         return list(dict.fromkeys(data for needed in chosen for data in needed))
@@ -191,6 +194,10 @@ class Bench:
         entrants = [each for build in self._builds for each in fixed.entrants(self._sample, build)]
         figures = self._take(entrants)
         measured["fixed"] = {"steps": [result.row(each) for each in figures], "imports": fixed.imports(THIS)}
+
+    def _query(self, measured: Result) -> None:
+        with self._progress.step(f"questions over {self._data.rows:,} rows as Parquet and in PostgreSQL"):
+            measured["query"] = questions.measure(self._services, self._data, self._options.rounds)
 
     def _functions(self, measured: Result) -> None:
         with self._progress.step("cold starts of the functions"):

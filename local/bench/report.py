@@ -26,6 +26,7 @@ WINDOW_USE = (
 FIXED = ("what runs", "seconds ", "CPU s: Python ", "Java ", "peak MB: Python ")
 IMPORTS = ("process", "what is imported, 5 ms or more each")
 RESTORE = ("what", "rows ", "seconds ", "min - max ", "CPU s: PostgreSQL ", "own ", "peak MB: Python ")
+ASKED = ("question", "rows ", "over Parquet, s ", "in PostgreSQL, s ", "times ")
 COLD = ("function", "init ms ", "slowest ms ", "peak MB ")
 WIDTH = 120  # of the lines of docs/
 KINDS = {"same": "same window", "days": "30 days", "everything": "everything"}
@@ -70,6 +71,20 @@ def imports(rows: Iterable[Result]) -> Rows:
     return [[process, ", ".join(packages)] for process, packages in found.items()]
 
 
+def asked(rows: Iterable[Result]) -> Rows:
+    """Return the cells of ASKED."""
+    return [
+        [
+            each["question"],
+            f"{each['rows']:,}",
+            f"{each['query']:.3f}",
+            f"{each['postgresql']:.3f}",
+            f"{each['query'] / each['postgresql']:.2f}",
+        ]
+        for each in rows
+    ]
+
+
 def cold_starts(rows: Iterable[Result]) -> Rows:
     """Return the cells of COLD."""
     return [
@@ -100,6 +115,8 @@ def print_tables(result: Result, progress: Progress) -> None:
     if result["fixed"]:
         progress.table("What a run costs before its first row", FIXED, fixed(result["fixed"]["steps"]))
         progress.table("", IMPORTS, imports(result["fixed"]["imports"]))
+    if result["query"]:
+        progress.table("Questions over Parquet and in PostgreSQL", ASKED, asked(result["query"]))
     if result["functions"]:
         progress.table("Cold starts of the functions", COLD, cold_starts(result["functions"]))
     if result["restore"]:
@@ -152,6 +169,8 @@ def _measured(result: Result) -> str:
         "## What a run costs before its first row",
         _markdown(FIXED, fixed(result["fixed"].get("steps", []))),
         _markdown(IMPORTS, imports(result["fixed"].get("imports", []))),
+        "## Questions over Parquet and in PostgreSQL",
+        _markdown(ASKED, asked(result["query"])),
         "## Cold starts of the functions",
         _markdown(COLD, cold_starts(result["functions"])),
         "## What comes back",

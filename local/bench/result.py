@@ -33,6 +33,7 @@ def begin(command: str, postgres_version: str) -> Result:
         "parquet": [],
         "window": [],
         "fixed": {},
+        "query": [],
         "functions": [],
         "restore": [],
         "unavailable": {},

@@ -32,6 +32,7 @@ def judge(result: Result) -> list[Target]:
         *_slots(result),
         *_parquet(result),
         *_window(result),
+        *_questions(result),
         *_functions(result),
         *_restore(result),
     ]
@@ -190,6 +191,15 @@ def _net(each: Result) -> float:
 
 def _millions(each: Result) -> str:
     return f"{each['database_rows'] / 1e6:g} million rows"
+
+
+def _questions(result: Result) -> list[Target]:
+    shares = {each["question"]: each["query"] / each["postgresql"] for each in result["query"]}
+    if not shares:
+        return []
+    slowest = max(shares, key=lambda name: shares[name])
+    name = f"time of a question over Parquet over PostgreSQL's, the slowest of {len(shares)} ({slowest})"
+    return [_at_most(name, 0.5, shares[slowest])]
 
 
 def _functions(result: Result) -> list[Target]:

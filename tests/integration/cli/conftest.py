@@ -36,8 +36,10 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 
 @pytest.fixture
-def start(account: Account) -> Start:
+def start(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Start:
     """Give a function that starts a command in a process of its own."""
+
+    cache = tmp_path_factory.mktemp("cache")
 
     def starting(*arguments: str, endpoint: str = "", encoding: str = "utf-8") -> "subprocess.Popen[str]":
         # As a person has it who pasted what `make up` prints.
@@ -45,7 +47,7 @@ def start(account: Account) -> Start:
         env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         env |= {name: account.aws.env[name] for name in names} | {"COLUMNS": "120", "PYTHONUNBUFFERED": "1"}
         env |= {"AWS_ENDPOINT_URL": endpoint} if endpoint else {}
-        env |= {"PYTHONIOENCODING": encoding}
+        env |= {"PYTHONIOENCODING": encoding, "MWAA_EXPORT_CACHE": str(cache)}
         command = [sys.executable, "-m", "export_cli", *arguments]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, cwd=ROOT, env=env, stdout=pipe, stderr=pipe, text=True, encoding=encoding)

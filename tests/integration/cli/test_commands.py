@@ -77,6 +77,7 @@ COMMANDS = {
     "verify {old}": "as the summary says",
     "diff": "gone",
     "cost {old}": "total",
+    "query --tables --export {old}": "dag_run",
     "doctor": "pass",
     "repair": "is what its template says",
 }

@@ -37,6 +37,7 @@ def result(**parts: Any) -> dict[str, Any]:
         "parquet": [],
         "window": [],
         "fixed": {},
+        "query": [],
         "functions": [],
         "restore": [],
         "unavailable": {},

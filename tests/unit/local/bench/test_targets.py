@@ -168,3 +168,10 @@ def test_given_a_restore_when_judged_then_against_pg_restore_of_the_same_rows(
     restore = [create, row("pg_restore-4", 4 * MILLION, 10.0), *others]
 
     assert [target.met for target in judge(result(restore=restore))] == met
+
+
+def test_given_questions_then_the_slowest_beside_postgresql_is_the_target() -> None:
+    asked = [{"question": "a", "query": 0.1, "postgresql": 1.0}, {"question": "b", "query": 0.6, "postgresql": 1.0}]
+    [target] = judge(result(query=asked))
+    assert "of 2 (b)" in target.name
+    assert (target.measured, target.met) == ("0.60 times", False)
