@@ -5,7 +5,7 @@ from typing import Any
 
 from export_contracts.summary import COMPLETE
 
-from local import observe
+from local import asked, observe
 from local.airflow import population
 from local.console import Progress
 from local.fault_matrix.runs import KillGroupOnce
@@ -40,6 +40,7 @@ def run(stack_paths: StackPaths, airflow_version: str, fail: str | None, progres
             population.populate(stack.airflow, progress=note)
         state = export(stack, progress, fail=fail)
         result = describe(stack, progress) | {"airflow_version": airflow_version, "dag_run_state": state, "fail": fail}
+        result["asked"] = asked.ask(stack, progress) if result["summary"] else None
     result["total_seconds"] = round(progress.elapsed(), 1)
     write_result(stack_paths, result)
     show(result, progress)
@@ -106,12 +107,17 @@ def show(result: dict[str, Any], progress: Progress) -> None:
     if result["summary"]:
         _show_summary(result["summary"], progress)
     _show_alerts(result["alerts"], progress)
+    if result["asked"]:
+        asked.show(result["asked"], progress)
     progress.say("")
     progress.say("[bold]Where the files are[/]")
     progress.note(f"in S3:            {(result['summary_uri'] or '').rpartition('/')[0]}/")
     progress.note(f"on this machine:  {result['mirror']}/")
     for report in (key for key in result["objects"] if key.endswith(".html")):
         progress.note(f"the report:       {result['mirror']}/{report}")
+    if result["asked"]:
+        pages = filter(None, (result["asked"]["insights"], result["asked"]["picture"]))
+        progress.note(f"the insights:     {', '.join(pages)}")
     progress.note("all of the above: .local/demo/result.json")
 
 

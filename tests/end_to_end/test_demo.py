@@ -67,6 +67,14 @@ class TestAGroupThatIsKilled:
         for text in ("Retry Failed Groups", "task_instance", "COMPLETE", ".local/demo/s3/", "Subject: "):
             assert text in printed
 
+    def test_asks_the_export_in_sql_and_draws_its_insights(self, failed_once):
+        printed, asked = failed_once[0].stdout, failed_once[1]["asked"]
+
+        assert "mwaa-metadata-export query" in printed
+        assert asked["insights"] in printed
+        assert sum(row["runs"] for row in asked["rows"]) == failed_once[1]["summary"]["tables"]["dag_run"]
+        assert "Durations by DAG" in (ROOT / asked["insights"]).read_text()
+
     def test_leaves_its_objects_in_the_mirror(self, failed_once):
         result = failed_once[1]
 
