@@ -76,15 +76,13 @@ class Catalog:
         self.client.update_table(DatabaseName=self.database, TableInput=wanted, SkipArchive=True, **version)  # type: ignore[arg-type]
 
     def _add_partition(self, name: str, columns: list[dict[str, str]], location: str) -> None:
-        values: dict[str, Any] = {"Values": [self._id], "StorageDescriptor": storage(columns, location)}
-        where: dict[str, Any] = {"DatabaseName": self.database, "TableName": name}
+        partition: Any = {"Values": [self._id], "StorageDescriptor": storage(columns, location)}
         try:
-            self.client.create_partition(**where, PartitionInput=values)  # type: ignore[arg-type]
+            self.client.create_partition(DatabaseName=self.database, TableName=name, PartitionInput=partition)
         except ClientError as error:
+            # By this very export, whose aggregation is repeated.
             if error_code(error) != "AlreadyExistsException":
                 raise
-            # By this very export, whose aggregation is repeated.
-            self.client.update_partition(**where, PartitionValueList=[self._id], PartitionInput=values)  # type: ignore[arg-type]
 
     @property
     def _id(self) -> str:
