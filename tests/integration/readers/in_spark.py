@@ -45,6 +45,25 @@ def parquet(spark: SparkSession, path: str) -> list[tuple[Any, ...]]:
     return rows(spark.read.parquet(path))
 
 
+def parquet_table(spark: SparkSession, folder: str, export_id: str, types: dict[str, str]) -> list[tuple[Any, ...]]:
+    """Read the Parquet files of a table as the catalog declares them, with a partition for each export."""
+    spark.conf.set("spark.sql.parquet.datetimeRebaseModeInRead", "CORRECTED")
+    columns = ", ".join(f"`{name.replace('`', '``')}` {kind}" for name, kind in types.items())
+    spark.sql(
+        f"CREATE TABLE declared ({columns}, export_id string) USING parquet PARTITIONED BY (export_id) "
+        f"LOCATION '{folder}'"
+    )
+    spark.sql(f"ALTER TABLE declared ADD PARTITION (export_id = '{export_id}')")
+    found = spark.table("declared")
+    assert {row["export_id"] for row in found.select("export_id").collect()} <= {export_id}
+    read = [
+        tuple(bytes(value) if isinstance(value, bytearray) else value for value in row)
+        for row in rows(found.drop("export_id"))
+    ]
+    spark.sql("DROP TABLE declared")
+    return read
+
+
 def serde(spark: SparkSession, path: str, columns: int, properties: dict[str, str]) -> list[tuple[str | None, ...]]:
     """Read as Hive does: lines by Hadoop's TextInputFormat, each parsed by the SerDe, the first one skipped.
 
@@ -81,7 +100,7 @@ def ask(spark: SparkSession, folder: str, statement: str) -> list[tuple[Any, ...
 
 
 DONE_BY: dict[str, Callable[..., Any]] = {
-    each.__name__: each for each in (recipe, defaults, parquet, serde, unpacked, ask)
+    each.__name__: each for each in (recipe, defaults, parquet, parquet_table, serde, unpacked, ask)
 }  # fmt: skip
 
 

