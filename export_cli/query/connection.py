@@ -16,7 +16,7 @@ def connected(temporary: Path) -> duckdb.DuckDBPyConnection:
             "autoload_known_extensions": False,
         }
     )
-    connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+    connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false; SET parquet_metadata_cache = true")
     return connection
 
 
