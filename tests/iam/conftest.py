@@ -37,7 +37,7 @@ class Rehearsal:
 @pytest.fixture(scope="session")
 def rehearsal() -> Iterator[Rehearsal]:
     """The rehearsal, which ends with the deletion of the stack."""
-    with faulted_stack.running(stack_paths("iam"), Progress(), _second_copy) as running:
+    with faulted_stack.running(stack_paths("iam"), Progress(), _all_that_is_optional) as running:
         home = running.pipeline.aws.settings.home
         check_names(policies.read_all(running.pipeline.client, STACK))
         with canary.watched(running.pipeline):
@@ -51,13 +51,14 @@ def rehearsal() -> Iterator[Rehearsal]:
         yield Rehearsal(deployed, evaluations, real)
 
 
-def _second_copy(aws: EmulatedAws) -> dict[str, str]:
-    """Make a bucket and a key for a second copy of every export."""
+def _all_that_is_optional(aws: EmulatedAws) -> dict[str, str]:
+    """Have Parquet written, and make a bucket and a key for a second copy of every export."""
     s3, kms = (pipeline.client(aws, service) for service in ("s3", "kms"))
     s3.create_bucket(Bucket=paths.COPIES)
     s3.put_bucket_versioning(Bucket=paths.COPIES, VersioningConfiguration={"Status": "Enabled"})
     key = kms.create_key()["KeyMetadata"]["Arn"]
-    return {"ReplicaBucketArn": f"arn:aws:s3:::{paths.COPIES}", "ReplicaKeyArn": key}
+    copies = {"ReplicaBucketArn": f"arn:aws:s3:::{paths.COPIES}", "ReplicaKeyArn": key}
+    return copies | {"Formats": "csv,parquet"}
 
 
 def _is_ours(evaluation: Evaluation, deployed: Policies) -> bool:

@@ -50,6 +50,15 @@ def recovery(scenario: Scenario) -> None:
     scenario.must_recover("exit code 137")
 
 
+def grown_table(scenario: Scenario) -> None:
+    """A table has a column more than at the export before: so it gets one in the catalog."""
+    scenario.start(include_tables=SMALL)
+    scenario.must_complete()
+    scenario.execute("ALTER TABLE variable ADD COLUMN tenant text")
+    scenario.start(include_tables=SMALL)
+    scenario.must_complete()
+
+
 def bad_table(scenario: Scenario) -> None:
     """A table cannot be read once: the retry looks at what the first attempt has delivered, and keeps it."""
     scenario.proxy.fail_copy(MID_COPY, "XX001", "missing chunk number 0 for toast value 16417 in pg_toast_16400")
@@ -162,6 +171,7 @@ def plain_http(scenario: Scenario) -> None:
 PATHS: tuple[Callable[[Scenario], None], ...] = (
     whole_export,
     second_copy,
+    grown_table,
     recovery,
     bad_table,
     lost_answer,
