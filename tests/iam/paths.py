@@ -16,6 +16,7 @@ from local.fault_matrix.faulted_stack import FaultedStack
 from local.fault_matrix.scenario import Scenario
 from local.pipeline import DATABASE, ENVIRONMENT, STACK
 from local.postgres import USER
+from tests.faults.test_restore import exported, restore
 from tests.unit.dags.conftest import load_dag
 
 ALWAYS = None
@@ -168,6 +169,12 @@ def plain_http(scenario: Scenario) -> None:
     assert "OK" not in over_plain_http(scenario).values()
 
 
+def restored(scenario: Scenario) -> None:
+    """An export is restored into the environment, which is exported first."""
+    summary = exported(scenario)
+    assert restore(scenario, summary_uri=summary, confirm=ENVIRONMENT)["status"] == "SUCCEEDED"
+
+
 PATHS: tuple[Callable[[Scenario], None], ...] = (
     whole_export,
     second_copy,
@@ -186,6 +193,7 @@ PATHS: tuple[Callable[[Scenario], None], ...] = (
     alarms,
     by_dag,
     plain_http,
+    restored,
 )
 
 

@@ -1,0 +1,108 @@
+"""Faults of a restore into a running environment: it is as it was, or as exported, and somebody is told."""
+
+import json
+from typing import Any
+
+import psycopg
+import pytest
+
+from local.fault_matrix import outcome
+from local.fault_matrix.proxy import HOST
+from local.fault_matrix.scenario import Scenario
+from local.pipeline import DATABASE, ENVIRONMENT, STACK
+from local.postgres import USER
+
+JOB = f"{ENVIRONMENT}-metadata-restore"
+LOST = "UPDATE variable SET val = 'lost'"
+VALUES = "SELECT DISTINCT val FROM variable WHERE val NOT LIKE 'value %'"
+
+
+def exported(scenario: Scenario) -> str:
+    """Export everything, spoil the database, and return the URI of the summary."""
+    scenario.start(include_tables=[])
+    scenario.must_complete()
+    scenario.execute(LOST)
+    return str(json.loads(scenario.describe()["output"])["summary_uri"])
+
+
+def restore(scenario: Scenario, **given: Any) -> dict[str, Any]:
+    """Restore as a person does in the console, with credentials of its own, and return how that ended."""
+    secret = {"engine": "postgres", "host": HOST, "port": scenario.proxy.port, "dbname": DATABASE, "username": USER}
+    secret |= {"password": scenario.database.password, "sslmode": "disable"}
+    scenario.client("secretsmanager").put_secret_value(SecretId=f"{STACK}/restore", SecretString=json.dumps(secret))
+    machine = scenario.pipeline.outputs["RestoreStateMachineArn"]
+    states = scenario.client("stepfunctions")
+    arn = states.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
+    scenario.wait_for(lambda: scenario.describe(arn)["status"] != "RUNNING", "The restore did not end")
+    return scenario.describe(arn)
+
+
+def told(scenario: Scenario, *words: str) -> str:
+    """Wait for a message that has all of these words."""
+    sqs, url = scenario.client("sqs"), scenario.pipeline.alert_queue_url
+
+    def message() -> str | None:
+        for found in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            text = str(json.loads(found["Body"])["Message"])
+            if all(word in text for word in words):
+                return text
+        return None
+
+    return str(scenario.wait_for(message, f"No message has {words}", 120.0))
+
+
+def runs(scenario: Scenario) -> int:
+    return len(scenario.client("glue").get_job_runs(JobName=JOB)["JobRuns"])
+
+
+def values(scenario: Scenario) -> str:
+    with psycopg.connect(scenario.pipeline.database_url) as connection:
+        return str(connection.execute(VALUES).fetchall())
+
+
+@pytest.mark.representative
+def test_restored(scenario: Scenario) -> None:
+    """None: the export is restored, and what was there before is exported first."""
+    before = outcome.latest(scenario.pipeline)
+    summary = exported(scenario)
+
+    ended = restore(scenario, summary_uri=summary, confirm=ENVIRONMENT)
+
+    assert ended["status"] == "SUCCEEDED", ended.get("cause")
+    output = json.loads(ended["output"])
+    assert output["kept"] not in (before, summary)
+    assert "lost" not in values(scenario)
+    assert "Everything was read back and compared" in told(scenario, output["report_uri"])
+
+
+@pytest.mark.representative
+def test_another_target_confirmed(scenario: Scenario) -> None:
+    """The input confirms another environment than the stack's."""
+    before = runs(scenario)
+
+    ended = restore(scenario, summary_uri="s3://b.c/x/export_summary_000000.json.gz", confirm="production")
+
+    assert (ended["status"], "allowed is the name of the environment" in ended["cause"]) == ("FAILED", True)
+    told(scenario, "The restore into MWAA environment demo FAILED", "confirm is 'production'")
+    assert runs(scenario) == before
+
+
+def test_object_altered(scenario: Scenario) -> None:
+    """An object is not what was exported; once it is again, a redrive completes the restore."""
+    summary = exported(scenario)
+    s3, bucket = scenario.client("s3"), scenario.pipeline.bucket
+    key = f"{summary.removeprefix(f's3://{bucket}/').rpartition('/')[0]}/log_{summary[-14:-8]}.csv.gz"
+    body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    s3.put_object(Bucket=bucket, Key=key, Body=body[:-20] + bytes([body[-20] ^ 1]) + body[-19:])
+
+    ended = restore(scenario, summary_uri=summary, confirm=ENVIRONMENT)
+
+    assert (ended["status"], "nothing was changed in the target" in ended["cause"]) == ("FAILED", True), ended["cause"]
+    assert "lost" in values(scenario)
+    told(scenario, "The restore into MWAA environment demo FAILED", key)
+
+    s3.put_object(Bucket=bucket, Key=key, Body=body)
+    scenario.client("stepfunctions").redrive_execution(executionArn=ended["executionArn"])
+    scenario.wait_for(lambda: scenario.describe(ended["executionArn"])["status"] != "RUNNING", "It did not end")
+    assert scenario.describe(ended["executionArn"])["status"] == "SUCCEEDED"
+    assert "lost" not in values(scenario)
