@@ -1,6 +1,6 @@
 """What is made after the rows are loaded, the foreign keys at the end: PostgreSQL checks each key against all rows."""
 
-from metadata_export.schema.names import USERS, own
+from metadata_export.schema.names import USERS, own, there
 
 OF_TABLE = f"""
 JOIN pg_class c ON c.oid = {{}} AND c.relkind IN ('r', 'p') JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -71,6 +71,7 @@ SELECT 'foreign keys', n.nspname, c.relname, c.relname,
               string_agg(format(E'\\n    ADD CONSTRAINT %I %s', k.conname, pg_get_constraintdef(k.oid)), ','
                          ORDER BY k.conname))
 FROM pg_constraint k {OF_TABLE.format("k.conrelid")} AND k.contype = 'f' AND k.conparentid = 0
+  AND {there("k.confrelid")}
 GROUP BY n.nspname, c.relname, c.relkind
 ORDER BY n.nspname, c.relname
 """
@@ -90,12 +91,12 @@ JOIN (
     SELECT 'pg_class'::regclass AS class, c.oid AS oid, 0 AS number, c.relnamespace AS space, c.relname AS name,
            CASE WHEN c.relkind IN ('r', 'p') THEN c.relname END AS of_table, CASE WHEN c.relkind = 'S' THEN 'SEQUENCE'
            WHEN c.relkind IN ('i', 'I') THEN 'INDEX' ELSE 'TABLE' END AS kind, c.relname AS object, '' AS part
-    FROM pg_class c WHERE c.relkind IN ('r', 'p', 'S', 'i', 'I')
+    FROM pg_class c WHERE c.relkind IN ('r', 'p', 'S', 'i', 'I') AND {there("c.oid")}
     UNION ALL
     SELECT 'pg_class'::regclass, c.oid, a.attnum, c.relnamespace, a.attname, CASE WHEN c.relkind <> 'c' THEN c.relname
            END, 'COLUMN', c.relname, format('.%I', a.attname)
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE c.relkind IN ('r', 'p', 'c')
+    WHERE c.relkind IN ('r', 'p', 'c') AND {there("c.oid")}
     UNION ALL
     SELECT 'pg_type'::regclass, t.oid, 0, t.typnamespace, t.typname, NULL,
            CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, t.typname, ''
@@ -108,11 +109,11 @@ JOIN (
     UNION ALL
     SELECT 'pg_constraint'::regclass, k.oid, 0, c.relnamespace, k.conname, c.relname,
            format('CONSTRAINT %I ON', k.conname), c.relname, ''
-    FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+    FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid AND {there("c.oid")}
     UNION ALL
     SELECT 'pg_trigger'::regclass, t.oid, 0, c.relnamespace, t.tgname, c.relname, format('TRIGGER %I ON', t.tgname),
            c.relname, ''
-    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid AND {there("c.oid")}
 ) AS o ON o.class = d.classoid AND o.oid = d.objoid AND o.number = d.objsubid
 JOIN pg_namespace n ON n.oid = o.space
 WHERE {USERS} AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classoid AND e.objid = d.objoid

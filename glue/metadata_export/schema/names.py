@@ -8,10 +8,20 @@ to_jsonb, which gives NULL where there is none.
 USERS = "(n.nspname <> 'information_schema' AND n.nspname !~ '^pg_')"
 
 
+def there(oid: str) -> str:
+    """Return a condition: this relation is there now, whatever the snapshot sees.
+
+    PostgreSQL's functions that print definitions fail on one that was dropped since (a leftover of `airflow db clean`).
+    pg_table_is_visible takes no lock, and tells NULL of it: https://www.postgresql.org/docs/current/functions-info.html
+    """
+    return f"pg_catalog.pg_table_is_visible({oid}) IS NOT NULL"
+
+
 def own(catalog: str, oid: str) -> str:
-    """Return a condition: this row of a catalog was not made by CREATE EXTENSION."""
+    """Return a condition: this row of a catalog was not made by CREATE EXTENSION; a relation is still there."""
+    still = f"{there(oid)} AND " if catalog == "pg_class" else ""
     return (
-        f"NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '{catalog}'::regclass AND e.objid = {oid}"
+        f"{still}NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '{catalog}'::regclass AND e.objid = {oid}"
         " AND e.deptype = 'e')"
     )
 

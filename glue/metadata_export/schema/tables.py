@@ -1,6 +1,6 @@
 """Tables and sequences: all that has to be there before rows are loaded."""
 
-from metadata_export.schema.names import USERS, collation, own
+from metadata_export.schema.names import USERS, collation, own, there
 
 SEQUENCE_OPTIONS = """
 format('AS %s START WITH %s INCREMENT BY %s MINVALUE %s MAXVALUE %s CACHE %s%s', format_type(q.seqtypid, NULL),
@@ -122,7 +122,7 @@ SELECT 'pg_inherits'::regclass::oid, c.oid, 'partition', n.nspname, c.relname, c
               pg_get_expr(c.relpartbound, c.oid))
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_inherits i ON i.inhrelid = c.oid JOIN pg_class p ON p.oid = i.inhparent
-JOIN pg_namespace m ON m.oid = p.relnamespace
+JOIN pg_namespace m ON m.oid = p.relnamespace AND {there("p.oid")}
 WHERE c.relkind IN ('r', 'p') AND c.relispartition AND {USERS} AND {own("pg_class", "c.oid")}
 ORDER BY n.nspname, c.relname
 """

@@ -101,6 +101,27 @@ def test_a_sequence_that_may_not_be_read_is_there_without_its_state(engine: Engi
     assert engine.manifest()["schema"]["sequences"] == {"other": 2}
 
 
+def test_a_table_that_was_dropped_since_the_snapshot_is_left_out_with_all_that_is_about_it(database: Database) -> None:
+    database.execute(
+        "CREATE TABLE gone (id serial PRIMARY KEY, at int DEFAULT 1 CHECK (at > 0)) PARTITION BY RANGE (id)",
+        "CREATE TABLE gone_1 PARTITION OF gone FOR VALUES FROM (1) TO (2)",
+        "CREATE INDEX gone_at ON gone (at)",
+        "CREATE STATISTICS gone_statistics ON id, at FROM gone",
+        "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        "CREATE TRIGGER gone_trigger BEFORE INSERT ON gone FOR EACH ROW EXECUTE FUNCTION nothing()",
+        "COMMENT ON TABLE gone IS 'gone'; COMMENT ON COLUMN gone.at IS 'gone'; COMMENT ON INDEX gone_at IS 'gone'",
+        "COMMENT ON TRIGGER gone_trigger ON gone IS 'gone'; COMMENT ON CONSTRAINT gone_at_check ON gone IS 'gone'",
+        "CREATE TABLE stays (id int REFERENCES gone)",
+    )
+    with releasing(database.source().connect()) as connection:
+        database.source().begin(connection)
+        connection.execute("SELECT 1")
+        database.execute("DROP TABLE gone CASCADE")
+        entries = read_schema(connection).entries
+    assert {entry.name for entry in entries if entry.kind == "table"} == {"stays"}
+    assert [entry.sql for entry in entries if "gone" in entry.sql] == []
+
+
 def test_a_schema_that_has_changed_fails_the_run_after_its_tables(
     engine: Engine, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
