@@ -137,7 +137,7 @@ def _release_code(name: str, body: dict[str, Any], build: Path, folder: Path) ->
 def _plain(template: dict[str, Any]) -> Any:
     """The template with its two parameters, and with everything of SAM translated.
 
-    As CloudFormation does it with the transform, which asks for CAPABILITY_AUTO_EXPAND where there is no change set:
+    AWS documented: a template with a transform is created without a change set only with CAPABILITY_AUTO_EXPAND.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
     """
     from samtranslator.translator.transform import transform  # takes two seconds
