@@ -67,12 +67,12 @@ def follow(session: Session, target: Target, follower: Follower, *, to_the_end: 
         AwsCallError, AwsUnavailableError: see ``aws_call``.
     """
     arn, screen = follower.execution_arn, session.screen
-    screen.line("Console", execution_url(arn), style="dim")
-    if not to_the_end:
-        if screen.as_json:
-            screen.document({"execution_arn": arn, "status": follower.status()["status"]})
-        return OK
     try:
+        screen.line("Console", execution_url(arn), style="dim")
+        if not to_the_end:
+            if screen.as_json:
+                screen.document({"execution_arn": arn, "status": follower.status()["status"]})
+            return OK
         with screen.waiting("waiting for the next step; Ctrl-C ends the following, not the export"):
             execution = _wait(session, target, follower)
     except KeyboardInterrupt:

@@ -11,7 +11,7 @@ from export_runtime.version import VERSION
 
 from local import deployment
 from local.rehearsal import probes
-from local.rehearsal.changes import CHANGES, Change
+from local.rehearsal.changes import CHANGES, REPLICA, Change
 from local.rehearsal.stack import NEIGHBOUR, TAGS, RehearsedStack
 
 EXPORT_KEY = "exports/orders-backups/2026/12/11/dag_run_143022.csv.gz"
@@ -195,6 +195,8 @@ def _nothing_left(before: set[str], after: set[str], kept: set[str]) -> set[str]
 
 def _is_kept(name: str, kept: set[str]) -> bool:
     service, store, resource, *rest = name.split("/")
+    if resource == REPLICA:  # the user's own bucket, with copies of exports
+        return True
     return resource in kept and ((service == "s3" and rest[:1] != ["assets"]) or (service, store) == ("kms", "keys"))
 
 

@@ -39,7 +39,7 @@ runner.cancel()
 print("cancelled", flush=True)
 sys.stdin.readline()
 """
-DATA = f"{PREFIX}.*gz"
+DATA = f"{PREFIX}.*csv.gz"
 
 
 @contextmanager
