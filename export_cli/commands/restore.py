@@ -17,8 +17,9 @@ from metadata_restore.errors import (
     TargetError,
     UncertainError,
 )
-from metadata_restore.fernet import Keys, check_keys, make_keys
+from metadata_restore.fernet import Keys, check_keys
 from metadata_restore.fill import Examination, Outcome, Watcher, fill, look_at_fill
+from metadata_restore.keys import make_keys
 from metadata_restore.options import FAIL, KEEP, Options
 from metadata_restore.plan import RestorePlan
 from metadata_restore.s3_objects import S3Objects

@@ -8,8 +8,8 @@ In Airflow 2.9 to 3.3 that is the same (models/connection.py, variable.py, trigg
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Protocol
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from psycopg import sql
 
 from metadata_restore import csv_rows
@@ -38,58 +38,15 @@ NAMED_BY = {"connection": "conn_id", "variable": "key", "trigger": "id"}
 """which column names a row for people"""
 
 
-@dataclass(frozen=True, repr=False)
-class Keys:
-    """How encrypted values are read, and how they are written.
+class Keys(Protocol):
+    """How encrypted values are read and written: `keys.FernetKeys`."""
 
-    Args:
-        reading: decrypts what was exported.
-        writing: encrypts for the target; None: the target has the same key, so that values stay as they are.
-    """
+    @property
+    def translates(self) -> bool:
+        """Whether the target has other keys than the exported environment had."""
 
-    reading: MultiFernet
-    writing: MultiFernet | None = None
-
-    def translate(self, token: str) -> str:
-        """Return a token as the target can read it.
-
-        Raises:
-            InvalidToken: it does not decrypt.
-        """
-        # A token is ASCII; what is not fails like one that was cut.
-        raw = token.encode("ascii", "replace")
-        plain = self.reading.decrypt(raw)
-        return self.writing.encrypt(plain).decode() if self.writing else token
-
-
-def make_keys(old: str | None, new: str | None) -> Keys | None:
-    """Return the keys; None: none were given.
-
-    Args:
-        old: of the exported environment, as Airflow's ``fernet_key`` has it: one key, or several with commas between,
-            the newest first.
-        new: of the target, likewise. Alone it is checked that it reads what was exported.
-
-    Raises:
-        FernetKeyError: a text is no key, or the target's is missing. It never names the text.
-    """
-    if new is None:
-        if old is not None:
-            raise FernetKeyError("The old Fernet key alone is of no use: give the target's too (--fernet-key).")
-        return None
-    writing = _fernets(new, "The target's Fernet key")
-    if old is None:
-        return Keys(MultiFernet(writing))
-    return Keys(MultiFernet(_fernets(old, "The old Fernet key")), MultiFernet(writing))
-
-
-def _fernets(text: str, what: str) -> list[Fernet]:
-    try:
-        return [Fernet(key.strip()) for key in text.strip().split(",")]
-    except (ValueError, TypeError):
-        raise FernetKeyError(
-            f"{what} is none: it must be 32 bytes in URL-safe base64 (44 characters), or several with commas between."
-        ) from None
+    def translate(self, token: str) -> str | None:
+        """Return a token as the target can read it; None: it does not decrypt."""
 
 
 def check_keys(objects: Objects, plan: RestorePlan, keys: Keys, note: Callable[[int], None]) -> dict[str, int]:
@@ -133,7 +90,7 @@ def _is_encrypted(encrypted: Encrypted) -> sql.Composable:
 
 def rewrite_of(table: PlannedTable, keys: Keys | None) -> Rewrite | None:
     """Return what becomes of a table's rows on the way; None: nothing."""
-    if keys is None or keys.writing is None or table.name not in ENCRYPTED:
+    if keys is None or not keys.translates or table.name not in ENCRYPTED:
         return None
     return lambda blocks: _rewritten(table, keys, blocks)
 
@@ -166,13 +123,13 @@ def _token(encrypted: Encrypted, places: Mapping[str, int], row: Sequence[bytes]
 
 
 def _translate(table: PlannedTable, keys: Keys, token: str, places: Mapping[str, int], row: Sequence[bytes]) -> str:
-    try:
-        return keys.translate(token)
-    except InvalidToken:  # without a text of its own
+    translated = keys.translate(token)
+    if translated is None:
         name = NAMED_BY[table.name]
         which = csv_rows.value(row[places[name]]) if name in places else "?"
-        whose = "old Fernet key" if keys.writing else "target's Fernet key"
+        whose = "old Fernet key" if keys.translates else "target's Fernet key"
         raise FernetKeyError(
             f"The {whose} does not decrypt {table.name} {which!r}. If its value cannot be decrypted in the exported "
             "environment either, correct it there and export again; otherwise this is not the key."
-        ) from None
+        )
+    return translated

@@ -20,11 +20,11 @@ from tests.integration.deployment.conftest import ROLE, STACK, Deployed
 FIRST, SECOND = "fir%st /@:?#é", 'sec"ond \\ {}'
 
 
-def test_given_the_build_then_no_package_exceeds_11_mb(deployed: Deployed, tmp_path: Path) -> None:
+def test_given_the_build_then_no_package_exceeds_5_mb(deployed: Deployed, tmp_path: Path) -> None:
     folders = [folder for folder in deployed.build.iterdir() if folder.is_dir()]
     sizes = {f.name: Path(shutil.make_archive(str(tmp_path / f.name), "zip", f)).stat().st_size for f in folders}
     assert {"SharedLayer", "PublishAssetsFunction", "GluePython311Layer", "GluePython313Layer"} <= sizes.keys()
-    assert {name: size for name, size in sizes.items() if size >= 11_000_000} == {}
+    assert {name: size for name, size in sizes.items() if size >= 5_000_000} == {}
 
 
 def test_given_the_wheels_in_a_layer_then_the_job_installs_those_of_its_python(deployed: Deployed) -> None:

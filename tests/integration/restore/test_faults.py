@@ -24,8 +24,8 @@ from metadata_restore.errors import (
     TargetError,
     UncertainError,
 )
-from metadata_restore.fernet import make_keys
 from metadata_restore.fill import Watcher
+from metadata_restore.keys import make_keys
 from metadata_restore.plan import Column, PlannedTable
 from psycopg import sql
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from metadata_restore import csv_rows
 from metadata_restore.errors import FernetKeyError
-from metadata_restore.fernet import Keys, check_keys, make_keys, rewrite_of
+from metadata_restore.fernet import Keys, check_keys, rewrite_of
+from metadata_restore.keys import make_keys
 from metadata_restore.plan import Column, PlannedTable, RestorePlan
 
 # The same in all processes that collect these tests.
