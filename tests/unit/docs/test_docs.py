@@ -53,6 +53,13 @@ def test_documents_and_links_are_found() -> None:
     assert len(TARGETS) > 10
 
 
+def test_a_decision_has_a_number_of_its_own_and_says_it() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    numbers = [int(page.name.partition("-")[0]) for page in pages]
+    assert len(set(numbers)) == len(numbers) > 15
+    assert [page.read_text().partition(".")[0] for page in pages] == [f"# {number}" for number in numbers]
+
+
 @pytest.mark.parametrize(("document", "target"), sorted(set(links())))
 def test_no_link_is_dead(document: str, target: str) -> None:
     file, _, anchor = target.partition("#")
