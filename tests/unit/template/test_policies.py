@@ -43,6 +43,7 @@ KEY = {"Fn::If": ["CreatesKey", {"Fn::GetAtt": ["ExportKey", "Arn"]}, {"Ref": "E
 
 IDENTITY, RESOURCE = identity_statements(), resource_statements()
 ROLES = resources("AWS::IAM::Role")
+RULES = resources("AWS::Events::Rule")
 
 
 @pytest.mark.parametrize("statement", IDENTITY.values(), ids=IDENTITY)
@@ -171,3 +172,10 @@ def test_every_asynchronous_path_keeps_what_it_cannot_deliver():
         config = resources("AWS::Serverless::Function")[name]["Properties"]["EventInvokeConfig"]
         assert config["DestinationConfig"]["OnFailure"]["Destination"] == QUEUE["Arn"]
     assert invoked == ["ReportFailureFunction"] * 2
+
+
+def test_the_queue_takes_what_any_rule_cannot_deliver():
+    """EventBridge sends it in the rule's name; what the queue refuses is lost, and nobody is told."""
+    allowed = RESOURCE["UndeliveredQueuePolicy-UndeliveredAlerts"]["Condition"]["ArnEquals"]["aws:SourceArn"]
+
+    assert {name for each in as_list(allowed) for name in RULES if f"'{name}', 'Arn'" in str(each)} == set(RULES)
