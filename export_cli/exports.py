@@ -210,17 +210,18 @@ class Exports:
 def _id_of(key: str) -> str:
     found = _SUMMARY.search(key)
     identifier = f"{found[1]}{found[2]}{found[3]}T{found[4]}Z" if found else ""
-    return identifier if _start_of(identifier) else ""
+    return identifier if start_of(identifier) else ""
 
 
 def _valid_start(identifier: str) -> datetime:
-    started = _start_of(identifier)
+    started = start_of(identifier)
     if started is None:
         raise InvalidOptionError(f"{identifier} is no time, so it names no export.")
     return started
 
 
-def _start_of(identifier: str) -> datetime | None:
+def start_of(identifier: str) -> datetime | None:
+    """Return when an export with this id started; None: it is no id."""
     try:
         started = started_at(identifier)
     except ValueError:

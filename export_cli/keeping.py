@@ -6,7 +6,8 @@ A kept export has the layout of every other, below another first part of the key
 import gzip
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import inf
@@ -14,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from export_contracts.exported_table import ExportedTable
-from export_contracts.layout import SUMMARY_NAME, Layout
+from export_contracts.layout import SUMMARY_NAME, Layout, export_id
 from export_contracts.past_exports import read_summary
 from export_contracts.summary import Summary
 from export_runtime.aws import error_code
@@ -24,8 +25,8 @@ from export_runtime.store import ObjectStore
 from export_cli.aws import Aws, call
 from export_cli.checks.lifecycle import Lifecycle, Objects
 from export_cli.checks.retention import read_rules
-from export_cli.errors import InvalidOptionError
-from export_cli.exports import Export
+from export_cli.errors import InvalidOptionError, NotFoundError
+from export_cli.exports import Export, Exports, start_of
 
 KEPT = "kept"
 _AT_ONCE = 8
@@ -54,6 +55,33 @@ def kept_ids(store: ObjectStore, where: Layout) -> frozenset[str]:
     keys = store.keys(f"{kept_layout(where).root}/")
     found = [match for key in keys if SUMMARY_NAME in key and (match := _SUMMARY.search(key))]
     return frozenset(f"{each[1]}{each[2]}{each[3]}T{each[4]}Z" for each in found)
+
+
+def find_kept(store: ObjectStore, where: Layout, reference: str) -> Export:
+    """Return an export that is kept, also one whose copy has no summary: `keep` or `release` was interrupted.
+
+    Raises:
+        InvalidOptionError: it is no id.
+        NotFoundError: nothing of it is kept.
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
+    """
+    layout = kept_layout(where)
+    try:
+        return Exports(store, layout).find(reference)
+    except NotFoundError:
+        started = start_of(reference)
+        if started is None:
+            raise
+        half = Export(layout.summary_key(started), export_id(started), None, "its copy is not whole")
+        if not objects_of(store, layout, half):
+            raise
+        return half
+
+
+def objects_of(store: ObjectStore, layout: Layout, export: Export) -> list[str]:
+    """Return the keys of an export's objects: those of its day that bear its time."""
+    ending = re.compile(rf"_{export.started:%H%M%S}\.[a-z.]+$")
+    return [key for key in store.keys(layout.day_prefix(export.started)) if ending.search(key)]
 
 
 def bucket_rules(aws: Aws, bucket: str) -> Lifecycle:
@@ -85,6 +113,7 @@ class Keeper:
         if where.base_prefix == KEPT:
             raise InvalidOptionError(f"What is below {KEPT}/ is kept already: leave out --base-prefix.")
         self._s3, self._store, self._where, self._kept = aws.client("s3"), store, where, kept_layout(where)
+        self._ended = threading.Event()
 
     def refuse_deleting_rule(self, rules: Lifecycle) -> None:
         """Refuse when a lifecycle rule would delete the copy too.
@@ -115,25 +144,26 @@ class Keeper:
         if there is not None and there.status == summary.status:
             return Kept(summary_key, len(there.details), there.object_bytes, was_there=True)
         tables = {entry.key: entry for entry in summary.details.values()}
-        others = [key for key in self._objects(export, self._where) if key not in tables and key != export.key]
+        objects = objects_of(self._store, self._where, export)
+        others = [key for key in objects if key not in tables and key != export.key]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for size in pool.map(self._copy_table, tables.values()):
-                note(size)
-            list(pool.map(self._copy_plain, others))
+            try:
+                for size in pool.map(self._copy_table, tables.values()):
+                    note(size)
+                list(pool.map(self._copy_plain, others))
+            except BaseException:  # Ctrl-C, which reaches this thread alone: the others end at their next part
+                self._ended.set()
+                raise
         self._store.write(summary_key, self._summary_for(export), "application/gzip")
         return Kept(summary_key, len(tables) + len(others) + 1, summary.object_bytes)
 
     def release(self, export: Export) -> int:
         """Remove the copy, its summary first, and return how many objects it had."""
-        keys = sorted(self._objects(export, self._kept), key=lambda key: SUMMARY_NAME not in key)
+        keys = sorted(objects_of(self._store, self._kept, export), key=lambda key: SUMMARY_NAME not in key)
         for key in keys:
             with call(f"delete {self._store.uri(key)}", _ADVICE):
                 self._s3.delete_object(Bucket=self._where.bucket, Key=key)
         return len(keys)
-
-    def _objects(self, export: Export, layout: Layout) -> Iterable[str]:
-        ending = re.compile(rf"_{export.started:%H%M%S}\.[a-z.]+$")
-        return [key for key in self._store.keys(layout.day_prefix(export.started)) if ending.search(key)]
 
     def _moved(self, key: str) -> str:
         return f"{self._kept.root}{key.removeprefix(self._where.root)}"
@@ -162,6 +192,7 @@ class Keeper:
             try:
                 done = []
                 for number, size in enumerate(entry.part_sizes, 1):
+                    self._go_on(entry)
                     piece = {"CopySourceRange": f"bytes={at}-{at + size - 1}", "PartNumber": number}
                     answer = self._s3.upload_part_copy(UploadId=upload, **place, **source, **piece)
                     part = answer["CopyPartResult"]
@@ -170,20 +201,31 @@ class Keeper:
                     at += size
                 complete = self._s3.complete_multipart_upload
                 return str(complete(UploadId=upload, MultipartUpload={"Parts": done}, **place).get("ChecksumSHA256"))
-            except BaseException:  # Ctrl-C too: what is half done would be paid for
+            except BaseException:  # what is half done would be paid for
                 self._s3.abort_multipart_upload(UploadId=upload, **place)
                 raise
+
+    def _go_on(self, entry: ExportedTable) -> None:
+        if self._ended.is_set():
+            raise AwsCallError(f"The copy of {self._store.uri(entry.key)} was given up.")
 
     def _from_to(self, key: str) -> dict[str, Any]:
         bucket = self._where.bucket
         return {"Bucket": bucket, "Key": self._moved(key), "CopySource": {"Bucket": bucket, "Key": key}}
 
     def _summary_for(self, export: Export) -> bytes:
-        """Return the summary with the keys of the copies; whatever else it says stays."""
+        """Return the summary with the keys of the copies and without Parquet, which goes with the export's own files.
+
+        Whatever else it says stays.
+        """
         found = self._store.read(export.key)
         content: dict[str, Any] = json.loads(gzip.decompress(found.body)) if found else {}
         details: Mapping[str, dict[str, Any]] = content["details"]
-        content["details"] = {name: {**entry, "key": self._moved(entry["key"])} for name, entry in details.items()}
+        content["details"] = {
+            name: {field: value for field, value in entry.items() if field != "parquet"}
+            | {"key": self._moved(entry["key"])}
+            for name, entry in details.items()
+        }
         return gzip.compress(
             json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n", mtime=0
         )

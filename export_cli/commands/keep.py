@@ -5,7 +5,7 @@ from export_runtime.figures import counted, size
 
 from export_cli.errors import OK, InvalidOptionError, NotFoundError
 from export_cli.exports import Export, Exports
-from export_cli.keeping import Keeper, bucket_rules, kept_layout
+from export_cli.keeping import Keeper, bucket_rules, find_kept
 from export_cli.options import Session, with_session
 
 
@@ -23,8 +23,13 @@ def keep(session: Session, export: str) -> int:
     summary = found.read()
     keeper = Keeper(session.aws, store, where)
     keeper.refuse_deleting_rule(bucket_rules(session.aws, where.bucket))
-    with session.screen.progress("copying", summary.object_bytes) as bar:
-        kept = keeper.keep(found, summary, bar.advance)
+    try:
+        with session.screen.progress("copying", summary.object_bytes) as bar:
+            kept = keeper.keep(found, summary, bar.advance)
+    except BaseException:  # Ctrl-C too
+        remove = session.ours(f"release {found.export_id}", target)
+        session.screen.note(f"What was copied so far stays, and is paid for. Keep it again, or remove it: {remove}")
+        raise
     uri = store.uri(kept.summary_key)
     if session.screen.as_json:
         session.screen.document({"export_id": found.export_id, "summary": uri, "was_there": kept.was_there})
@@ -41,10 +46,10 @@ def keep(session: Session, export: str) -> int:
 @click.option("--yes", is_flag=True, help="Also when it is the only copy.")
 @with_session
 def release(session: Session, export: str, yes: bool) -> int:
-    """Delete the copy of an EXPORT that `keep` has made. The export itself is left to the lifecycle."""
+    """Delete the copy of an EXPORT that `keep` has made, or begun. The export itself is left to the lifecycle."""
     target = session.target()
     store, where = session.store(target), target.where()
-    kept = Exports(store, kept_layout(where)).find(export)
+    kept = find_kept(store, where, export)
     if not yes and not _is_there(session.exports(target), kept):
         raise InvalidOptionError(
             f"What is kept of export {kept.export_id} is the only copy: the export itself is gone. To delete it all "

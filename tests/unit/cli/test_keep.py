@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import os
+import signal
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +14,8 @@ from botocore.exceptions import ClientError
 from export_cli.commands.expiring import deleted_on
 from tests.unit.cli.environment import refusal, set_lifecycle
 from tests.unit.cli.made import BUCKET, LAYOUT, Made, composite, digest
+from tests.unit.cli.test_parquet_query import add_parquet
+from tests.unit.cli.test_query import RUNS, TYPES
 
 ROOT = "kept/prod-backups"
 EXPIRE = {"ID": "Exports", "Filter": {"Prefix": "exports/"}, "Expiration": {"Days": 365}}
@@ -108,6 +113,38 @@ def test_given_fields_that_a_later_version_adds_then_the_copy_has_them(made, run
     assert {entry["key"].partition("/")[0] for entry in copy["details"].values()} == {"kept"}
 
 
+def test_given_parquet_then_the_copy_does_not_tell_of_files_that_expire_with_the_export(made, run, other):
+    summary = made.export(timedelta(hours=3), tables={"dag_run": RUNS}, types={"dag_run": TYPES})
+    add_parquet(made, summary, "dag_run", RUNS, {})
+    assert run("keep", summary.export_id).code == 0
+    remove(made, LAYOUT.root)
+    asked = ("query", "SELECT count(*) AS n FROM dag_run", "--export", summary.export_id, "--cache-limit", "0")
+    answer = run(*asked, "--base-prefix", "kept", "--json")
+    assert (answer.code, answer.json) == (0, [{"n": 3}])
+
+
+def test_given_ctrl_c_then_no_further_part_is_copied_and_release_removes_what_was(
+    made, one_at_a_time, run, other, monkeypatch
+):
+    copied = []
+
+    def copy_and_interrupt(original=one_at_a_time.upload_part_copy, **request: Any) -> Any:
+        copied.append(request["PartNumber"])
+        if len(copied) == 3:  # the first table is whole
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.5)
+        return original(**request)
+
+    monkeypatch.setattr(one_at_a_time, "upload_part_copy", copy_and_interrupt)
+    interrupted = run("keep", other)
+    assert (interrupted.code, copied) == (130, [1, 2, 1])
+    assert f"mwaa-metadata-export release {other} -e prod" in interrupted.err
+    assert "Uploads" not in made.s3.list_multipart_uploads(Bucket=BUCKET)
+    assert len(keys(made, ROOT)) == 1
+    assert run("release", "20200101T000000Z").code == 4
+    assert (run("release", other).code, keys(made, ROOT)) == (0, [])
+
+
 def test_given_an_object_that_is_not_what_was_exported_then_nothing_counts_as_kept(made, run):
     summary = made.export()
     entry = summary.details["dag"]
@@ -170,6 +207,7 @@ def test_given_release_is_interrupted_then_no_summary_is_left_that_would_pass_fo
     assert run("release", other).code == 3
     assert "export_summary" in calls[0]
     assert len(keys(made, ROOT)) == 3
+    assert (run("release", other).code, keys(made, ROOT)) == (0, [])
 
 
 def test_given_exports_then_expiring_has_the_oldest_first_with_its_day_and_what_is_kept(made, run, other):
