@@ -4,7 +4,9 @@ It holds rows of the metadata database in the clear, so nobody else may read the
 """
 
 import contextlib
+import fcntl
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,14 +50,26 @@ class Cache:
             LocalError: the folder cannot be made or written.
         """
         with local(self.folder, ADVICE):
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self.folder / "data").mkdir(exist_ok=True)
-            temporary = TemporaryDirectory(prefix="tmp-", dir=self.folder, ignore_cleanup_errors=True)
-        with temporary as name:
-            try:
-                yield Path(name)
-            finally:
-                self.shrink()
+            for folder in (self.folder, self.folder / "data", self.folder / "objects"):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with _locked(self.folder):  # so that no other command takes the new folder for one that was left
+                self._remove_left()
+                temporary = TemporaryDirectory(prefix="tmp-", dir=self.folder, ignore_cleanup_errors=True)
+                lock = _lock(Path(temporary.name))
+        try:
+            with temporary as name:
+                try:
+                    yield Path(name)
+                finally:
+                    self.shrink()
+        finally:
+            os.close(lock)
+
+    def _remove_left(self) -> None:
+        """Remove what is left of a command that could not end: it was killed, or the machine went down."""
+        for path in self.folder.glob("tmp-*"):
+            with contextlib.suppress(OSError), _locked(path, fcntl.LOCK_NB):  # one that is at work holds it
+                shutil.rmtree(path, ignore_errors=True)
 
     def keep(self, path: Path, body: bytes) -> None:
         """Write a file so that it is whole under its name.
@@ -84,6 +98,25 @@ class Cache:
             with contextlib.suppress(OSError):
                 path.unlink()
             too_much -= size
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, how: int = 0) -> Iterator[None]:
+    lock = _lock(folder, how)
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def _lock(folder: Path, how: int = 0) -> int:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | how)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
 
 
 def used(path: Path) -> bool:

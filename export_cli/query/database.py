@@ -11,7 +11,8 @@ import duckdb
 from export_runtime.figures import counted
 from export_runtime.text import one_line
 
-from export_cli.errors import InvalidOptionError
+from export_cli.errors import InvalidOptionError, LocalError
+from export_cli.query.cache import ADVICE
 from export_cli.query.connection import connected, interruptible
 from export_cli.query.filesystem import PROTOCOL, ExportFiles
 from export_cli.query.source import TABLES, Source
@@ -96,7 +97,8 @@ class Database:
         except duckdb.Error as error:
             if self._files.failure:  # what DuckDB made an error of its own of
                 raise self._files.failure from error
-            raise InvalidOptionError(f"DuckDB: {one_line(str(error), 2000)}") from error
+            told = f"DuckDB: {one_line(str(error), 2000)}"
+            raise (LocalError(f"{told}. {ADVICE}") if _has_no_room(error) else InvalidOptionError(told)) from error
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """Return all rows of one SELECT; see ``run`` for errors."""
@@ -193,6 +195,12 @@ class Database:
         # One document of all rows: row by row DuckDB takes a millisecond for each.
         select = f"SELECT unnest(from_json(?::VARCHAR, {literal(json.dumps([columns]))}), recursive := true)"
         self._connection.execute(f"CREATE TABLE {name} AS {select}", [json.dumps(rows)])
+
+
+def _has_no_room(error: duckdb.Error) -> bool:
+    """Say whether it is memory, or the disk for what does not fit into memory, that did not suffice."""
+    unwritten = isinstance(error, duckdb.IOException) and "could not write" in str(error).lower()
+    return unwritten or isinstance(error, duckdb.OutOfMemoryException)
 
 
 def _export_row(export: Any) -> dict[str, Any]:

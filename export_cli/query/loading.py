@@ -2,19 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from botocore.exceptions import ClientError
 from export_contracts.exported_table import ExportedTable
-from export_runtime.text import shown
+from export_runtime.text import one_line, shown
 from metadata_restore.digest import Digest
 
 from export_cli.aws import call
-from export_cli.errors import NotFoundError, UnreadableSummaryError
-from export_cli.files import partial_file
+from export_cli.errors import LocalError, NotFoundError, UnreadableSummaryError
+from export_cli.files import local, partial_file
 from export_cli.query.bucket import Bucket
 from export_cli.query.cache import ADVICE, Cache, used
 from export_cli.query.connection import connected, interruptible
@@ -22,7 +23,9 @@ from export_cli.query.types import TEXT, duckdb_type, identifier, literal, uniqu
 from export_cli.screen import Bar
 from export_cli.verification import CHUNK
 
-_RECIPE = 1  # raise it when the files that are kept must be made anew
+_RECIPE = 2  # raise it when the files that are kept must be made anew
+_MAGIC = b"PAR1"  # at the end of every Parquet file
+_LOST = "lost_values"
 # PostgreSQL holds values of 1 GB; DuckDB takes four times the longest line in memory, so the usual is tried first.
 _LONGEST_LINES = (16 * 1024 * 1024, 1100 * 1024 * 1024)
 _CSV = (
@@ -38,6 +41,16 @@ def kept_file(cache: Cache, entry: ExportedTable) -> Path:
     return cache.data("csv", f"{hashlib.sha256(told.encode()).hexdigest()}.parquet")
 
 
+def is_kept(path: Path) -> bool:
+    """Say whether a kept file is there, and whole: one is not when this machine went down soon after it was written."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-len(_MAGIC), os.SEEK_END)
+            return file.read() == _MAGIC
+    except OSError:  # it is not there, or empty
+        return False
+
+
 def load(cache: Cache, bucket: Bucket | None, entry: ExportedTable, temporary: Path, bar: Bar) -> Path:
     """Return the file with an object's rows; it is made unless it is kept.
 
@@ -48,33 +61,33 @@ def load(cache: Cache, bucket: Bucket | None, entry: ExportedTable, temporary: P
         AwsCallError, AwsUnavailableError: see ``aws_call``.
     """
     target = kept_file(cache, entry)
-    if used(target):
+    if is_kept(target) and used(target):
         return target
     if bucket is None:
         raise NotFoundError(f"{entry.key} is not in {cache.folder}. Query it once without --offline.")
     zipped = temporary / "table.csv.gz"
     _fetch(bucket, entry, zipped, bar)
-    target.parent.mkdir(parents=True, exist_ok=True)
     converted = temporary / "table.parquet"
-    lost = _convert(zipped, entry, converted, temporary)
-    if lost:
-        cache.keep(_lost_file(target), json.dumps(lost).encode())
-    converted.replace(target)
-    zipped.unlink()
+    try:
+        _convert(zipped, entry, converted, temporary)
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        raise LocalError(f"Could not keep {entry.key} as Parquet: {one_line(str(error), 500)}. {ADVICE}") from error
+    with local(target, ADVICE):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        converted.replace(target)
+        zipped.unlink()
     return target
 
 
-def lost_values(path: Path) -> dict[str, int]:
-    """Return how many values of which column DuckDB's type could not hold, so that they are NULL in a kept file."""
-    try:
-        told = json.loads(_lost_file(path).read_text())
-    except FileNotFoundError:
+def lost_values(paths: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return, of kept files, how many values of which column DuckDB's type could not hold, so that they are NULL."""
+    if not paths:
         return {}
-    return {str(name): int(number) for name, number in told.items()}
-
-
-def _lost_file(path: Path) -> Path:
-    return path.with_suffix(".lost.json")
+    # In the file itself: beside it, it could be removed from the cache without it.
+    select = "SELECT file_name, decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = ?"
+    with duckdb.connect() as connection:
+        found = connection.execute(select, [list(paths), _LOST]).fetchall()
+    return {path: {str(name): int(number) for name, number in json.loads(told).items()} for path, told in found}
 
 
 def _fetch(bucket: Bucket, entry: ExportedTable, target: Path, bar: Bar) -> None:
@@ -103,17 +116,17 @@ def _body(bucket: Bucket, key: str, address: str) -> Any:
         raise
 
 
-def _convert(zipped: Path, entry: ExportedTable, target: Path, temporary: Path) -> dict[str, int]:
-    """Write a table's rows as Parquet; return how many values of which column its type cannot hold."""
+def _convert(zipped: Path, entry: ExportedTable, target: Path, temporary: Path) -> None:
+    """Write a table's rows as Parquet, and into it how many values of which column its type cannot hold."""
     types = dict(zip(unique_names(entry.columns), (duckdb_type(each.type) for each in entry.columns), strict=True))
     with interruptible(), connected(temporary) as connection:
         try:
             _copy(connection, zipped, types, target)
             if not _has_infinity(connection, target, types):
-                return {}
+                return
         except duckdb.ConversionException:
             pass  # a value that the type cannot hold, which is rare: each is looked at
-        return _copy_what_fits(connection, zipped, types, target)
+        _copy_what_fits(connection, zipped, types, target)
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, zipped: Path, types: Mapping[str, str], target: Path) -> None:
@@ -123,14 +136,14 @@ def _copy(connection: duckdb.DuckDBPyConnection, zipped: Path, types: Mapping[st
 
 def _copy_what_fits(
     connection: duckdb.DuckDBPyConnection, zipped: Path, types: Mapping[str, str], target: Path
-) -> dict[str, int]:
-    """Write the rows with NULL for what its type cannot hold, and count these values per column."""
+) -> None:
+    """Write the rows with NULL for what its type cannot hold, and how many values these are per column."""
     values = {name: _fitted(name, kind) for name, kind in types.items()}
     texts = dict.fromkeys(types, TEXT)
     counts = ", ".join(f"count({identifier(name)}) - count({value})" for name, value in values.items())
     found = _read(connection, f"SELECT {counts} FROM ", zipped, texts).fetchone() or ()
-    _write(connection, values, zipped, texts, target)
-    return {name: number for name, number in zip(types, found, strict=True) if number}
+    lost = {name: number for name, number in zip(types, found, strict=True) if number}
+    _write(connection, values, zipped, texts, target, lost)
 
 
 def _fitted(name: str, kind: str) -> str:
@@ -162,9 +175,11 @@ def _write(
     zipped: Path,
     types: Mapping[str, str],
     target: Path,
+    lost: Mapping[str, int] | None = None,
 ) -> None:
     select = ", ".join(f"{value} AS {identifier(name)}" for name, value in values.items())
-    into = f"{literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"
+    told = f", KV_METADATA {{{_LOST}: {literal(json.dumps(lost))}}}" if lost else ""
+    into = f"{literal(str(target))} (FORMAT parquet, COMPRESSION zstd{told})"
     _read(connection, f"COPY (SELECT {select} FROM ", zipped, types, f") TO {into}")
 
 

@@ -12,7 +12,7 @@ from export_cli.files import local
 from export_cli.query.bucket import Bucket
 from export_cli.query.cache import ADVICE, Cache
 from export_cli.query.filesystem import ExportFiles
-from export_cli.query.loading import kept_file, load, lost_values
+from export_cli.query.loading import is_kept, kept_file, load, lost_values
 from export_cli.query.ranges import RangedObject
 from export_cli.query.versions import Version
 from export_cli.query.views import EXPORT_ID
@@ -45,9 +45,10 @@ class Source:
         Raises:
             NotFoundError, UnreadableSummaryError, LocalError, AwsCallError, AwsUnavailableError: see ``load``.
         """
-        unzipped = self._load(table, [version for version in versions if version.entry.parquet is None])
-        nulled = {name: lost_values(path) for name, path in unzipped.items()}
-        names = {name: [self._linked(number, name, path)] for name, path in unzipped.items()}
+        unzipped = self._load(number, table, [version for version in versions if version.entry.parquet is None])
+        lost = lost_values(list(unzipped.values()))
+        nulled = {name: lost.get(path, {}) for name, path in unzipped.items()}
+        names = {name: [path] for name, path in unzipped.items()}
         for version in versions:
             if parquet := version.entry.parquet:
                 objects = [RangedObject(self.cache, self.bucket, file) for file in parquet.files]
@@ -61,13 +62,16 @@ class Source:
         ]
         return names
 
-    def _load(self, table: str, versions: Sequence[Version]) -> dict[str, Path]:
+    def _load(self, number: int, table: str, versions: Sequence[Version]) -> dict[str, str]:
         entries = {version.export_id: version.entry for version in versions}
-        missing = [entry for entry in entries.values() if not kept_file(self.cache, entry).exists()]
+        missing = [entry for entry in entries.values() if not is_kept(kept_file(self.cache, entry))]
         total = sum(entry.object_bytes for entry in missing)
         with self.screen.progress(table, total) if missing else nullcontext(Bar()) as bar:
             bar.describe(f"{table}, {size(total)} in {counted(len(missing), 'object')}")
-            return {name: load(self.cache, self.bucket, entry, self.temporary, bar) for name, entry in entries.items()}
+            return {
+                name: self._linked(number, name, load(self.cache, self.bucket, entry, self.temporary, bar))
+                for name, entry in entries.items()
+            }
 
     def _linked(self, number: int, export_id: str, path: Path) -> str:
         """Return a second name of a file, in a folder that says its export: DuckDB makes a column of that.

@@ -110,6 +110,16 @@ def test_given_one_column_then_only_its_ranges_are_read(
     assert ask("SELECT max(length(note)) AS n FROM dag_run", "--json").json == [{"n": 3000}]
 
 
+def test_given_a_kept_block_that_is_not_whole_then_it_is_read_anew(
+    both: Summary, ask: Callable[..., Any], tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    expected = ask(SQL, "--json").json
+    for block in (tmp_path / "cache" / "data" / "parquet").rglob("0"):
+        block.write_bytes(block.read_bytes()[:200])
+    assert ask(SQL, "--json", "--offline").code == 4
+    assert ask(SQL, "--json").json == expected
+
+
 @pytest.mark.parametrize("what", ["gone", "replaced"])
 def test_given_an_object_that_is_not_the_summarys_then_no_row_of_it_is_shown(
     both: Summary, made: Made, ask: Callable[..., Any], what: str  # noqa: F811

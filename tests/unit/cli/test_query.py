@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import threading
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from export_cli.query import loading
+from export_cli.query.cache import Cache
+from export_cli.query.connection import connected
 from tests.unit.cli.made import HOSTILE, Made
 
 RUNS = [
@@ -55,11 +59,14 @@ def test_given_an_export_then_every_value_is_as_it_was(export, ask) -> None:
     assert written == f'id,dag_id,state,conf\n1,007,success,\\x00ff\n2,"{quoted}","",\n3,NULL,,\\x\n'
 
 
-def test_given_values_that_a_type_cannot_hold_then_they_are_null_and_told_each_time(export, ask) -> None:
+def test_given_values_that_a_type_cannot_hold_then_they_are_null_and_told_each_time(export, ask, tmp_path) -> None:
     moments = ["infinity", "0044-03-15 00:00:00+00 BC", "2026-12-11 14:30:22+00", None]
     export(records=[["id", "moment"], *([str(n), moment] for n, moment in enumerate(moments))],
            types=["integer", "timestamp with time zone"])  # fmt: skip
-    for _ in range(2):
+    for times in range(3):
+        if times == 2:  # the cache is too large by a byte, so one file of it goes
+            kept = [path.stat().st_size for path in (tmp_path / "cache" / "data").rglob("*") if path.is_file()]
+            assert ask("SELECT 1 FROM dag_run", "--cache-limit", str((sum(kept) - 1) / 1024**3)).code == 0
         answer = ask("SELECT count(*) AS n, count(moment) AS moments FROM dag_run", "--json")
         assert answer.json == [{"n": 4, "moments": 1}]
         assert "2 values of moment shown as NULL" in answer.err
@@ -105,6 +112,66 @@ def test_given_a_limit_then_the_cache_keeps_no_more(export, ask, tmp_path) -> No
     assert list((tmp_path / "cache" / "data").rglob("*.parquet")) == []
     assert list((tmp_path / "cache").glob("tmp-*")) == []
     assert (tmp_path / "cache").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("left", [0, -40], ids=["empty", "cut off"])
+def test_given_a_kept_file_that_is_not_whole_then_it_is_read_anew(export, ask, tmp_path, left) -> None:
+    export()
+    sql = ("SELECT count(*) AS n FROM dag_run", "--json")
+    assert ask(*sql).json == [{"n": 3}]
+    [kept] = (tmp_path / "cache" / "data").rglob("*.parquet")
+    kept.write_bytes(kept.read_bytes()[:left])
+    assert ask(*sql, "--offline").code == 4
+    assert ask(*sql).json == ask(*sql, "--offline").json == [{"n": 3}]
+
+
+def test_given_a_full_disk_then_it_is_said_and_nothing_is_left(export, ask, monkeypatch, tmp_path) -> None:
+    export(records=[RUNS[0], *([str(number), *RUNS[1][1:]] for number in range(2000))])
+
+    def converted_on_a_full_disk(*arguments: Any, convert: Any = loading._convert) -> None:
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        try:
+            convert(*arguments)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    monkeypatch.setattr(loading, "_convert", converted_on_a_full_disk)
+    answer = ask("SELECT * FROM dag_run")
+    assert (answer.code, answer.out) == (5, "")
+    assert "as Parquet" in answer.err
+    assert "Make room, or name another folder with --cache." in answer.err
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file() and "data" in path.parts] == []
+    assert list((tmp_path / "cache").glob("tmp-*")) == []
+
+
+def test_given_no_room_for_what_does_not_fit_into_memory_then_it_is_no_fault_of_the_sql(
+    export, ask, monkeypatch
+) -> None:
+    def small(temporary: Path) -> duckdb.DuckDBPyConnection:
+        connection = connected(temporary)
+        connection.execute("SET memory_limit = '30MB'; SET max_temp_directory_size = '1MB'")
+        return connection
+
+    export()
+    monkeypatch.setattr("export_cli.query.database.connected", small)
+    answer = ask("SELECT count(*) FROM (SELECT DISTINCT range FROM range(5000000)), dag_run")
+    assert (answer.code, answer.out) == (5, "")
+    assert "Make room, or name another folder with --cache." in answer.err
+
+
+def test_given_a_command_that_was_killed_then_the_next_removes_what_it_left_and_nothing_of_one_at_work(
+    export, ask, tmp_path
+) -> None:
+    export()
+    cache = tmp_path / "cache"
+    left = cache / "tmp-killed"
+    (left / "spill").mkdir(parents=True)
+    with Cache(cache, 0).opened() as at_work:
+        assert ask("SELECT 1 FROM dag_run").code == 0
+        assert at_work.is_dir()
+    assert not left.exists()
+    assert [path.stat().st_mode & 0o077 for path in (cache / "data", cache / "objects")] == [0, 0]
 
 
 def test_given_an_object_that_was_damaged_then_no_row_of_it_is_shown(export, made, ask) -> None:
