@@ -54,12 +54,15 @@ class Address:
             TargetError: without what was given: a password may be in it.
         """
         try:
-            conninfo_to_dict(self.conninfo)
+            parts = conninfo_to_dict(self.conninfo)
         except psycopg.Error:
+            parts = {"port": "none"}
+        # The rest of a password that was not encoded is taken for these, and errors would show it.
+        if "@" in str(parts.get("host", "")) or not re.fullmatch(r"[\d,]*", str(parts.get("port", ""))):
             raise TargetError(
                 "That is no address of a database. Allowed is a URL as postgresql://user@host:5432/database; "
                 "characters such as @ : / in its parts are percent-encoded."
-            ) from None
+            )
 
     def connect(self) -> Connection:
         """Open a connection.
@@ -113,21 +116,29 @@ def rollback(connection: Connection) -> None:
 
 @contextmanager
 def naming(action: str) -> Iterator[None]:
-    """Turn an error of psycopg into one that says what was attempted."""
+    """Turn an error of psycopg into one that says what was attempted.
+
+    It is no cause of the new one: a traceback would show it, with the row that it is about.
+    """
     try:
         yield
     except psycopg.Error as error:
-        raise TargetError(f"Could not {action}: {told(error)}{_advice(error)}") from error
+        raise TargetError(f"Could not {action}: {told(error)}{_advice(error)}") from None
 
 
 def told(error: psycopg.Error) -> str:
     """Return what PostgreSQL says, in one line, and without the row that it is about: a secret may be in it."""
     place = _PLACE.match(error.diag.context or "")
-    parts = [error.diag.message_primary or str(error), f"({place[0]})" if place else ""]
+    message = error.diag.message_primary or str(error)
+    if (error.sqlstate or "").startswith(_ABOUT_A_VALUE):
+        message = _QUOTED.sub("...", message)
+    parts = [message, f"({place[0]})" if place else ""]
     state = f"(SQLSTATE {error.sqlstate})" if error.sqlstate else ""
     return " ".join(" ".join([*parts, state]).split())
 
 
+_ABOUT_A_VALUE = "22"  # data exceptions: 'invalid input syntax for type uuid: "..."'
+_QUOTED = re.compile(r'["«»„“”「].*["«»„“”」]', re.DOTALL)  # in the languages that PostgreSQL speaks
 _PLACE = re.compile(r"COPY .+?, line \d+(, column [^:]+)?")
 
 

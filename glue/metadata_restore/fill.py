@@ -275,10 +275,10 @@ def _commit(address: Address, connection: Connection) -> None:
     except psycopg.Error as error:
         if not connection.broken:
             # the server has answered: a key that is checked at the commit, a disk that is full
-            raise TargetError(f"Could not commit the restore: {told(error)}. The target is as it was.") from error
+            raise TargetError(f"Could not commit the restore: {told(error)}. The target is as it was.") from None
         if not _was_committed(address, str(transaction), told(error)):
             lost = f"The connection was lost at the commit ({told(error)}). The target is as it was: try again."
-            raise TargetError(lost) from error
+            raise TargetError(lost) from None
     except KeyboardInterrupt:
         connection.close()
         if not _was_committed(address, str(transaction), "interrupted"):

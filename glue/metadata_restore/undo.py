@@ -36,7 +36,7 @@ def undo(address: Address, made: Iterable[Entry], reason: str) -> None:
         raise UncertainError(
             f"{reason} What had been made before is still there, since it could not be dropped ({why}). Drop the "
             "database and create it anew, before you try again"
-        ) from error
+        ) from None
 
 
 def _drop(connection: Connection, entry: Entry) -> Iterator[sql.Composed | bytes]:

@@ -191,10 +191,12 @@ def test_given_what_cannot_be_when_restored_then_one_line_says_so_and_nothing_ch
     ("change", "said"),
     [
         (lambda url: url.replace("postgresql:", "nonsense:"), "no address of a database"),
+        (lambda url: url.replace(urlsplit(url).password or "", "pa@ss"), "no address of a database"),
+        (lambda url: url.replace(urlsplit(url).password or "", "pa/ss"), "no address of a database"),
         (lambda url: url.replace(f":{urlsplit(url).port}/", ":1/"), "Could not connect"),
         (lambda url: url.replace(urlsplit(url).path, "/none"), 'database "none" does not exist'),
     ],
-    ids=["no URL", "no server", "no database"],
+    ids=["no URL", "a password that is not encoded", "nor this one", "no server", "no database"],
 )
 def test_given_no_such_target_when_restored_then_the_error_says_so_without_the_password(
     change: Callable[[str], str], said: str, restore: Command
