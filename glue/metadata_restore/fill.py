@@ -294,7 +294,7 @@ def _was_committed(address: Address, transaction: str, reason: str) -> bool:
                 if status != "in progress":
                     return status == "committed"
                 sleep(1)
-    except (psycopg.Error, TargetError):
+    except (psycopg.Error, TargetError, KeyboardInterrupt):
         pass
     raise UncertainError(
         f"The connection was lost at the commit ({reason}), and the server does not say what became of it. "

@@ -22,7 +22,7 @@ def undo(address: Address, made: Iterable[Entry], reason: str) -> None:
     """Drop what these entries have made, in one transaction.
 
     Raises:
-        UncertainError: it cannot be dropped.
+        UncertainError: it cannot be dropped, or somebody interrupts.
     """
     try:
         with address.connected() as connection:
@@ -31,8 +31,8 @@ def undo(address: Address, made: Iterable[Entry], reason: str) -> None:
                 for statement in _drop(connection, entry):
                     connection.execute(statement)
             connection.execute("COMMIT")
-    except (psycopg.Error, TargetError) as error:
-        why = told(error) if isinstance(error, psycopg.Error) else str(error)
+    except (psycopg.Error, TargetError, KeyboardInterrupt) as error:
+        why = told(error) if isinstance(error, psycopg.Error) else str(error) or "interrupted"
         raise UncertainError(
             f"{reason} What had been made before is still there, since it could not be dropped ({why}). Drop the "
             "database and create it anew, before you try again"

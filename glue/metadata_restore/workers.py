@@ -1,6 +1,7 @@
 """Several connections that work at the same time, each on one thing at a time."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -10,6 +11,7 @@ import psycopg
 
 from metadata_restore.database import Address, Connection
 
+PAUSE_SECONDS = 0.2
 Work = Callable[[Connection], "Iterable[Work]"]
 """is done on a connection outside of a transaction, and returns what can be done once it is done"""
 
@@ -23,6 +25,7 @@ class Workers:
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="restore")
         self._own = threading.local()
         self._lock, self._all = threading.Lock(), list[Connection]()
+        self._running = set[Future[Iterable[Work]]]()
         self._ended = False
 
     def run(self, works: Iterable[Work]) -> None:
@@ -31,11 +34,12 @@ class Workers:
         Raises:
             RestoreError: the first one of a work; the others are cut short.
         """
-        running: set[Future[Iterable[Work]]] = {self._pool.submit(self._do, work) for work in works}
-        while running:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
+        self._running |= {self._pool.submit(self._do, work) for work in works}
+        while self._running:
+            done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+            self._running -= done
             for future in done:
-                running |= {self._pool.submit(self._do, work) for work in future.result()}
+                self._running |= {self._pool.submit(self._do, work) for work in future.result()}
 
     def _do(self, work: Work) -> Iterable[Work]:
         if self._ended:
@@ -57,11 +61,18 @@ class Workers:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._ended = True
-        if error is not None:
-            with self._lock:
-                for connection in self._all:
-                    with suppress(psycopg.Error):
-                        connection.cancel_safe(timeout=5)
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        while not all(future.done() for future in self._running):
+            # Again and again, since it hits nothing between two statements; and another Ctrl-C changes nothing: what is
+            # undone while somebody still works would not be gone.
+            with suppress(psycopg.Error, KeyboardInterrupt):
+                self._cut_short()
+                time.sleep(PAUSE_SECONDS)
         for connection in self._all:
             connection.close()
+
+    def _cut_short(self) -> None:
+        with self._lock:
+            connections = list(self._all)
+        for connection in connections:
+            connection.cancel_safe(timeout=5)

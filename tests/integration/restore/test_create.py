@@ -1,5 +1,7 @@
 """`create`: an empty database becomes the exported one, or stays empty."""
 
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +11,11 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 import pytest
 from metadata_restore.create import create, look_at_create
-from metadata_restore.database import Address
-from metadata_restore.errors import DamagedObjectError, RefusedError, TargetError
+from metadata_restore.database import Address, Connection
+from metadata_restore.errors import DamagedObjectError, RefusedError, TargetError, UncertainError
 from metadata_restore.fill import Outcome, Watcher
 from metadata_restore.options import Options
+from metadata_restore.workers import Workers
 
 from tests.integration.completeness.databases import Databases
 from tests.integration.restore.conftest import AS_EXPORTED, Export, content, execute, export_of, query, with_schema
@@ -134,6 +137,46 @@ def test_a_create_that_fails_leaves_the_database_empty(
 
 def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def test_another_interrupt_while_it_is_undone_is_told_for_what_it_is(
+    aged: tuple[str, Export], empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("metadata_restore.create.settle", interrupt)
+    monkeypatch.setattr("metadata_restore.undo._drop", interrupt)
+    with pytest.raises(UncertainError, match=r"still there, since it could not be dropped \(interrupted\)\. Drop"):
+        made(aged[1], empty)
+
+
+def test_what_begins_after_a_failure_is_cut_short_and_waited_for(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    started, pressed, ended = threading.Event(), list[str](), list[float]()
+    cut_short = Workers._cut_short
+
+    def slow(connection: Connection) -> tuple[()]:
+        started.set()
+        time.sleep(0.5)  # it is between two statements
+        begun = time.monotonic()
+        try:
+            connection.execute("SELECT pg_sleep(30)")
+        finally:
+            ended.append(time.monotonic() - begun)
+        return ()
+
+    def failing(connection: Connection) -> tuple[()]:
+        started.wait()
+        raise TargetError("the disk is full")
+
+    def pressing_once_more(workers: Workers) -> None:
+        if not pressed:
+            pressed.append("Ctrl-C")
+            raise KeyboardInterrupt
+        cut_short(workers)
+
+    monkeypatch.setattr(Workers, "_cut_short", pressing_once_more)
+    with pytest.raises(TargetError, match="the disk is full"), Workers(Address(empty), 2) as workers:
+        workers.run([slow, failing])
+    assert pressed
+    assert ended[0] < 15
 
 
 def test_another_one_at_the_same_time_fails_and_takes_nothing_away(

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from cryptography.fernet import Fernet
+from metadata_restore.database import Address
 from metadata_restore.errors import (
     DamagedObjectError,
     FernetKeyError,
@@ -308,9 +309,17 @@ def test_given_a_connection_that_is_lost_at_the_commit_when_restored_then_it_say
     assert content(target) == (content(alone) if arrives else before)
 
 
+@pytest.mark.parametrize("interrupted", [False, True], ids=["by itself", "and Ctrl-C while it is asked"])
 def test_given_a_server_that_is_gone_after_the_commit_when_restored_then_it_says_that_it_does_not_know(
-    export: Export, target: str
+    interrupted: bool, export: Export, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    connect, opened = Address.connect, list[str]()
+
+    def once(address: Address) -> Any:
+        opened.append("connection")
+        return interrupt() if interrupted and len(opened) > 1 else connect(address)
+
+    monkeypatch.setattr(Address, "connect", once)
     with (
         losing_the_commit(target, arrives=True, connections=1) as url,
         pytest.raises(UncertainError, match="pg_xact_status"),
