@@ -1,6 +1,7 @@
 """Entry point: `mwaa-metadata-export`, or `python -m export_cli`."""
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -42,7 +43,7 @@ Exit codes:
   6    the database to restore into cannot be reached, or refuses
   7    another export is at work, so nothing was started
   70   a fault of this program
-  130  interrupted by Ctrl-C
+  130  interrupted: by Ctrl-C, SIGTERM, or a terminal that was closed
   141  whoever read the output has gone"""
 
 
@@ -121,7 +122,13 @@ def _fault(error: Exception) -> int:
 
 
 def run() -> None:
-    """Run a command and end the process with its exit code."""
+    """Run a command and end the process with its exit code.
+
+    Who ends it by a signal, or closes its terminal, leaves no more behind than who presses Ctrl-C.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup has SIGHUP ignored
+            signal.signal(number, signal.default_int_handler)
     sys.exit(main())
 
 

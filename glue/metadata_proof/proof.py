@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from metadata_restore.database import Address, begin, rollback
-from metadata_restore.errors import ObjectsUnavailableError, RestoreError
+from metadata_restore.errors import ObjectsUnavailableError, RestoreError, TargetError, UncertainError
 from metadata_restore.objects import Objects
 from metadata_restore.plan import RestorePlan
 
@@ -76,7 +76,7 @@ def prove(
         watch: is told which table is being compared.
 
     Raises:
-        ProofError: nothing is known of the export, since the store or the scratch database cannot be reached.
+        ProofError: nothing is known of the export, since the store or the scratch database is not able to answer.
     """
     started = datetime.now(UTC)
     with scratch() as address:
@@ -89,6 +89,11 @@ def prove(
         except ObjectsUnavailableError as error:
             raise ProofError(str(error)) from error
         except RestoreError as error:
+            if isinstance(error, UncertainError) or (isinstance(error, TargetError) and error.unable):
+                raise ProofError(
+                    f"{error}. The PostgreSQL of the proof was not able to (is the disk full?): nothing is known of "
+                    f"the export {plan.export_id}. Try again"
+                ) from error
             problem = f"it does not restore: {error}"
             return Proof(plan.export_id, (problem,), (), started, datetime.now(UTC), 0, 0, 0, 0, 0)
     return Proof(

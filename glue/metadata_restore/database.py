@@ -123,7 +123,7 @@ def naming(action: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise TargetError(f"Could not {action}: {told(error)}{_advice(error)}") from None
+        raise TargetError(f"Could not {action}: {told(error)}{_advice(error)}", unable=_is_unable(error)) from None
 
 
 def told(error: psycopg.Error) -> str:
@@ -135,6 +135,16 @@ def told(error: psycopg.Error) -> str:
     parts = [message, f"({place[0]})" if place else ""]
     state = f"(SQLSTATE {error.sqlstate})" if error.sqlstate else ""
     return " ".join(" ".join([*parts, state]).split())
+
+
+# What the server cannot do is its own trouble: connections, resources, operators, its system; or it says no more.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_UNABLE = ("08", "53", "57", "58")
+
+
+def _is_unable(error: psycopg.Error) -> bool:
+    state = error.sqlstate
+    return state.startswith(_UNABLE) if state else isinstance(error, psycopg.OperationalError)
 
 
 _ABOUT_A_VALUE = "22"  # data exceptions: 'invalid input syntax for type uuid: "..."'

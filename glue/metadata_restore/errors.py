@@ -33,7 +33,15 @@ class FernetKeyError(RestoreError):
 
 
 class TargetError(RestoreError):
-    """The target database cannot be reached, or refuses what is asked of it."""
+    """The target database cannot be reached, or refuses what is asked of it.
+
+    ``unable``: whatever is asked of it: it is gone, its disk is full.
+    """
+
+    def __init__(self, message: str, *, unable: bool = False) -> None:
+        """Say what was attempted, and PostgreSQL's reason."""
+        super().__init__(message)
+        self.unable = unable
 
 
 class UncertainError(TargetError):

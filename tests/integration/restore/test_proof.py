@@ -1,18 +1,23 @@
 """The proof: what restores is said to, and what does not is named."""
 
+import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 import pytest
 from metadata_proof.errors import ProofError
 from metadata_proof.proof import Proof, prove
 from metadata_proof.scratch import scratch_database
 from metadata_proof.whole import check_provable, restoring
-from metadata_restore.database import Address
-from metadata_restore.errors import ObjectsUnavailableError
+from metadata_restore.database import Address, naming
+from metadata_restore.errors import ObjectsUnavailableError, UncertainError
 from metadata_restore.fill import Watcher
 from metadata_restore.objects import Objects
 from metadata_restore.plan import RestorePlan
@@ -74,6 +79,38 @@ def test_given_an_export_when_restored_into_a_postgresql_of_its_own_then_it_is_p
     assert not Path(str(folders[0])).exists()  # nothing is left of the server
 
 
+PROVING = """
+import sys, time
+from metadata_proof.scratch import scratch_database
+from export_cli import __main__ as cli
+
+def prove():
+    with scratch_database() as address:
+        print(address.conninfo.split()[0].removeprefix("host="), flush=True)
+        time.sleep(60)
+
+cli.main = prove
+cli.run()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_given_a_signal_while_proven_when_ended_then_nothing_is_left_of_the_server(number: signal.Signals) -> None:
+    paths = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    proving = subprocess.Popen([sys.executable, "-c", PROVING], stdout=PIPE, stderr=DEVNULL, env=os.environ | paths)
+    assert proving.stdout
+    with proving.stdout as said:
+        folder = Path(said.readline().decode().strip())
+    [server, *_] = (folder / "data" / "postmaster.pid").read_text().split()
+
+    proving.send_signal(number)
+
+    assert proving.wait(60) != 0
+    assert not folder.exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(server), 0)
+
+
 @pytest.mark.parametrize(
     ("statement", "named"),
     [
@@ -131,12 +168,25 @@ def test_given_a_store_that_does_not_answer_when_proven_then_nothing_is_claimed(
     def restore(address: Address, objects: Objects, plan: RestorePlan) -> Mapping[str, int]:
         raise ObjectsUnavailableError("the bucket does not answer")
 
-    @contextmanager
-    def scratch() -> Iterator[Address]:
-        yield Address("host=/nowhere")
-
     with pytest.raises(ProofError, match="does not answer"):
-        prove(export.plan, export, scratch, restore)
+        prove(export.plan, export, lambda: nullcontext(Address("host=/nowhere")), restore)
+
+
+@pytest.mark.parametrize("fault", ["the disk is full", "the server is gone", "it ends while it is undone"])
+def test_given_a_scratch_database_that_is_not_able_to_when_proven_then_nothing_is_claimed(
+    fault: str, export: Export, databases: Databases
+) -> None:
+    def restore(address: Address, objects: Objects, plan: RestorePlan) -> Mapping[str, int]:
+        if fault == "it ends while it is undone":
+            raise UncertainError("It could not be dropped")
+        with address.connected() as connection, naming("make the table dag"):
+            if fault == "the disk is full":
+                connection.execute("DO $$ BEGIN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$")
+            connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        raise AssertionError
+
+    with pytest.raises(ProofError, match=f"nothing is known of the export {export.plan.export_id}"):
+        prove(export.plan, export, lambda: nullcontext(Address(databases.empty(VERSION))), restore)
 
 
 def test_given_an_export_from_before_schemas_when_proven_then_it_says_that_nothing_is_known(export: Export) -> None:
