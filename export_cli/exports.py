@@ -77,11 +77,11 @@ class Exports:
         """Read only. ``stack``: what the stack's parameters ask for; None: not known, so each summary's word counts."""
         self._store, self._layout, self._stack = store, layout, stack
 
-    def newest(self, limit: int, before: str = "~", since: str = "") -> list[Export]:
+    def newest(self, limit: int | None, before: str = "~", since: str = "") -> list[Export]:
         """Return the newest exports, newest first.
 
         Args:
-            limit: how many at most.
+            limit: how many at most; None: all.
             before: export id; only older ones.
             since: export id or the beginning of one; none that is older.
 

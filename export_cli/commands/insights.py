@@ -10,7 +10,6 @@ import click
 from export_cli.commands.query import reading, with_cache
 from export_cli.files import partial_file
 from export_cli.options import Session, with_session
-from export_cli.query.versions import all_exports
 
 _ADVICE = "Make room there or name another file with --to."
 
@@ -37,8 +36,7 @@ def insights(
     screen = session.screen
     with reading(session, cache, cache_limit, offline) as (given, temporary):
         since = (datetime.now(UTC) - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
-        with screen.waiting("reading the summaries of all exports"):
-            scope, _ = all_exports(given.exports(), f"{since:%Y-%m-%d}")
+        scope = given.history(f"{since:%Y-%m-%d}")
         with given.database(scope, temporary) as database:
             from export_cli.insights.document import render_insights
             from export_cli.insights.figures import gather

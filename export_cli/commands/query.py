@@ -1,5 +1,6 @@
 """`query`: SQL over the exported tables, where they lie."""
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,8 +21,8 @@ from export_cli.query.cache import FOLDER, GIB, Cache, default_folder
 from export_cli.query.questions import HISTORY, TWO_EXPORTS, Question, questions, statement
 from export_cli.query.result import as_text, csv_line, json_row
 from export_cli.query.stores import OfflineStore, RememberingStore, known_target, remember_target
-from export_cli.query.types import duckdb_type
-from export_cli.query.versions import Scope, all_exports, names_like, one_export
+from export_cli.query.types import duckdb_type, unique_names
+from export_cli.query.versions import Scope, all_exports, names_like, one_export, two_exports
 from export_cli.screen import Screen
 from export_cli.target import BUCKET_ADVICE, Target
 
@@ -61,6 +62,16 @@ class Reading:
         store = RememberingStore(self.session.aws.client("s3"), bucket, BUCKET_ADVICE, self.cache)
         return Exports(store, self.target.where(), self.target.coverage)
 
+    def history(self, since: str | None) -> Scope:
+        """Return all exports that can be read, and tell of the others; see ``all_exports`` for errors."""
+        screen = self.session.screen
+        with screen.waiting("reading the summaries of all exports"):
+            scope, unread = all_exports(self.exports(), since)
+        if unread:
+            left_out = f"{counted(len(unread), 'export')} cannot be read and is left out"
+            screen.note(f"{left_out}, {unread[0].export_id} first: {unread[0].problem}.")
+        return scope
+
     @contextmanager
     def database(self, scope: Scope, temporary: Path, target: Path | None = None) -> Iterator["Database"]:
         """Open a database with the tables of a scope, and close it again.
@@ -94,8 +105,11 @@ def reading(session: Session, cache: Path, cache_limit: float, offline: bool) ->
     """Give what the exports are read with, and a folder for what is temporary.
 
     Raises:
+        InvalidOptionError: the limit is no number.
         AwsUnavailableError: AWS does not answer; the message says how to do without.
     """
+    if not math.isfinite(cache_limit):
+        raise InvalidOptionError(f"--cache-limit {cache_limit}: allowed is a number of 0 or more.")
     kept = Cache(cache.absolute(), round(cache_limit * GIB))
     with kept.opened() as temporary:
         try:
@@ -115,7 +129,7 @@ def reading(session: Session, cache: Path, cache_limit: float, offline: bool) ->
     default=LATEST,
     metavar="EXPORT",
     show_default=True,
-    help="Its id, latest, newest, or a day (2026-12-11): the newest complete one of that day.",
+    help="Its id, latest, newest, or a day (2026-12-11, UTC): the newest complete one of that day.",
 )
 @click.option("--history", is_flag=True, help="All exports: of each row the newest version, deleted rows included.")
 @click.option("--since", metavar="DAY", help="With --history: only exports of this day (UTC) and later.")
@@ -152,8 +166,11 @@ def query(
         _list(session.screen)
         return
     form = _form(output, file, session.screen.as_json)
-    _check(sql, tables, described, reference, history, since)
-    asked = None if tables or described else statement(_text(sql or ""))
+    if sum((sql is not None, tables, described is not None)) != 1:
+        raise InvalidOptionError("Say what to ask: SQL or a question's name, --tables, --schema TABLE, or --list.")
+    asked = None if sql is None else statement(_text(sql))
+    history = history or (asked is not None and asked.over == HISTORY)
+    _check(asked, reference, history, since)
     with reading(session, cache, cache_limit, offline) as (given, temporary):
         scope = _scope(given, asked, reference, history, since)
         if tables:
@@ -174,15 +191,14 @@ def _form(output: str | None, file: Path | None, as_json: bool) -> str:
     return form
 
 
-def _check(
-    sql: str | None, tables: bool, described: str | None, reference: str, history: bool, since: str | None
-) -> None:
-    if sum((sql is not None, tables, described is not None)) != 1:
-        raise InvalidOptionError("Say what to ask: SQL or a question's name, --tables, --schema TABLE, or --list.")
+def _check(asked: Question | None, reference: str, history: bool, since: str | None) -> None:
+    if asked and asked.over == TWO_EXPORTS and (history or since or reference != LATEST):
+        raise InvalidOptionError(f"{asked.name} compares the newest two exports: leave out --export and --history.")
     if since and not history:
         raise InvalidOptionError("--since is for --history; one export of a day: --export 2026-12-11.")
     if history and reference != LATEST:
-        raise InvalidOptionError("--export and --history exclude each other: one export, or all of them.")
+        over = f", and {asked.name} is over all of them" if asked and asked.name else ""
+        raise InvalidOptionError(f"--export and --history exclude each other: one export, or all of them{over}.")
 
 
 def _text(sql: str) -> str:
@@ -190,16 +206,16 @@ def _text(sql: str) -> str:
 
 
 def _scope(given: Reading, asked: Question | None, reference: str, history: bool, since: str | None) -> Scope:
-    exports, screen = given.exports(), given.session.screen
+    if history:
+        return given.history(since)
+    exports = given.exports()
     if asked and asked.over == TWO_EXPORTS:
-        return Scope(tuple(export for export in exports.newest(20) if export.complete)[:2], history=True)
-    if not history and not (asked and asked.over == HISTORY):
-        return one_export(exports, reference)
-    with screen.waiting("reading the summaries of all exports"):
-        scope, unread = all_exports(exports, since)
-    if unread:
-        screen.note(f"{counted(len(unread), 'export')} cannot be read and is left out, {unread[0].export_id} first: "
-                    f"{unread[0].problem}.")  # fmt: skip
+        return two_exports(exports)
+    scope = one_export(exports, reference)
+    [export] = scope.exports
+    if not exports.is_backup(export):
+        verdict = "" if export.complete else f"{export.read().status}, "
+        given.session.screen.note(f"Export {export.export_id} is {verdict}{exports.scope(export)}.")
     return scope
 
 
@@ -266,7 +282,7 @@ def _print(screen: Screen, database: "Database", sql: str, form: str, file: Path
         notes, database.notes = database.notes, []
         for note in notes:
             screen.note(note)
-    names = [column[0] for column in found.description]
+    names = unique_names(column[0] for column in found.description)
     blocks = iter(lambda: database.fetch(found, _AT_ONCE), [])
     if form == "table":
         rows = database_rows(blocks, limit + 1)

@@ -118,7 +118,8 @@ def _body(bucket: Bucket, key: str, address: str) -> Any:
 
 def _convert(zipped: Path, entry: ExportedTable, target: Path, temporary: Path) -> None:
     """Write a table's rows as Parquet, and into it how many values of which column its type cannot hold."""
-    types = dict(zip(unique_names(entry.columns), (duckdb_type(each.type) for each in entry.columns), strict=True))
+    names = unique_names(column.name for column in entry.columns)
+    types = dict(zip(names, (duckdb_type(each.type) for each in entry.columns), strict=True))
     with interruptible(), connected(temporary) as connection:
         try:
             _copy(connection, zipped, types, target)

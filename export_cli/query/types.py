@@ -1,9 +1,7 @@
 """Which type of DuckDB a column of PostgreSQL has: the same whether its export is read from CSV or from Parquet."""
 
 import re
-from collections.abc import Iterable, Sequence
-
-from export_contracts.exported_table import Column
+from collections.abc import Iterable
 
 TEXT = "VARCHAR"
 _TYPES = {
@@ -49,18 +47,18 @@ def literal(text: str) -> str:
     return f"'{doubled}'"
 
 
-def unique_names(columns: Sequence[Column]) -> list[str]:
-    """Return the columns' names, of which no two differ in case only: DuckDB takes `Id` and `id` for one.
+def unique_names(columns: Iterable[str]) -> list[str]:
+    """Return names of columns, of which no two differ in case only: DuckDB takes `Id` and `id` for one.
 
     A later one gets a number, as DuckDB itself would have it: `id_1`.
     """
     taken: set[str] = set()
     names = []
     for column in columns:
-        name, number = column.name, 0
+        name, number = column, 0
         while name.lower() in taken:
             number += 1
-            name = f"{column.name}_{number}"
+            name = f"{column}_{number}"
         taken.add(name.lower())
         names.append(name)
     return names

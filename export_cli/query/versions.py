@@ -11,7 +11,7 @@ from export_cli.errors import InvalidOptionError, NotFoundError
 from export_cli.exports import Export, Exports
 from export_cli.query.keys import primary_key, unique_key
 
-_MOST = 4000  # more than ten years of daily exports
+_LOOKED_AT = 20
 
 
 @dataclass(frozen=True)
@@ -20,15 +20,17 @@ class Version:
 
     export_id: str
     entry: ExportedTable
+    masked: tuple[str, ...] = ()
 
     @property
     def columns(self) -> frozenset[str]:
-        """Names of its columns."""
-        return frozenset(column.name for column in self.entry.columns)
+        """Names of its columns that tell something: those that are masked are NULL in every row."""
+        return frozenset(column.name for column in self.entry.columns) - frozenset(self.masked)
 
     def key(self, table: str) -> tuple[str, ...] | None:
-        """Return its primary key: what the summary says, else what is known of Airflow."""
-        return self.entry.primary_key or primary_key(table, self.columns)
+        """Return its primary key: what the summary says, else what is known of Airflow. None: none that tells."""
+        key = self.entry.primary_key or primary_key(table, self.columns)
+        return key if key and self.columns >= set(key) else None
 
     def has_key(self, table: str, key: tuple[str, ...]) -> bool:
         """Say whether this is its primary key; of an older export of an unknown table, whether it can be."""
@@ -55,8 +57,10 @@ class Scope:
         """Every table that some export has, newest version first."""
         found: dict[str, list[Version]] = {}
         for export in self.exports:
-            for table, entry in export.read().details.items():
-                found.setdefault(table, []).append(Version(export.export_id, entry))
+            summary = export.read()
+            for table, entry in summary.details.items():
+                masked = summary.masked_columns.get(table, ())
+                found.setdefault(table, []).append(Version(export.export_id, entry, masked))
         return {table: tuple(found[table]) for table in sorted(found)}
 
     def key(self, table: str) -> Key | None:
@@ -95,7 +99,7 @@ def all_exports(exports: Exports, since: str | None) -> tuple[Scope, tuple[Expor
 
     Args:
         exports: of an environment.
-        since: day or export id; older exports are not in it.
+        since: day; older exports are not in it.
 
     Raises:
         InvalidOptionError: ``since`` is no day.
@@ -103,17 +107,33 @@ def all_exports(exports: Exports, since: str | None) -> tuple[Scope, tuple[Expor
         AwsCallError, AwsUnavailableError: see ``aws_call``.
     """
     first = _moment(since)
-    found = exports.newest(_MOST, since=first)
+    found = exports.newest(None, since=first)
     readable = tuple(export for export in found if export.summary is not None)
     if not readable:
         raise NotFoundError(f"There is no export that can be read{f' since {since}' if since else ''}.")
     return Scope(readable, history=True), tuple(export for export in found if export.summary is None)
 
 
+def two_exports(exports: Exports) -> Scope:
+    """Return the newest two exports that are COMPLETE and full, to compare them.
+
+    Raises:
+        NotFoundError: there are not two.
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
+    """
+    found = tuple(filter(exports.is_backup, exports.newest(_LOOKED_AT)))[:2]
+    if len(found) < 2:
+        raise NotFoundError(
+            f"This question compares the newest two exports that are COMPLETE and full: of the newest {_LOOKED_AT}, "
+            f"{len(found)} is. The command list shows them."
+        )
+    return Scope(found, history=True)
+
+
 def _of_day(exports: Exports, day: date) -> Export:
     # Only those of the day are read: newest first, from the day's end.
     end = datetime.combine(day, time.max, UTC)
-    found = exports.newest(_MOST, before=f"{end:%Y%m%dT%H%M%SZ}~", since=f"{day:%Y%m%d}")
+    found = exports.newest(None, before=f"{end:%Y%m%dT%H%M%SZ}~", since=f"{day:%Y%m%d}")
     complete = [export for export in found if export.complete]
     if not complete:
         there = ", ".join(f"{export.export_id} is not complete" for export in found) or "the command list shows all"

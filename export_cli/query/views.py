@@ -104,4 +104,4 @@ def _as(value: str | None, here: str | None, wanted: str) -> str:
 
 
 def _named(columns: Sequence[Column]) -> Iterable[tuple[str, Column]]:
-    return zip(unique_names(columns), columns, strict=True)
+    return zip(unique_names(column.name for column in columns), columns, strict=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from export_contracts.summary import Selection
 
 from tests.documents import stored
 from tests.unit.cli.made import LAYOUT, Made
@@ -128,6 +129,72 @@ def test_given_a_table_whose_key_nobody_knows_then_it_says_so(made: Made, ask: C
     assert answer.code == 2
     assert "does not know what tells the rows of plugin apart" in answer.err
     assert ask("SELECT x FROM versions.plugin", "--history", "--json").json == [{"x": "1"}]
+
+
+def test_given_a_masked_key_then_no_row_is_lost_without_a_word(made: Made, ask: Callable[..., Any]) -> None:  # noqa: F811
+    tables = {"dag_run": [["id", "state"], [None, "failed"], [None, "success"]]}
+    made.export(timedelta(hours=9), tables={"dag_run": [["id", "state"], ["1", "running"]]})
+    made.export(tables=tables, masked_columns={"dag_run": ("id",)})
+    answer = ask("SELECT state FROM dag_run", "--history")
+    assert (answer.code, answer.out) == (2, "")
+    assert "or a column of it is masked" in answer.err
+
+
+@pytest.fixture
+def compared(made: Made) -> Made:
+    """Give two full exports of the table dag, and a newer one that is partial and has no such table."""
+    for age, paused in ((9, "f"), (6, "t")):
+        rows: list[list[str | None]] = [["dag_id", "is_paused", "timetable_description"], ["a", paused, None]]
+        made.export(timedelta(hours=age), tables={"dag": rows})
+    made.export(tables={"slot_pool": [["id"]]}, scope="partial", selection=Selection(("slot_pool",)), latest=False)
+    return made
+
+
+def test_given_a_partial_export_then_the_newest_two_that_are_whole_are_compared(
+    compared: Made, ask: Callable[..., Any]  # noqa: F811
+) -> None:  # fmt: skip
+    [changed] = ask("what-changed", "--json").json
+    assert (changed["what"], changed["was_paused"], changed["is_paused"]) == ("changed", "f", "t")
+    answer = ask("SELECT count(*) AS n FROM slot_pool", "--json", "--export", "newest")
+    assert answer.json == [{"n": 0}]
+    assert "is partial: " in answer.err
+
+
+def test_given_one_export_then_nothing_is_said_to_be_unchanged(made: Made, ask: Callable[..., Any]) -> None:  # noqa: F811
+    made.export(tables={"dag": [["dag_id", "is_paused", "timetable_description"], ["a", "f", None]]})
+    answer = ask("what-changed")
+    assert (answer.code, answer.out) == (4, "")
+    assert "compares the newest two exports that are COMPLETE and full" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["what-changed", "--export", "newest"], "leave out --export and --history"),
+        (["what-changed", "--history"], "leave out --export and --history"),
+        (["runs-per-month", "--export", "newest"], "runs-per-month is over all of them"),
+        (["SELECT 1", "--cache-limit", "nan"], "allowed is a number of 0 or more"),
+        (["SELECT 1", "--cache-limit", "inf"], "allowed is a number of 0 or more"),
+    ],
+    ids=["what-changed --export", "what-changed --history", "runs-per-month --export", "limit nan", "limit inf"],
+)
+def test_given_an_option_that_would_be_ignored_then_it_is_refused(
+    made: Made, ask: Callable[..., Any], arguments: list[str], told: str  # noqa: F811
+) -> None:  # fmt: skip
+    made.export()
+    answer = ask(*arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert told in answer.err
+
+
+def test_given_a_question_over_the_history_then_since_bounds_it(made: Made, ask: Callable[..., Any]) -> None:  # noqa: F811
+    for age, number in ((40, "1"), (1, "2")):
+        rows: list[list[str | None]] = [["id", "state", "start_date"], [number, "failed", "2026-11-01 00:00:00+00"]]
+        kinds = {"dag_run": ["integer", "text", "timestamp with time zone"]}
+        made.export(timedelta(days=age), tables={"dag_run": rows}, types=kinds)
+    day = f"{datetime.now(UTC) - timedelta(days=5):%Y-%m-%d}"
+    for options, runs in (((), 2), (("--since", day), 1)):
+        assert [row["runs"] for row in ask("runs-per-month", "--json", *options).json] == [runs]
 
 
 def test_given_a_summary_that_names_the_primary_key_then_any_table_has_a_history(

@@ -9,7 +9,7 @@ import pytest
 
 from export_cli.insights.breaks import Day, find_breaks
 from export_cli.insights.charts import shade
-from tests.unit.cli.made import HOSTILE, Made
+from tests.unit.cli.made import HOSTILE, LAYOUT, Made
 
 FIRST = date(2026, 9, 1)
 MOMENT, TEXT, NUMBER = "timestamp with time zone", "text", "double precision"
@@ -96,6 +96,15 @@ def test_given_hostile_names_then_they_are_text(page) -> None:
     assert "<script" not in text
     assert "<b>" not in text
     assert "&lt;b&gt;" in text
+
+
+def test_given_an_export_that_cannot_be_read_then_it_is_told(page, made, run, tmp_path) -> None:
+    page()
+    damaged = LAYOUT.summary_key(datetime.now(UTC) - timedelta(days=2))
+    made.put(damaged, b"x")
+    answer = run("insights", "--to", str(tmp_path / "page.html"), "--cache", str(tmp_path / "cache"))
+    assert answer.code == 0
+    assert "1 export cannot be read and is left out" in answer.err
 
 
 def test_given_no_run_then_it_says_so(page) -> None:

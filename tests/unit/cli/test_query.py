@@ -191,6 +191,13 @@ def test_given_a_day_then_its_newest_complete_export_answers(export, ask) -> Non
     assert "2020-99-01 is no day" in ask("SELECT 1", "--export", "2020-99-01").err
 
 
+def test_given_columns_of_one_name_then_none_is_lost(export, ask) -> None:
+    export()
+    sql = 'SELECT 1 AS id, 2 AS id, 3 AS "ID" FROM dag_run LIMIT 1'
+    assert ask(sql, "--json").json == [{"id": 1, "id_1": 2, "ID_2": 3}]
+    assert ask(sql, "-o", "csv").out == "id,id_1,ID_2\n1,2,3\n"
+
+
 def test_given_a_file_then_its_ending_says_what_is_written(export, ask, tmp_path) -> None:
     export()
     written = {ending: tmp_path / f"runs.{ending}" for ending in ("csv", "json", "parquet")}
