@@ -8,7 +8,7 @@ from local.paths import ROOT
 
 QUESTIONS = ROOT / "export_cli" / "questions"
 TEMPLATE = ROOT / "template.yaml"
-BLOCK = re.compile(r"(  # saved queries: written by .*\n)(.*?)(  # end of the saved queries\n)", re.DOTALL)
+BLOCK = re.compile(r"(  # saved queries: written by [^\n]*\n)(.*?)(  # end of the saved queries\n)", re.DOTALL)
 QUERY = """\
   {logical_id}:
     Type: AWS::Athena::NamedQuery
@@ -38,6 +38,10 @@ def _resource(path: Path) -> str:
     )
 
 
+def written(template: str) -> str:
+    """Return the template with the questions as they are now, in place of those that it has."""
+    return BLOCK.sub(lambda found: found[1] + "\n" + resources() + found[3], template)
+
+
 if __name__ == "__main__":
-    written = BLOCK.sub(lambda found: found[1] + "\n" + resources() + found[3], TEMPLATE.read_text())
-    TEMPLATE.write_text(written)
+    TEMPLATE.write_text(written(TEMPLATE.read_text()))

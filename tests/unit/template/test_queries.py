@@ -1,5 +1,6 @@
 """Athena's workgroup and the queries that its console offers."""
 
+from local.saved_queries import TEMPLATE, written
 from tests.unit.template.definitions import ROOT, resources
 
 QUESTIONS = ROOT / "export_cli" / "questions"
@@ -14,6 +15,10 @@ def test_the_saved_queries_are_the_questions_of_the_command():
     assert {name: query["QueryString"].rstrip() for name, query in saved.items()} == {
         name: text.rstrip() for name, text in texts.items()
     }
+
+
+def test_writing_them_again_changes_nothing():
+    assert written(TEMPLATE.read_text()) == TEMPLATE.read_text()
 
 
 def test_nothing_of_it_is_there_with_csv_alone():
