@@ -203,10 +203,7 @@ def _encoded(table: str) -> str:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise ArgumentError(
-            f"job arguments: {message} - an execution that an older version of the stack has planned cannot always go "
-            "on with this one: start a new export then"
-        )
+        raise ArgumentError(f"job arguments: {message}")
 
 
 def _in_agreement(arguments: Arguments) -> Arguments:

@@ -70,12 +70,6 @@ def test_given_the_contract_then_its_arguments_are_those_that_the_job_requires()
     assert {f"--{name}" for name in REQUIRED} == set(base("job_arguments"))
 
 
-def test_given_the_arguments_of_an_older_version_then_the_error_says_what_to_do() -> None:
-    older = {name: value for name, value in base("job_arguments").items() if name != "--WINDOWS"}
-    with pytest.raises(ArgumentError, match=r"--WINDOWS - an execution that an older version.*start a new export"):
-        parse_arguments(words(older))
-
-
 def test_given_what_glue_adds_then_it_is_known_and_outside_glue_a_run_has_a_name_all_the_same() -> None:
     assert set(OWN) == set(ADDED_BY_GLUE)
     assert parse_arguments(argv()).job_run_id == "jr_1"
