@@ -1,6 +1,6 @@
 """Reads the whole schema, in the order in which a database is made from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from psycopg import sql
@@ -26,6 +26,19 @@ SETTINGS = Entry(
     "SET check_function_bodies = off;\n"
     "SELECT pg_catalog.set_config('search_path', '', false);",
 )
+
+
+# PostgreSQL's own functions print names as they are now: with those of the snapshot beside them nothing would fit.
+RENAMED = """
+SELECT DISTINCT format('%I.%I', n.nspname, c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind <> 'S'
+WHERE c.oid = ANY ({})
+  AND (pg_identify_object_as_address('pg_class'::regclass, c.oid, COALESCE(a.attnum, 0))).object_names
+      IS DISTINCT FROM array_remove(ARRAY[n.nspname, c.relname, a.attname]::text[], NULL)
+ORDER BY 1
+"""
+SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -54,6 +67,7 @@ def read_schema(connection: Connection) -> Schema:
         needed = needs(objects, dict(_pairs(connection, PARTS)), _pairs(connection, DEPENDENCIES))
         partitions = _made(connection, tables.PARTITIONS)
         after = [_after(row) for query in constraints.QUERIES for row in connection.execute(query.encode()).fetchall()]
+        _check_names(connection, objects)
         named = sql.SQL(LEFT_OUT).format(oid_array(oid for _, oid in extensions))
         left_out = tuple(str(row[0]) for row in connection.execute(named).fetchall())
     needed_ones = {each for others in needed.values() for each in others}
@@ -65,6 +79,15 @@ def read_schema(connection: Connection) -> Schema:
     sequences = tuple(read_sequences(connection))
     states = [sequence_entry(connection, sequence) for sequence in sequences]
     return Schema((SETTINGS, *before, *states, ROWS, *after), sequences, left_out)
+
+
+def _check_names(connection: Connection, objects: Mapping[Object, Entry]) -> None:
+    """Raise SourceError when a table, a column or a sequence has now another name than in the snapshot, or none."""
+    made = oid_array(oid for (_, oid), entry in objects.items() if entry.kind in ("table", "sequence"))
+    changed = [str(row[0]) for row in connection.execute(sql.SQL(RENAMED).format(made)).fetchall()]
+    if changed:
+        more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
+        raise SourceError(f"cannot read the schema: {', '.join(changed[:SHOWN])}{more}: {CHANGED}")
 
 
 def _made(connection: Connection, query: str) -> dict[Object, Entry]:

@@ -122,6 +122,30 @@ def test_a_table_that_was_dropped_since_the_snapshot_is_left_out_with_all_that_i
     assert [entry.sql for entry in entries if "gone" in entry.sql] == []
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE dataset RENAME TO asset",
+        "ALTER TABLE dataset RENAME COLUMN uri TO name",
+        "ALTER TABLE dataset DROP COLUMN uri",
+        "ALTER TABLE dataset SET SCHEMA elsewhere",
+    ],
+)
+def test_a_table_that_has_another_name_now_than_in_the_snapshot_is_told_by_the_one_that_it_had(
+    database: Database, change: str
+) -> None:
+    database.execute("CREATE TABLE dataset (id int PRIMARY KEY, uri text, note text)", "CREATE SCHEMA elsewhere")
+    database.execute("ALTER TABLE dataset DROP COLUMN note", "CREATE INDEX uris ON dataset (id)")
+    with releasing(database.source().connect()) as connection:
+        database.source().begin(connection)
+        connection.execute("SELECT 1")
+        database.execute(change)
+        with pytest.raises(
+            SourceError, match=r"cannot read the schema: public\.dataset: it has changed since.*redrive"
+        ):
+            read_schema(connection)
+
+
 def test_a_schema_that_has_changed_fails_the_run_after_its_tables(
     engine: Engine, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
