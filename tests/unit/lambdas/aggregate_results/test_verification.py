@@ -24,6 +24,7 @@ from tests.unit.lambdas.aggregate_results.exports import (
     failed,
     group_of,
     put_in_parts,
+    put_schema,
     put_table,
     rewrite,
     succeeded,
@@ -53,8 +54,8 @@ SCHEMA_KEY = schema_key(EXPORT.day_prefix, EXPORT.export_id)
     ("changes", "said"),
     [
         ({"key": "another"}, f"the schema has key 'another', expected was {SCHEMA_KEY}"),
-        ({"object_bytes": 17}, f"object {SCHEMA_KEY} has 18 bytes and SHA-256 "),
-        ({"checksum_sha256": "abc="}, "the manifest says 18 and 'abc='"),
+        ({"object_bytes": 17}, f"object {SCHEMA_KEY} has {{size}} bytes and SHA-256 "),
+        ({"checksum_sha256": "abc="}, "the manifest says {size} and 'abc='"),
         (None, f"the schema {SCHEMA_KEY} is not in its manifest"),
         ({}, f"object {SCHEMA_KEY} does not exist"),
     ],
@@ -68,10 +69,38 @@ def test_given_no_sound_schema_then_the_first_group_fails_and_keeps_its_tables(s
     if not changes and changes is not None:
         s3.delete_object(Bucket="exports-bucket", Key=SCHEMA_KEY)
     first, *others = verify_groups(event(), store)
-    assert said in first.cause.text
+    assert said.format(size=whole.schema.object_bytes) in first.cause.text
     assert (first.manifest.schema, first.missing) == (None, ())
     assert len(first.manifest.tables) == len(GROUPS[0].tables)
     assert [other.cause for other in others] == [None] * len(others)
+
+
+def with_schema(store, **changes):
+    """Deliver everything, but with this object of the schema."""
+    deliver_all(store)
+    whole = deliver(store, GROUPS[0])
+    rewrite(store, GROUPS[0], dataclasses.replace(whole, schema=put_schema(store, **changes)))
+
+
+@pytest.mark.parametrize(("results", "attempt"), [(None, "first"), ([], "retry")], ids=["first", "retry"])
+def test_given_a_table_that_the_schema_does_not_make_then_the_group_that_exported_it_lacks_it(store, results, attempt):
+    with_schema(store, without="xcom")
+    [found] = [outcome for outcome in verify_groups(event(results, attempt), store) if outcome.cause]
+    assert "table 'xcom' was exported, but the schema does not make it: dropped meanwhile" in found.cause.text
+    assert (found.missing, "xcom" in found.manifest.tables, found.group == GROUPS[0]) == (("xcom",), False, False)
+
+
+def test_given_an_unknown_table_that_the_schema_does_not_make_then_nothing_is_wrong(store):
+    deliver_all(store, without="uncatalogued")
+    leftover = {"_airflow_deleted__log": put_table(store, "_airflow_deleted__log")}
+    deliver(store, UNCATALOGUED, tables=leftover, uncatalogued_tables=tuple(leftover))
+    assert [outcome.cause for outcome in verify_groups(event(), store)] == [None] * len(GROUPS)
+
+
+def test_given_a_schema_that_is_no_such_file_then_no_table_counts(store):
+    with_schema(store, body=b"gzip of statements")
+    missing = [sorted(outcome.missing) for outcome in verify_groups(event(), store)]
+    assert missing == [sorted(table.table for table in group.tables) for group in GROUPS]
 
 
 def test_given_a_failed_run_then_its_group_fails_and_its_siblings_do_not(store):
