@@ -61,6 +61,9 @@ MAX_EXECUTIONS_PER_RUN = 20
 MISTAKES = ("InvalidExportInputError", "TableNotInDatabaseError")  # errors of an input that no retry cures
 LONGEST_REASON = 1000  # characters; the cause of a failed execution may have 32,768
 DEPLOY = "deploy the stack for this environment and attach its managed policy to the environment's execution role."
+# AWS documented: InvalidRequestException is the answer of a secret that is scheduled for deletion.
+# https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
+NO_RESTORE = {"AccessDeniedException", "InvalidRequestException", "ResourceNotFoundException"}
 # AWS assumed: no retry cures an error whose code begins with AccessDenied, Invalid, ResourceNotFound,
 # StateMachineDoesNotExist or Validation, any other may pass.
 TERMINAL = ("AccessDenied", "Invalid", "ResourceNotFound", "StateMachineDoesNotExist", "Validation")  # error codes
@@ -326,9 +329,8 @@ def _publish_for_restores(secrets: Any, secret_id: str, secret: str) -> None:
         try:
             secrets.put_secret_value(SecretId=secret_id, SecretString=secret)
         except ClientError as error:
-            # Without it nothing but a restore lacks anything.
-            if error.response["Error"].get("Code") not in {"ResourceNotFoundException", "AccessDeniedException"}:
-                raise
+            if error.response["Error"].get("Code") not in NO_RESTORE:
+                raise  # worth a retry; of the others nothing suffers but a restore
             log.info("No restore may write here: %s is not there, or not this role's to write", secret_id)
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 
 from tests.contract_examples import Example, examples
 from tests.contracts import violations
@@ -43,6 +44,14 @@ def test_given_a_stack_that_allows_restores_then_their_secret_is_written_too(
     writers = aws.secrets.create_secret(Name="orders-metadata-export/restore", SecretString="{}")["ARN"]
     assert dag_file.publish_credentials("") == secret.arn
     assert json.loads(aws.secrets.get_secret_value(SecretId=writers)["SecretString"]) == secret.read()
+
+
+def test_given_a_secret_of_restores_that_is_scheduled_for_deletion_then_the_export_goes_on(
+    dag_file: Any, aws: SimpleNamespace
+) -> None:
+    with Stubber(aws.secrets) as stubbed:  # moto writes into one
+        stubbed.add_client_error("put_secret_value", "InvalidRequestException")
+        dag_file._publish_for_restores(aws.secrets, "orders-metadata-export/restore", "{}")
 
 
 def test_given_another_name_in_the_variable_then_that_secret_is_written(
