@@ -25,7 +25,7 @@ from export_cli.screen import Bar, Screen
 @click.option(
     "--jobs", "-j", type=click.IntRange(1, 16), default=2, show_default=True, help="Connections that restore."
 )
-@click.option("--record", is_flag=True, help="Keep the proof beside the exports, where list, show and doctor find it.")
+@click.option("--record", is_flag=True, help="Keep the proof beside the exports, where list and show find it.")
 @with_session
 def prove(session: Session, export: str, jobs: int, record: bool) -> int:
     """Prove that an EXPORT restores: into a PostgreSQL of its own on this machine, then compared. Default: latest.

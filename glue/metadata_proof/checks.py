@@ -35,7 +35,7 @@ class Checked:
 
     Args:
         problems: each a sentence that names table, constraint or sequence.
-        notes: what could not be compared, and why.
+        notes: what could not be compared, and what was not exported.
         rows: that are there, by table.
         contents: tables whose content equals what the export recorded.
         constraints: how many there are.
@@ -69,7 +69,14 @@ def check(
     owned = [each for each in read_sequences(connection) if each.owner and each.owner[0] in target.tables]
     behind = list(_behind(connection, owned, target))
     problems, notes, rows, contents = compare_rows(connection, plan.tables, target, left_out, watch)
+    notes += masked(plan)
     return Checked((*problems, *unchecked, *behind), tuple(notes), rows, contents, int(str(constraints)), len(owned))
+
+
+def masked(plan: RestorePlan) -> list[str]:
+    """Return what an export cannot bring back, since it never left the database."""
+    columns = {name: ", ".join(names) for name, names in plan.masked_columns.items()}
+    return [f"{name}: the values of {names} were not exported (MaskColumns)" for name, names in columns.items()]
 
 
 def compare_rows(

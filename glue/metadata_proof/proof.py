@@ -24,7 +24,7 @@ class Proof:
     """Whether an export restores (docs/contracts/proof.schema.json); ``problems`` is empty when it does.
 
     Args:
-        notes: what could not be compared, and why.
+        notes: what could not be compared, and what was not exported.
         contents: tables whose content equals what the export recorded.
     """
 

@@ -27,7 +27,7 @@ from metadata_restore.refusals import kept
 from metadata_restore.s3_objects import S3Objects
 from psycopg.conninfo import make_conninfo
 
-from metadata_proof.checks import compare_rows
+from metadata_proof.checks import compare_rows, masked
 from metadata_proof.errors import ProofError
 
 if TYPE_CHECKING:
@@ -106,7 +106,9 @@ def before_commit(plan: RestorePlan, options: Options, noted: Callable[[Sequence
         if problems:
             more = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
             raise NotAsExportedError(f"{'; '.join(problems[:_SHOWN])}{more}")
-        noted(notes, contents)
+        own = sorted(kept(options) & set(rows))
+        notes += [f"{name}: not compared, for running components keep rows of their own" for name in own]
+        noted([*notes, *masked(plan)], contents)
 
     return check
 

@@ -36,7 +36,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     execution = parse_event(event)
     settings = read_settings(os.environ)
     if execution.is_restore:  # Step Functions stops its Glue run, and its transaction ends with that
-        alert = write_restore_alert(execution, settings.layout.environment)
+        alert = write_restore_alert(execution, settings.layout)
         _publish(settings, alert)
         return {"subject": alert["subject"]}
     runs = GlueRuns(clients.glue(), settings.glue_job)

@@ -1,5 +1,6 @@
 """What people are told of a restore that ended without success."""
 
+from export_contracts.layout import Layout
 from export_runtime.cause import read_cause
 from export_runtime.notice import notice, place, subject
 from export_runtime.text import one_line
@@ -10,13 +11,14 @@ _CAUSE_LIMIT = 6000
 _VERDICTS = {ABORTED: "was ABORTED: a person (or a script) stopped it", TIMED_OUT: "TIMED_OUT: it took too long"}
 
 
-def write_restore_alert(execution: FailedExecution, environment: str) -> dict[str, str]:
+def write_restore_alert(execution: FailedExecution, layout: Layout) -> dict[str, str]:
     """Return subject and message.
 
     Args:
         execution: error and cause in it are foreign text and stay within their lines.
-        environment: that was to be overwritten.
+        layout: of the environment that was to be overwritten.
     """
+    environment, report = layout.environment, layout.restore_key(execution.export_id, "report")
     cause = read_cause("", execution.cause, _CAUSE_LIMIT)
     error = one_line(execution.error, 200)
     lines = [
@@ -25,7 +27,8 @@ def write_restore_alert(execution: FailedExecution, environment: str) -> dict[st
         "",
         "WHAT THE DATABASE IS NOW",
         "A restore is one transaction, and nothing is committed that was not read back and compared. So the database",
-        "is as it was, unless the reason below says otherwise; Airflow went on meanwhile.",
+        "is as it was, unless the reason below says otherwise; Airflow went on meanwhile. One that had been committed",
+        f"before this happened has left its report: s3://{layout.bucket}/{report}",
         "",
         "WHY",
         f"{error}: {cause.text}" if error else cause.text or "Nothing was said.",

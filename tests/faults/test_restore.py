@@ -72,7 +72,7 @@ def test_restored(scenario: Scenario) -> None:
     output = json.loads(ended["output"])
     assert output["kept"] not in (before, summary)
     assert "lost" not in values(scenario)
-    assert "Everything was read back and compared" in told(scenario, output["report_uri"])
+    assert "What was loaded was read back and compared" in told(scenario, output["report_uri"])
 
 
 @pytest.mark.representative

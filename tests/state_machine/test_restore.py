@@ -88,7 +88,10 @@ def test_given_all_is_well_then_the_target_is_exported_restored_and_people_are_t
     assert json.loads(given["--RESTORE_OPTIONS"]) == OPTIONS
     [(subject, message)] = stage.published()
     assert subject == "MWAA restored: prod"
-    assert "20261211T143022Z of old was: 61 tables, 4200 rows" in message
+    assert message.startswith(
+        "The export 20261211T143022Z of old (61 tables, 4200 rows) was restored into the metadata database of prod. "
+        "What was loaded was read back and compared before it was committed. The report says what was left out, "
+    )
     assert "What was there before: s3://b/kept" in message
 
 

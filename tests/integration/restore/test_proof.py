@@ -157,11 +157,12 @@ def test_given_an_export_without_checksums_of_content_when_proven_then_it_says_w
     export: Export, databases: Databases
 ) -> None:
     tables = tuple(replace(table, content_checksum=None) for table in export.plan.tables)
-    export.plan = replace(export.plan, tables=tables)
+    export.plan = replace(export.plan, tables=tables, masked_columns={"connection": ("password", "extra")})
 
     proof = proof_of(export, databases)
 
-    assert (proof.restorable, proof.contents, len(proof.notes)) == (True, 0, len(tables))
+    assert (proof.restorable, proof.contents, len(proof.notes)) == (True, 0, len(tables) + 1)
+    assert proof.notes[-1] == "connection: the values of password, extra were not exported (MaskColumns)"
 
 
 def test_given_a_store_that_does_not_answer_when_proven_then_nothing_is_claimed(export: Export) -> None:

@@ -82,6 +82,7 @@ def test_given_a_running_environment_when_restored_then_everything_is_compared_a
     report = run(bucket, export, target)
 
     assert report["contents"] == len(export.plan.tables) - 1  # job keeps rows of its own
+    assert report["notes"] == ["job: not compared, for running components keep rows of their own"]
     assert report["rows"].keys() == {table.name for table in export.plan.tables}
     assert report["paused"] > 0
     with psycopg.connect(target) as connection:

@@ -1,6 +1,7 @@
 """Entry point of Report Failure."""
 
 import json
+import re
 
 import pytest
 from export_runtime import clients
@@ -84,6 +85,7 @@ def test_given_a_restore_then_people_are_told_what_the_database_is_and_nothing_e
     assert "The restore into MWAA environment prod FAILED." in message
     assert "States.TaskFailed: the content of dag_run is not what was exported" in message
     assert "is as it was, unless the reason below says otherwise" in message
+    assert re.search(r"left its report: s3://\S+/prod-backups/_restores/\d{8}T\d{6}Z/report\.json\n", message)
 
 
 def test_given_something_else_than_a_failed_execution_then_it_is_refused(inbox, context):
