@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from export_cli.commands.query import reading, with_cache
 from export_cli.files import partial_file
 from export_cli.options import Session, with_session
+from export_cli.query.reading import reading, with_cache
 
 _ADVICE = "Make room there or name another file with --to."
 
