@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
+from export_cli.errors import NotFoundError
 from export_cli.files import partial_file
 from export_cli.options import Session, with_session
 from export_cli.query.reading import reading, with_cache
 
+_NEEDED = ("dag_run", "task_instance", "slot_pool")
 _ADVICE = "Make room there or name another file with --to."
 
 
@@ -37,6 +39,10 @@ def insights(
     with reading(session, cache, cache_limit, offline) as (given, temporary):
         since = (datetime.now(UTC) - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
         scope = given.history(f"{since:%Y-%m-%d}")
+        if lacking := [table for table in _NEEDED if table not in scope.tables]:
+            raise NotFoundError(
+                f"No export since {since:%Y-%m-%d} has {' or '.join(lacking)}, which the page is made of."
+            )
         with given.database(scope, temporary) as database:
             from export_cli.insights.document import render_insights
             from export_cli.insights.figures import gather

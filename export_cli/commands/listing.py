@@ -14,7 +14,7 @@ from export_runtime.figures import count, duration, size
 from export_cli.checks.examination import last_export
 from export_cli.checks.finding import Finding
 from export_cli.commands.expiring import list_expiring
-from export_cli.errors import OK, NotFoundError
+from export_cli.errors import OK, InvalidOptionError, NotFoundError
 from export_cli.exports import Export, Exports
 from export_cli.fleet import all_environments, look_at_all
 from export_cli.options import Session, with_session
@@ -35,6 +35,8 @@ def list_exports(session: Session, limit: int, expiring: bool, everywhere: bool)
     are named. Latest is the newest that is COMPLETE and full. With --all: whether each environment has a fresh
     one; exit code 1 when one has not.
     """
+    if everywhere and expiring:
+        raise InvalidOptionError("--all and --expiring exclude each other: what expires is listed for one environment.")
     if everywhere:
         return look_at_all(session, "looking at all environments", partial(_last, session))
     target = session.target()

@@ -94,7 +94,7 @@ def known_target(cache: Cache, choice: Choice) -> Target:
 
 
 def _known(cache: Cache) -> dict[str, list[str]]:
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):  # it is damaged, or not there
         content = json.loads((cache.folder / "environments.json").read_text())
         return {name: [str(bucket), str(base)] for name, (bucket, base) in content.items()}
     return {}

@@ -70,6 +70,12 @@ def test_given_one_environment_too_then_it_is_refused(fleet, run, option):
     assert "exclude each other" in result.err
 
 
+def test_given_all_then_expiring_is_not_ignored(fleet, run):
+    result = run("list", "--all", "--expiring")
+    assert (result.code, result.out) == (2, "")
+    assert "--all and --expiring exclude each other" in result.err
+
+
 def test_given_the_variable_for_one_environment_then_all_means_all(fleet, run, monkeypatch):
     monkeypatch.setenv("MWAA_EXPORT_ENVIRONMENT", "prod")
     assert len(run("list", "--all", "--json").json) == 3

@@ -107,5 +107,12 @@ def test_given_an_export_that_cannot_be_read_then_it_is_told(page, made, run, tm
     assert "1 export cannot be read and is left out" in answer.err
 
 
+def test_given_exports_without_a_table_that_is_needed_then_it_is_named(made, run, tmp_path) -> None:
+    made.export(tables={"dag_run": [["id"]], "slot_pool": [["id"]]})
+    answer = run("insights", "--to", str(tmp_path / "page.html"), "--cache", str(tmp_path / "cache"))
+    assert (answer.code, answer.out, (tmp_path / "page.html").exists()) == (4, "", False)
+    assert "has task_instance, which the page is made of" in answer.err
+
+
 def test_given_no_run_then_it_says_so(page) -> None:
     assert "No dag run began in this time" in page(runs=0)

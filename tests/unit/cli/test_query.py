@@ -93,7 +93,7 @@ def test_given_sql_that_may_not_or_cannot_run_then_it_is_refused(export, ask, sq
     assert told in answer.err
 
 
-def test_given_what_was_read_once_then_it_is_there_without_network(export, made, ask) -> None:
+def test_given_what_was_read_once_then_it_is_there_without_network(export, made, ask, tmp_path) -> None:
     first = export(7)
     sql = "SELECT count(*) AS n FROM dag_run"
     assert ask(sql, "--json").json == [{"n": 3}]
@@ -104,6 +104,9 @@ def test_given_what_was_read_once_then_it_is_there_without_network(export, made,
     assert ask(sql, "--json", "--offline", "--history").json == [{"n": 3}]
     assert ask(sql, "--offline", "-e", "other").code == 4
     assert ask(sql).code == 4
+    for damaged in ("", "[]", '{"prod": null}'):
+        (tmp_path / "cache" / "environments.json").write_text(damaged)
+        assert ask(sql, "--offline").code == 4
 
 
 def test_given_a_limit_then_the_cache_keeps_no_more(export, ask, tmp_path) -> None:
