@@ -25,16 +25,25 @@ def exported(scenario: Scenario) -> str:
     return str(json.loads(scenario.describe()["output"])["summary_uri"])
 
 
-def restore(scenario: Scenario, **given: Any) -> dict[str, Any]:
-    """Restore as a person does in the console, with credentials of its own, and return how that ended."""
+def begin(scenario: Scenario, **given: Any) -> str:
+    """Restore as a person does in the console, with credentials of its own, and return the execution's ARN."""
     secret = {"engine": "postgres", "host": HOST, "port": scenario.proxy.port, "dbname": DATABASE, "username": USER}
     secret |= {"password": scenario.database.password, "sslmode": "disable"}
     scenario.client("secretsmanager").put_secret_value(SecretId=f"{STACK}/restore", SecretString=json.dumps(secret))
     machine = scenario.pipeline.outputs["RestoreStateMachineArn"]
     states = scenario.client("stepfunctions")
-    arn = states.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
+    return str(states.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"])
+
+
+def end(scenario: Scenario, arn: str) -> dict[str, Any]:
+    """Wait until a restore has ended, and return how."""
     scenario.wait_for(lambda: scenario.describe(arn)["status"] != "RUNNING", "The restore did not end")
     return scenario.describe(arn)
+
+
+def restore(scenario: Scenario, **given: Any) -> dict[str, Any]:
+    """Restore, and return how that ended."""
+    return end(scenario, begin(scenario, **given))
 
 
 def told(scenario: Scenario, *words: str) -> str:
@@ -103,6 +112,5 @@ def test_object_altered(scenario: Scenario) -> None:
 
     s3.put_object(Bucket=bucket, Key=key, Body=body)
     scenario.client("stepfunctions").redrive_execution(executionArn=ended["executionArn"])
-    scenario.wait_for(lambda: scenario.describe(ended["executionArn"])["status"] != "RUNNING", "It did not end")
-    assert scenario.describe(ended["executionArn"])["status"] == "SUCCEEDED"
+    assert end(scenario, ended["executionArn"])["status"] == "SUCCEEDED"
     assert "lost" not in values(scenario)

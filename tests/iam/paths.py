@@ -12,11 +12,12 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from local.fault_matrix import outcome
 from local.fault_matrix.faulted_stack import FaultedStack
 from local.fault_matrix.scenario import Scenario
 from local.pipeline import DATABASE, ENVIRONMENT, STACK
 from local.postgres import USER
-from tests.faults.test_restore import exported, restore
+from tests.faults.test_restore import JOB, begin, end, exported, restore
 from tests.unit.dags.conftest import load_dag
 
 ALWAYS = None
@@ -175,6 +176,35 @@ def restored(scenario: Scenario) -> None:
     assert restore(scenario, summary_uri=summary, confirm=ENVIRONMENT)["status"] == "SUCCEEDED"
 
 
+def restore_of_nothing(scenario: Scenario) -> None:
+    """The summary that is to be restored, a kept one, is not there."""
+    nothing = f"s3://{scenario.pipeline.bucket}/kept/{ENVIRONMENT}-backups/2026/12/11/export_summary_143022.json.gz"
+    ended = restore(scenario, summary_uri=nothing, confirm=ENVIRONMENT)
+    assert json.loads(ended["cause"])["errorType"] == "NoSuchExportError", ended["cause"]
+
+
+def restore_stopped(scenario: Scenario) -> None:
+    """A person stops a restore while the target is exported, and one while it is restored; that then lacks a table."""
+    s3, states, key = scenario.client("s3"), scenario.client("stepfunctions"), outcome.latest(scenario.pipeline)
+    bucket, table = scenario.pipeline.bucket, str(key).replace("export_summary", "log").replace(".json", ".csv")
+    given = {"summary_uri": f"s3://{bucket}/{key}", "confirm": ENVIRONMENT}
+    seen = executions(scenario)
+    arn = begin(scenario, **given)
+    [export] = scenario.wait_for(lambda: executions(scenario) - seen, "The target was not exported")
+    scenario.wait_for(scenario.active_runs, "No Glue run began")
+    states.stop_execution(executionArn=arn)
+    scenario.wait_for(lambda: scenario.describe(export)["status"] == "ABORTED", "The export goes on")
+    scenario.wait_for(lambda: not scenario.active_runs(), "The runs of the export go on")
+
+    arn = begin(scenario, **given)
+    scenario.wait_for(lambda: restore_run(scenario) == "RUNNING", "The restore does not run")
+    states.stop_execution(executionArn=arn)
+    scenario.wait_for(lambda: restore_run(scenario) == "STOPPED", "The restore goes on")
+    s3.delete_object(Bucket=bucket, Key=table)
+    states.redrive_execution(executionArn=arn)
+    assert "does not exist" in end(scenario, arn)["cause"]
+
+
 PATHS: tuple[Callable[[Scenario], None], ...] = (
     whole_export,
     second_copy,
@@ -194,7 +224,14 @@ PATHS: tuple[Callable[[Scenario], None], ...] = (
     by_dag,
     plain_http,
     restored,
+    restore_of_nothing,
+    restore_stopped,
 )
+
+
+def restore_run(scenario: Scenario) -> str:
+    """State of the newest run of the job that restores."""
+    return str(scenario.client("glue").get_job_runs(JobName=JOB)["JobRuns"][0]["JobRunState"])
 
 
 def replicated(scenario: Scenario) -> tuple[str, int]:
