@@ -134,12 +134,14 @@ def _export_tables(
     progress = Progress(tables=len(extracts), disk_bytes=sum(extract.total_bytes for extract in extracts))
     work = Work(extracts, store, arguments.parallelism, progress)
     keys = {extract.key for extract in extracts}
+    folders = {extract.table: extract.parquet.folder for extract in extracts if extract.parquet}
     ended: ExportError | None = None
     try:
-        parquet_target.clear(store, [extract.parquet.folder for extract in extracts if extract.parquet])
+        parquet_target.clear(store, folders.values())
         with aborting_unfinished(store, arguments.prefix, keys, work.failed), start_tasks(session) as runner:
             work.run(runner)
             progress.finished()
+        parquet_target.clear(store, [folders[table] for table in work.failed if table in folders])
     except ExportError as error:
         ended = holder.explained(error)
     delivery = Delivery(work.done, {**plan.failed, **work.failed}, kept=kept)

@@ -1,7 +1,7 @@
 """Where a table's Parquet files go, and what they came to. Nothing here needs pyarrow."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -109,14 +109,14 @@ def read_known_columns(store: Store, key: str) -> dict[str, dict[str, str]]:
         ) from error
 
 
-def clear(store: Store, folders: Collection[str]) -> None:
-    """Delete the files that an earlier attempt of this export has left: readers take whatever lies in the folder."""
+def clear(store: Store, folders: Iterable[str]) -> None:
+    """Delete the files that an attempt at these tables has left: readers take whatever lies in the folder."""
     with ThreadPoolExecutor(LOOKS) as pool:
         stale = [key for keys in pool.map(store.keys, folders) for key in keys]
         for _ in pool.map(store.delete, stale):
             pass
     if stale:
-        warning(f"deleted {len(stale)} Parquet files of an earlier attempt", files=len(stale))
+        warning(f"deleted {len(stale)} Parquet files of an attempt that did not export their table", files=len(stale))
 
 
 def is_same(entry: Mapping[str, Any], target: ParquetTarget | None) -> bool:

@@ -95,14 +95,15 @@ def test_a_retry_keeps_what_is_whole_and_repeats_what_is_not(engine: Engine, dat
     assert engine.keys(ROOT) == sorted(file["key"] for file in first["parquet"]["files"])
 
 
-def test_an_upload_that_s3_refuses_costs_the_table_and_says_why(
+def test_an_upload_that_s3_refuses_costs_the_table_with_all_its_files_and_says_why(
     engine: Engine, database: Database, faults: Faults
 ) -> None:
     database.execute(LARGE, "CREATE TABLE other (id int)")
-    faults.refuse("s3", "PutObject", "AccessDenied", 403, resource=r"parquet/t/", times=None)
+    faults.refuse("s3", "PutObject", "AccessDenied", 403, resource=r"parquet/t/.*part-2\.", times=None)
     with pytest.raises(ExportError, match=r"1 of 2 tables.*cannot be exported: t; .*parquet/t/"):
         engine.export({"t": "full", "other": "full"}, FORMATS=BOTH)
     assert list(engine.manifest()["tables"]) == ["other"]
+    assert engine.keys(FOLDER) == []
 
 
 def test_a_column_of_another_type_gets_a_second_name(engine: Engine, database: Database) -> None:
