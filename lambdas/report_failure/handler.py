@@ -11,13 +11,14 @@ from export_runtime import clients
 from export_runtime.aws import aws_call
 from export_runtime.executions import Executions
 from export_runtime.observability import observed, publish
+from export_runtime.store import ObjectStore
 
 from report_failure.alert import write_alert
 from report_failure.event import FailedExecution, parse_event
 from report_failure.glue_runs import GlueRuns
 from report_failure.objects import ExportObjects
 from report_failure.report import Report, tidy_up
-from report_failure.restore_alert import write_restore_alert
+from report_failure.restore_alert import is_committed, write_restore_alert
 from report_failure.settings import Settings, read_settings
 
 logger = Logger()
@@ -36,7 +37,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     execution = parse_event(event)
     settings = read_settings(os.environ)
     if execution.is_restore:  # Step Functions stops its Glue run, and its transaction ends with that
-        alert = write_restore_alert(execution, settings.layout)
+        store = ObjectStore(clients.s3(), settings.layout.bucket)
+        alert = write_restore_alert(execution, settings.layout, is_committed(execution, settings.layout, store))
         _publish(settings, alert)
         return {"subject": alert["subject"]}
     runs = GlueRuns(clients.glue(), settings.glue_job)

@@ -83,9 +83,33 @@ def test_given_a_restore_then_people_are_told_what_the_database_is_and_nothing_e
     message = published["Message"]
     assert published["Subject"].startswith("prod restore FAILED")
     assert "The restore into MWAA environment prod FAILED." in message
-    assert "States.TaskFailed: the content of dag_run is not what was exported" in message
+    assert "WHY\nthe content of dag_run is not what was exported" in message
     assert "is as it was, unless the reason below says otherwise" in message
     assert re.search(r"left its report: s3://\S+/prod-backups/_restores/\d{8}T\d{6}Z/report\.json\n", message)
+
+
+@pytest.mark.parametrize(
+    ("bucket", "error", "told", "to_do"),
+    [
+        (BUCKET, "SNS.AuthorizationErrorException", "What the export was: it was committed", "Nothing has to be"),
+        ("no-such-bucket", "States.Timeout", "has left its report: s3://no-such-bucket/", "redrive the execution"),
+        ("no-such-bucket", "InvalidRestoreInputError", "is as it was", "a redrive would have the same one"),
+    ],
+)
+def test_given_a_restore_that_failed_late_or_by_its_input_then_nobody_is_told_what_is_not_so(
+    inbox, context, s3, monkeypatch, bucket, error, told, to_do
+):
+    report = f"exports/prod-backups/_restores/{EXPORT_ID}/report.json"
+    s3.put_object(Bucket=BUCKET, Key=report, Body=b"{}")
+    monkeypatch.setenv("EXPORT_BUCKET", bucket)
+    arn = event()["detail"]["executionArn"].replace("metadata-export", "db-restore")
+
+    entry.handler(event(executionArn=arn, error=error, cause="refused"), context)
+
+    [published] = inbox()
+    assert told in published["Message"]
+    assert to_do in published["Message"]
+    assert report in published["Message"]
 
 
 def test_given_something_else_than_a_failed_execution_then_it_is_refused(inbox, context):
