@@ -191,7 +191,8 @@ def test_every_parameter_says_what_it_is(name):
     parameter = template()["Parameters"][name]
 
     assert parameter["Description"].endswith(".")
-    assert "AllowedPattern" not in parameter or "ConstraintDescription" in parameter
+    if "AllowedValues" not in parameter:  # those CloudFormation lists
+        assert parameter["ConstraintDescription"].startswith("must be ")
 
 
 def test_every_parameter_is_in_a_group_of_the_console():
