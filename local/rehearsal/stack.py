@@ -18,7 +18,7 @@ from local.processes import CommandError
 ENVIRONMENT = "orders"
 # Another environment of the account, with the longest name that the template accepts.
 NEIGHBOUR = "e" * 64
-TAGS = {"CostCenter": "4711"}
+TAGS = {"CostCenter": "4711", "Owner": "Platform Team"}
 """what the whole stack is tagged with, beside the template's own tag"""
 
 
@@ -57,7 +57,7 @@ class RehearsedStack:
             CommandError: it says that it failed.
         """
         answers = {name: value for name, value in self.given.items() if name != "MwaaEnvironmentName"}
-        env = self.aws.env | {"TAGS": " ".join(f"{name}={value}" for name, value in TAGS.items())}
+        env = self.aws.env | {"TAGS": ",".join(f"{name}={value}" for name, value in TAGS.items())}
         deployment.deploy_release(self.release, self.mwaa.environment, answers, aws_env=env, log=self.log)
 
     def deploy(self, changes: Mapping[str, str] | None = None) -> None:

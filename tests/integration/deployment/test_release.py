@@ -6,9 +6,11 @@ import re
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import hcl2
@@ -140,6 +142,31 @@ def test_given_no_environment_or_a_damaged_file_then_the_script_says_so_and_call
 
 # Last, in this order: they deploy.
 KEPT = ("ExportBucket", "ExportKey", "DatabaseSecret", "AlertTopic", "ExportStateMachine", "ExportJob")
+
+
+def test_given_a_first_deployment_that_failed_when_repeated_then_it_is_deployed_and_later_ones_keep_what_is_there(
+    rehearsed: RehearsedStack,
+) -> None:
+    answers, tags = {"AlertEmail": "team@example.com"}, {"TAGS": "CostCenter=4711,Owner=Platform * Team"}
+
+    def deploy(environment: str = "first_try", env: Mapping[str, str] = MappingProxyType({}), **given: str) -> None:
+        aws_env = rehearsed.aws.env | env
+        deployment.deploy_release(rehearsed.release, environment, given, aws_env=aws_env, log=rehearsed.log)
+
+    with pytest.raises(CommandError, match="Invalid ScheduleExpression"):
+        deploy(env=tags, **answers, ScheduleExpression="cron(0 25 * * ? *)")
+    deploy(env=tags, **answers, ScheduleExpression="cron(0 7 * * ? *)")
+    deploy(FreshHours="10")
+    with pytest.raises(CommandError, match="not of first-try, but of first_try: set STACK_NAME"):
+        deploy("first-try", FreshHours="9")
+
+    stack = replace(rehearsed, mwaa=replace(rehearsed.mwaa, environment="first-try"))
+    [found] = stack.client("cloudformation").describe_stacks(StackName=stack.name)["Stacks"]
+    given = {each["ParameterKey"]: each["ParameterValue"] for each in found["Parameters"]}
+    assert found["StackStatus"] == "UPDATE_COMPLETE"
+    assert (given["ScheduleExpression"], given["FreshHours"]) == ("cron(0 7 * * ? *)", "10")
+    assert {each["Key"]: each["Value"] for each in found["Tags"]} == {"CostCenter": "4711", "Owner": "Platform * Team"}
+    stack.delete(by_sam=False)
 
 
 def test_given_the_previous_version_with_an_export_when_updated_then_what_is_there_stays_and_counts(
