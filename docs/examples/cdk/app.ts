@@ -19,7 +19,7 @@ const environments: Record<string, { executionRole: string; parameters?: Record<
 
 const app = new App();
 for (const [environment, { executionRole, parameters }] of Object.entries(environments)) {
-  const stack = new Stack(app, `${environment}-metadata-export`);
+  const stack = new Stack(app, `${environment.replaceAll("_", "-")}-metadata-export`);
   const included = new CfnInclude(stack, "Export", { templateFile: `${release}/template.json` });
   const given = {
     ReleaseBucket: bucket,

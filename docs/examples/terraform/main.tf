@@ -49,11 +49,14 @@ resource "aws_s3_object" "release" {
   key         = "${local.prefix}${each.value}"
   source      = "${var.release}/${each.value}"
   source_hash = filesha256("${var.release}/${each.value}")
+  lifecycle {
+    create_before_destroy = true # the old ones stay until the stacks are updated: a rollback reads them
+  }
 }
 
 resource "aws_cloudformation_stack" "metadata_export" {
   for_each     = var.environments
-  name         = "${each.key}-metadata-export"
+  name         = "${replace(each.key, "_", "-")}-metadata-export"
   template_url = "https://${data.aws_s3_bucket.release.bucket_regional_domain_name}/${local.prefix}template.json"
   capabilities = ["CAPABILITY_IAM"]
   parameters = merge({

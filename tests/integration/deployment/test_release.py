@@ -109,10 +109,12 @@ def test_given_the_terraform_example_when_parsed_then_it_names_what_the_template
     text = json.dumps(parsed)
     resources = {json.loads(kind) for each in parsed["resource"] for kind in each if kind.startswith('"')}
     [stack] = [body for each in parsed["resource"] for body in each.get('"aws_cloudformation_stack"', {}).values()]
+    [files] = [body for each in parsed["resource"] for body in each.get('"aws_s3_object"', {}).values()]
     given = set(re.findall(r"(\w+) = ", stack["parameters"]))
 
     assert resources == {"aws_s3_object", "aws_cloudformation_stack", "aws_iam_role_policy_attachment"}
     assert given == {name for name, body in template["Parameters"].items() if "Default" not in body}
+    assert [each["create_before_destroy"] for each in files["lifecycle"]] == [True]  # a rollback reads the old ones
     assert "MaxAgeInDays" in text
     assert "MaxAgeInDays" in template["Parameters"]
     assert set(re.findall(r'outputs\[\\*"(\w+?)\\*"\]', text)) == {"MwaaExecutionPolicyArn"}
