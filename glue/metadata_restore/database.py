@@ -154,7 +154,7 @@ _PLACE = re.compile(r"COPY .+?, line \d+(, column [^:]+)?")
 
 def _advice(error: psycopg.Error) -> str:
     if isinstance(error, psycopg.errors.ForeignKeyViolation):
-        return ". --without-orphans leaves out rows whose parents do not exist"
+        return ". With --mode fill, --without-orphans leaves out rows whose parents do not exist"
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return ". Connect as the owner of the target's tables"
     return ""
