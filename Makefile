@@ -7,6 +7,7 @@ CHECKOV := .local/checkov
 CODE := dags lambdas glue export_cli local
 AIRFLOW ?=
 FAIL ?=
+RESTORE ?=
 VERSIONS ?= 2.9.2,2.10.3,2.11.0,3.0.6,3.2.1,3.3.1
 
 export SAM_CLI_TELEMETRY := 0
@@ -16,10 +17,11 @@ export SAM_CLI_TELEMETRY := 0
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  AIRFLOW=2.10.3 chooses the Airflow of demo and up; FAIL=<group> makes a group fail once in demo."
+	@echo "  AIRFLOW=2.10.3 chooses the Airflow of demo and up; FAIL=<group> makes a group fail once in demo;"
+	@echo "  RESTORE=1 restores what demo has exported, and starts a second Airflow over it."
 
 demo: .venv/ready ## export a real Airflow's metadata through the whole pipeline on this machine
-	@$(BIN)/python -m local demo $(if $(AIRFLOW),--airflow $(AIRFLOW)) $(if $(FAIL),--fail $(FAIL))
+	@$(BIN)/python -m local demo $(if $(AIRFLOW),--airflow $(AIRFLOW)) $(if $(FAIL),--fail $(FAIL)) $(if $(RESTORE),--restore)
 
 up: .venv/ready ## start the same stack and keep it running
 	@$(BIN)/python -m local up $(if $(AIRFLOW),--airflow $(AIRFLOW))

@@ -43,11 +43,13 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "demo":
             subparser.add_argument("--fail", choices=GROUPS, help="kill the Glue run of this table group once")
+            text = "restore the export into a second database, and start a second Airflow over it"
+            subparser.add_argument("--restore", action="store_true", help=text)
     return parser
 
 
 def _demo(options: argparse.Namespace, progress: Progress) -> None:
-    result = demo.run(stack_paths("demo"), options.airflow, options.fail, progress)
+    result = demo.run(stack_paths("demo"), options.airflow, options.fail, options.restore, progress)
     progress.say("")
     progress.say(f"[bold green]The export is {result['summary']['status']}.[/] {result['total_seconds']:.0f} s in all.")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from local import browser, processes
 from local.console import Progress
-from local.paths import LOCAL, ROOT
+from local.paths import ROOT
 from local.stack import ENVIRONMENT, Stack
 
 QUESTION = "SELECT dag_id, state, count(*) AS runs FROM dag_run GROUP BY ALL ORDER BY ALL"
@@ -22,9 +22,10 @@ def ask(stack: Stack, progress: Progress) -> dict[str, Any]:
         The question and its rows, the page's path, and that of its picture: None where no browser is at hand.
     """
     page = stack.paths.root / "insights.html"
+    cache = ("--cache", str(stack.paths.root / "cache"))
     with progress.step("The export is asked in SQL"):
-        rows = json.loads(_command(stack, "query", QUESTION, "--json"))
-        _command(stack, "insights", "--to", str(page), "--days", "7")
+        rows = json.loads(command(stack, "query", QUESTION, "--json", *cache))
+        command(stack, "insights", "--to", str(page), "--days", "7", *cache)
     return {"sql": QUESTION, "rows": rows, "insights": _shown(page), "picture": _picture(page)}
 
 
@@ -35,20 +36,29 @@ def show(asked: dict[str, Any], progress: Progress) -> None:
     progress.note(f'mwaa-metadata-export query "{asked["sql"]}"')
 
 
-def _command(stack: Stack, *arguments: str) -> str:
-    cache = str(stack.paths.root / "cache")
-    command = [sys.executable, "-m", "export_cli", *arguments, "--environment", ENVIRONMENT, "--cache", cache]
+def command(stack: Stack, *arguments: str, **variables: str) -> str:
+    """Run the command line against the stack and return what it prints.
+
+    Args:
+        arguments: the command and what follows it.
+        variables: of its environment, beside the account's.
+
+    Raises:
+        CommandError: it failed; with what it says.
+    """
+    words = [sys.executable, "-m", "export_cli", *arguments, "--environment", ENVIRONMENT]
     names = ("PATH", "HOME", "LANG")
-    env = {name: os.environ[name] for name in names if name in os.environ} | stack.aws.env
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    env = {name: os.environ[name] for name in names if name in os.environ} | stack.aws.env | variables
+    done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise processes.CommandError(f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr.strip()}")
+        told = (done.stderr.strip() or done.stdout.strip())[-2000:]
+        raise processes.CommandError(f"{arguments[0]} ended with {done.returncode}: {told}")
     return done.stdout
 
 
 def _picture(page: Path) -> str | None:
     """Draw the page; a browser is not fetched for it."""
-    if not (LOCAL / "chromium").exists() and not os.environ.get("CHROMIUM"):
+    if not browser.at_hand():
         return None
     picture = page.with_suffix(".png")
     try:

@@ -37,6 +37,11 @@ class Installed:
     environment: dict[str, str]
 
 
+def at_hand() -> bool:
+    """Tell whether a browser was named or fetched before: not for every picture does somebody wait for a download."""
+    return bool(os.environ.get("CHROMIUM")) or (LOCAL / "chromium").exists()
+
+
 def find() -> Installed:
     """Return a Chromium: the one that CHROMIUM names, one on the PATH, or Debian's, unpacked below `.local`.
 

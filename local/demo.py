@@ -5,8 +5,9 @@ from typing import Any
 
 from export_contracts.summary import COMPLETE
 
-from local import asked, observe
+from local import asked, grid, observe, restored
 from local.airflow import population
+from local.airflow import server as airflow_server
 from local.console import Progress
 from local.fault_matrix.runs import KillGroupOnce
 from local.observe import write_result
@@ -20,20 +21,23 @@ class DemoError(Exception):
     """The export of the demo did not end as it must."""
 
 
-def run(stack_paths: StackPaths, airflow_version: str, fail: str | None, progress: Progress) -> dict[str, Any]:
+def run(
+    stack_paths: StackPaths, airflow_version: str, fail: str | None, restore: bool, progress: Progress
+) -> dict[str, Any]:
     """Start the stack, let Airflow work, export through the DAG, show what happened, and stop everything.
 
     Args:
         stack_paths: where the stack and the result go.
         airflow_version: for example 3.3.1.
         fail: table group whose Glue run is killed once; None lets all succeed.
+        restore: start a second Airflow over what was exported.
         progress: what the person sees.
 
     Returns:
         What `result.json` holds.
 
     Raises:
-        DemoError: the export is not COMPLETE, or the fault did not show.
+        DemoError: the export is not COMPLETE, the fault did not show, or the second Airflow is not like the first.
     """
     with running(stack_paths, airflow_version, progress) as stack:
         with progress.step("Airflow runs the example DAGs") as note:
@@ -41,6 +45,9 @@ def run(stack_paths: StackPaths, airflow_version: str, fail: str | None, progres
         state = export(stack, progress, fail=fail)
         result = describe(stack, progress) | {"airflow_version": airflow_version, "dag_run_state": state, "fail": fail}
         result["asked"] = asked.ask(stack, progress) if result["summary"] else None
+        result["restored"] = (
+            restore_again(stack, result["summary"], progress) if restore and result["summary"] else None
+        )
     result["total_seconds"] = round(progress.elapsed(), 1)
     write_result(stack_paths, result)
     show(result, progress)
@@ -60,6 +67,16 @@ def export(stack: Stack, progress: Progress, *, fail: str | None = None, conf: d
         finally:
             if killer:
                 killer.stop()
+
+
+def restore_again(stack: Stack, summary: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Restore the export, and return what a second Airflow over it shows; the first one is stopped, as in a move."""
+    airflow_server.stop(stack.paths.airflow)
+    with restored.booted(stack, summary["export_id"], "create", progress) as second:
+        described = restored.describe(second, summary["tables"], progress)
+        file = stack.paths.root / "grid.png"
+        drawn = grid.picture(second.airflow, restored.RUN_ALONE, file)
+        return described | {"picture": str(file.relative_to(ROOT)) if drawn else None}
 
 
 def describe(stack: Stack, progress: Progress) -> dict[str, Any]:
@@ -109,6 +126,8 @@ def show(result: dict[str, Any], progress: Progress) -> None:
     _show_alerts(result["alerts"], progress)
     if result["asked"]:
         asked.show(result["asked"], progress)
+    if result["restored"]:
+        restored.show(result["restored"], progress)
     progress.say("")
     progress.say("[bold]Where the files are[/]")
     progress.note(f"in S3:            {(result['summary_uri'] or '').rpartition('/')[0]}/")
@@ -118,6 +137,8 @@ def show(result: dict[str, Any], progress: Progress) -> None:
     if result["asked"]:
         pages = filter(None, (result["asked"]["insights"], result["asked"]["picture"]))
         progress.note(f"the insights:     {', '.join(pages)}")
+    if result["restored"] and result["restored"]["picture"]:
+        progress.note(f"second Airflow:   {result['restored']['picture']}")
     progress.note("all of the above: .local/demo/result.json")
 
 
@@ -133,6 +154,8 @@ def check(result: dict[str, Any]) -> None:
             f"The export is not complete: execution {result['execution']['status']}, summary {status}, "
             f"DAG run {result['dag_run_state']}. {result['execution'].get('cause') or ''} See .local/demo/logs."
         )
+    if result["restored"] and (wrong := restored.faults(result["restored"])):
+        raise DemoError("The second Airflow is not like the first: " + "; ".join(wrong))
     alerts = len(result["alerts"])
     if alerts != (2 if result["fail"] else 0):
         raise DemoError(

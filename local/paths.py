@@ -31,6 +31,11 @@ class StackPaths:
         return self.root / "airflow"
 
     @property
+    def restored(self) -> Path:
+        """Of the Airflow that is started over a restored database."""
+        return self.root / "restored"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -48,7 +48,8 @@ def start(stack_paths: StackPaths, airflow_version: str, progress: Progress, *, 
         detached: keep running after this process (`make up`).
     """
     stop(stack_paths)
-    for folder in (stack_paths.postgres, stack_paths.aws, stack_paths.airflow, stack_paths.logs, stack_paths.mirror):
+    made = (stack_paths.postgres, stack_paths.aws, stack_paths.airflow, stack_paths.restored)
+    for folder in (*made, stack_paths.logs, stack_paths.mirror):
         shutil.rmtree(folder, ignore_errors=True)
     stack_paths.logs.mkdir(parents=True)
     settings = pipeline.prepare_runtimes(stack_paths, progress)
@@ -88,7 +89,7 @@ def _fill(
 def stop(stack_paths: StackPaths) -> bool:
     """Stop what runs over these folders, whoever started it, and return whether there was anything."""
     processes.stop_all()
-    stopped = bool(airflow_server.stop(stack_paths.airflow))
+    stopped = bool([*airflow_server.stop(stack_paths.restored), *airflow_server.stop(stack_paths.airflow)])
     if stack_paths.state.exists():
         aws_server.attach(Settings(home=stack_paths.aws), json.loads(stack_paths.state.read_text())["aws_pid"]).stop()
         stack_paths.state.unlink()

@@ -17,6 +17,7 @@ POLL_SECONDS = 0.5
 Entry = TypeVar("Entry")
 FINAL = {"success", "failed"}
 NOTE = 'A note by hand: "quotes", commas, a 🚀\nand a second line'
+WAREHOUSE_PASSWORD = 'etl: "of the demo"'
 HISTORY_DATES = ("2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z", "2024-01-03T00:00:00Z")
 # How many runs of each example DAG there must be, and how they must end.
 EXPECTED = {
@@ -71,6 +72,19 @@ def populate(airflow: LocalAirflow, *, progress: Progress = print) -> Population
     return Population(tuple(runs), round(time.monotonic() - begin, 2))
 
 
+def run_once(airflow: LocalAirflow, dag_id: str, *, progress: Progress = print) -> str:
+    """Run a DAG and return the state in which its run ended.
+
+    Raises:
+        LocalAirflowError: the time is over.
+    """
+    api = airflow.api()
+    run_id = api.trigger(dag_id)
+    look = lambda: [DagRun(dag_id, run_id, api.dag_run(dag_id, run_id)["state"])]  # noqa: E731
+    [run] = _wait(look, lambda runs: runs[0].state in FINAL, progress)
+    return run.state
+
+
 def trigger_export(airflow: LocalAirflow, *, conf: dict[str, Any] | None = None) -> str:
     """Trigger the export DAG, `conf` being its params, and return the run's id."""
     return airflow.api().trigger(EXPORT_DAG, conf=conf)
@@ -111,6 +125,7 @@ def _create_objects(api: AirflowApi) -> None:
     """Create a variable, a connection and a pool."""
     variable = {"key": "demo_greeting", "value": 'good "morning",\n北京', "description": "greets in the demo's log"}
     connection = {"connection_id": "demo_warehouse", "conn_type": "postgres", "host": "db.example.com", "login": "etl"}
+    connection |= {"password": WAREHOUSE_PASSWORD}
     pool = {"name": "demo_pool", "slots": 3, "description": "a pool, with a comma", "include_deferred": False}
     for path, body in (("/variables", variable), ("/connections", connection), ("/pools", pool)):
         api.call("POST", path, body)

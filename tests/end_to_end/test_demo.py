@@ -34,7 +34,7 @@ def processes_of_the_demo():
 @pytest.fixture(scope="module")
 def failed_once():
     """A demo in which the Glue run of the group `tasks` is killed once, in Airflow 2: the other tests here have 3."""
-    completed = run_demo("--fail", "tasks", "--airflow", "2.10.3")
+    completed = run_demo("--fail", "tasks", "--restore", "--airflow", "2.10.3")
     assert completed.returncode == 0, completed.stdout + completed.stderr
     return completed, json.loads((DEMO / "result.json").read_text())
 
@@ -74,6 +74,16 @@ class TestAGroupThatIsKilled:
         assert asked["insights"] in printed
         assert sum(row["runs"] for row in asked["rows"]) == failed_once[1]["summary"]["tables"]["dag_run"]
         assert "Durations by DAG" in (ROOT / asked["insights"]).read_text()
+
+    def test_comes_back_in_a_second_airflow_in_which_one_new_run_succeeds_and_nothing_else_ran(self, failed_once):
+        second, summary = failed_once[1]["restored"], failed_once[1]["summary"]
+
+        assert second["rows"] == summary["tables"]
+        assert all(each["exported"] == each["second_airflow"] > 0 for each in second["tables"].values())
+        assert set(second["health"].values()) - {""} == {"healthy"}
+        assert second["new_run"] == {"dag_id": "demo_orders", "state": "success"}
+        assert [dag_id for dag_id, _ in second["ran"]] == ["demo_orders"]
+        assert "Two Airflows side by side" in failed_once[0].stdout
 
     def test_leaves_its_objects_in_the_mirror(self, failed_once):
         result = failed_once[1]

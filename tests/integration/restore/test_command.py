@@ -273,6 +273,8 @@ def test_given_a_story_of_the_document_when_its_restore_is_run_then_everything_i
     assert code == 0, said
     assert f"restored {len(exported.plan.tables)} tables" in said
     assert query(restore.target, "SELECT count(*) FROM variable WHERE key = 'nonsense'") == [(0,)]
+    for looked_up in re.findall(r"```sql\n(.*?)```", section, re.S):
+        assert query(restore.target, looked_up)
 
 
 def _exported(table: Any) -> exported_table.ExportedTable:
