@@ -24,14 +24,14 @@ from local import postgres
 from tests.contracts import violations
 from tests.documents import summary
 from tests.integration.completeness.conftest import CHOSEN
-from tests.integration.completeness.databases import Databases
+from tests.integration.completeness.databases import UPGRADED, Databases
 from tests.integration.completeness.engine import BUCKET, ROOT, Aws, Engine, Export, group_arguments
 from tests.integration.completeness.loading import rows_as_text
 
 DOCUMENT = ROOT / "docs" / "restore.md"
 
 
-@pytest.mark.parametrize("version", CHOSEN)
+@pytest.mark.parametrize("version", [*CHOSEN, UPGRADED])
 def test_given_an_export_when_restored_by_engine_and_by_hand_then_every_exported_row_is_there(
     version: str, databases: Databases, aws: Aws, engine: Engine, tmp_path: Path
 ) -> None:
