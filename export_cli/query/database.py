@@ -13,7 +13,7 @@ from export_runtime.text import one_line
 
 from export_cli.errors import InvalidOptionError, LocalError
 from export_cli.query.cache import ADVICE
-from export_cli.query.connection import connected, interruptible
+from export_cli.query.connection import connected, execute, interruptible
 from export_cli.query.filesystem import PROTOCOL, ExportFiles
 from export_cli.query.source import TABLES, Source
 from export_cli.query.types import identifier, literal
@@ -79,7 +79,7 @@ class Database:
         for schema, name in self._named(statement):
             self._make(schema, name)
         with self._explained():
-            return self._connection.execute(statement)
+            return execute(self._connection, statement)
 
     def write_parquet(self, statement: str, target: Path) -> None:
         """Write the rows of one SELECT into the file that may be written; see ``run`` for errors."""
@@ -87,7 +87,7 @@ class Database:
             self._make(schema, name)
         with self._explained():
             one = statement.strip().rstrip(";")
-            self._connection.execute(f"COPY ({one}\n) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)")
+            execute(self._connection, f"COPY ({one}\n) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)")
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

@@ -224,6 +224,7 @@ def test_given_names_that_differ_in_case_or_have_quotes_then_each_is_there(expor
     assert "bytea" in ask("--schema", "dag_run").out
 
 
+@pytest.mark.timeout(120, method="thread")  # a statement that does not hear it holds up every other test
 def test_given_ctrl_c_then_the_statement_ends_and_nothing_is_left(export, ask, tmp_path) -> None:
     export()
     endless = "SELECT count(*) FROM range(1000000) a(x), range(1000000) b(y) WHERE hash(x + y) % 7 = 1"
