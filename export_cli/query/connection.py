@@ -1,11 +1,14 @@
 """A DuckDB in memory that installs nothing and has no time zone of the machine's."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
+
+INTERVAL = 0.1  # seconds between two interrupts
+Result = TypeVar("Result")
 
 
 def connected(temporary: Path) -> duckdb.DuckDBPyConnection:
@@ -21,31 +24,27 @@ def connected(temporary: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Let Ctrl-C be what it is everywhere: DuckDB ends a statement with an error of its own, or a bare RuntimeError."""
-    try:
-        yield
-    except (duckdb.InterruptException, RuntimeError) as error:
-        if "interrupted" in str(error).lower():
-            raise KeyboardInterrupt from error
-        raise
+def interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], Result]) -> Result:
+    """Return what a connection's work returns, and let Ctrl-C end it whatever it is in.
 
+    In the main thread DuckDB (2.0.0, seen) hears Ctrl-C, and then waits for the tasks of its other threads without
+    telling them, however many hours these take. `interrupt` tells them. So the work has a thread of its own, and this
+    one waits for it.
 
-def execute(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.DuckDBPyConnection:
-    """Run a statement that Ctrl-C ends, however long DuckDB stays within one of its tasks.
-
-    Python hears Ctrl-C in the main thread alone, and only between two of DuckDB's tasks when that thread runs them; a
-    single task may take hours. So another thread runs the statement, and this one waits.
+    Args:
+        connection: that the work runs statements in, one after another.
+        work: runs them.
 
     Raises:
-        duckdb.Error: DuckDB refuses it.
-        KeyboardInterrupt: Ctrl-C was pressed; the statement has ended.
+        KeyboardInterrupt: Ctrl-C was pressed; the work has ended.
+        Exception: what the work raises.
     """
     with ThreadPoolExecutor(max_workers=1) as thread:
-        running = thread.submit(connection.execute, statement)
+        running = thread.submit(work)
         try:
             return running.result()
         except KeyboardInterrupt:
-            connection.interrupt()
+            while not running.done():  # again: it interrupts the statement of the moment, and none that comes next
+                connection.interrupt()
+                wait([running], INTERVAL)
             raise

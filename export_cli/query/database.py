@@ -3,7 +3,7 @@
 import contextlib
 import difflib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from export_runtime.text import one_line
 
 from export_cli.errors import InvalidOptionError, LocalError
 from export_cli.query.cache import ADVICE
-from export_cli.query.connection import connected, execute, interruptible
+from export_cli.query.connection import Result, connected, interruptible
 from export_cli.query.filesystem import PROTOCOL, ExportFiles
 from export_cli.query.source import TABLES, Source
 from export_cli.query.types import identifier, literal
@@ -78,22 +78,20 @@ class Database:
         """
         for schema, name in self._named(statement):
             self._make(schema, name)
-        with self._explained():
-            return execute(self._connection, statement)
+        return self._explained(lambda: self._connection.execute(statement))
 
     def write_parquet(self, statement: str, target: Path) -> None:
         """Write the rows of one SELECT into the file that may be written; see ``run`` for errors."""
         for schema, name in self._named(statement):
             self._make(schema, name)
-        with self._explained():
-            one = statement.strip().rstrip(";")
-            execute(self._connection, f"COPY ({one}\n) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)")
+        one = statement.strip().rstrip(";")
+        copy = f"COPY ({one}\n) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"
+        self._explained(lambda: self._connection.execute(copy))
 
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, work: Callable[[], Result]) -> Result:
+        """Return what a statement returns, in a way that Ctrl-C ends; see ``run`` for errors."""
         try:
-            with interruptible():
-                yield
+            return interruptible(self._connection, work)
         except duckdb.Error as error:
             if self._files.failure:  # what DuckDB made an error of its own of
                 raise self._files.failure from error
@@ -103,13 +101,11 @@ class Database:
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """Return all rows of one SELECT; see ``run`` for errors."""
         found = self.run(statement)
-        with self._explained():
-            return found.fetchall()
+        return self._explained(found.fetchall)
 
     def fetch(self, found: duckdb.DuckDBPyConnection, rows: int) -> list[tuple[Any, ...]]:
         """Return the next rows, so many at most; see ``run`` for errors."""
-        with self._explained():
-            return found.fetchmany(rows)
+        return self._explained(lambda: found.fetchmany(rows))
 
     def _named(self, statement: str) -> list[tuple[str, str]]:
         """Return schema and name of what a statement reads, or refuse it."""
@@ -173,8 +169,7 @@ class Database:
         self._create(target, history_select(source, view_columns(versions), key.columns, key.left_out))
 
     def _create(self, target: str, select: str) -> None:
-        with self._explained():
-            self._connection.execute(f"CREATE VIEW {target} AS {select}")
+        self._explained(lambda: self._connection.execute(f"CREATE VIEW {target} AS {select}"))
 
     def _first(self, target: str) -> bool:
         new = target.lower() not in self._made

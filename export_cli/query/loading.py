@@ -120,17 +120,23 @@ def _convert(zipped: Path, entry: ExportedTable, target: Path, temporary: Path) 
     """Write a table's rows as Parquet, and into it how many values of which column its type cannot hold."""
     names = unique_names(column.name for column in entry.columns)
     types = dict(zip(names, (duckdb_type(each.type) for each in entry.columns), strict=True))
-    with interruptible(), connected(temporary) as connection:
-        try:
-            _copy(connection, zipped, types, target)
-            if not _has_infinity(connection, target, types):
-                return
-        except duckdb.ConversionException:
-            pass  # a value that the type cannot hold, which is rare: each is looked at
-        _copy_what_fits(connection, zipped, types, target)
+    with connected(temporary) as connection:
+        interruptible(connection, lambda: _copy(connection, zipped, types, target))
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, zipped: Path, types: Mapping[str, str], target: Path) -> None:
+    try:
+        _copy_as_declared(connection, zipped, types, target)
+        if not _has_infinity(connection, target, types):
+            return
+    except duckdb.ConversionException:
+        pass  # a value that the type cannot hold, which is rare: each is looked at
+    _copy_what_fits(connection, zipped, types, target)
+
+
+def _copy_as_declared(
+    connection: duckdb.DuckDBPyConnection, zipped: Path, types: Mapping[str, str], target: Path
+) -> None:
     values = {name: _bytes(name) if kind == "BLOB" else identifier(name) for name, kind in types.items()}
     _write(connection, values, zipped, {n: TEXT if kind == "BLOB" else kind for n, kind in types.items()}, target)
 

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from export_cli.query import loading
 from export_cli.query.cache import Cache
-from export_cli.query.connection import connected
+from export_cli.query.connection import connected, interruptible
 from tests.unit.cli.made import HOSTILE, Made
 
 RUNS = [
@@ -224,13 +225,37 @@ def test_given_names_that_differ_in_case_or_have_quotes_then_each_is_there(expor
     assert "bytea" in ask("--schema", "dag_run").out
 
 
-@pytest.mark.timeout(120, method="thread")  # a statement that does not hear it holds up every other test
-def test_given_ctrl_c_then_the_statement_ends_and_nothing_is_left(export, ask, tmp_path) -> None:
+ENDLESS = "FROM range(1000000) a(x), range(1000000) b(y) WHERE hash(x + y) % 7"
+
+
+@pytest.mark.timeout(120, method="thread")  # what does not hear Ctrl-C would hold up every other test
+@pytest.mark.parametrize(
+    ("select", "file"),
+    [("SELECT count(*)", None), ("SELECT 1", "some.parquet"), ("SELECT DISTINCT x", "some.csv")],
+)
+def test_given_ctrl_c_then_the_statement_ends_and_nothing_is_left(export, ask, tmp_path, select, file) -> None:
     export()
-    endless = "SELECT count(*) FROM range(1000000) a(x), range(1000000) b(y) WHERE hash(x + y) % 7 = 1"
     timer = threading.Timer(2, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    answer = ask(endless)
+    answer = ask(f"{select} {ENDLESS} = 1", *(("--to", str(tmp_path / file)) if file else ()))
     timer.join()
     assert (answer.code, answer.out, answer.err.strip()) == (130, "", "Interrupted.")
-    assert list((tmp_path / "cache").glob("tmp-*")) == []
+    assert list((tmp_path / "cache").glob("tmp-*")) == list(tmp_path.glob("*some*")) == []
+
+
+@pytest.mark.timeout(120, method="thread")
+def test_given_ctrl_c_between_two_statements_then_the_next_ends(tmp_path) -> None:
+    reached = []
+
+    def work() -> None:
+        time.sleep(1)  # Ctrl-C comes, and no statement runs
+        reached.append("first")
+        connection.execute(f"SELECT count(*) {ENDLESS} = 1")
+        reached.append("second")
+
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    with connected(tmp_path) as connection:
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            interruptible(connection, work)
+    assert reached == ["first"]
