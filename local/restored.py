@@ -159,6 +159,7 @@ def faults(described: dict[str, Any]) -> list[str]:
         for name, each in described["tables"].items()
         if each["exported"] != each["second_airflow"]
     ]
+    found += [f"{part} is {state}" for part, state in described["health"].items() if state not in ("", "healthy")]
     if described["new_run"]["state"] != "success":
         found.append(f"the new run ended {described['new_run']['state']}")
     if [dag_id for dag_id, _ in described["ran"]] != [described["new_run"]["dag_id"]]:
