@@ -1,5 +1,6 @@
 """Unit tests of the engine: no network; AWS in this process (moto)."""
 
+import logging
 import sys
 import zlib
 from collections.abc import Iterator
@@ -24,6 +25,19 @@ REGION: Final = "eu-central-1"
 @pytest.fixture(autouse=True)
 def no_network(socket_disabled: None) -> None:
     """Fail every test that opens a socket."""
+
+
+@pytest.fixture(autouse=True)
+def unconfigured_log() -> None:
+    """Forget how another test's run has configured the log: what `caplog` holds would depend on the order.
+
+    pytest 9.2 gives its handler to every logger that does not propagate when the test's call begins, so one that is
+    made to propagate in the call records everything twice: it must be so before.
+    """
+    logger = logging.getLogger("metadata_export")
+    logger.propagate = True
+    logger.handlers.clear()
+    logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture

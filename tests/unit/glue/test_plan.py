@@ -185,9 +185,8 @@ def test_given_dag_runs_that_may_not_be_read_then_what_follows_them_fails_and_th
 
 
 def test_given_rows_without_parents_then_they_are_counted_where_nothing_enforces_the_key(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("metadata_export"), "propagate", True)
     plan = planned(Database(LIVE, orphans=1234), "note:follow", "xcom:follow")
     assert plan.orphans == {"note": 1234}
     assert caplog.messages == ["1,234 rows of note refer to rows that do not exist"]
@@ -197,9 +196,8 @@ def test_given_rows_without_parents_then_they_are_counted_where_nothing_enforces
 
 
 def test_given_a_table_that_may_not_be_read_then_it_fails_alone_and_a_lost_connection_ends_all(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("metadata_export"), "propagate", True)
     plan = planned(Database(LIVE, refused={COUNT: "42501"}), "note:follow", "job:full")
     assert [each.table for each in plan.extracts] == ["job"]
     assert list(plan.failed) == ["note"]
@@ -209,10 +207,7 @@ def test_given_a_table_that_may_not_be_read_then_it_fails_alone_and_a_lost_conne
     assert caught.value.transient
 
 
-def test_given_what_the_selection_says_of_tables_then_the_plan_says_it_too(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logging.getLogger("metadata_export"), "propagate", True)
+def test_given_what_the_selection_says_of_tables_then_the_plan_says_it_too(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="metadata_export")
     live = catalog(DAG_RUN, table("mine", "id! dag_id run_id"))
     plan = planned(Database(live), "dag_run:run", "sla_miss:date", CATALOGUED_TABLES='["dag_run", "sla_miss"]')

@@ -150,9 +150,8 @@ def test_given_the_bound_or_dead_runs_then_nobody_is_waited_for_any_longer(
 
 
 @pytest.fixture
-def said(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """What the package logs."""
-    monkeypatch.setattr(logging.getLogger("metadata_export"), "propagate", True)
     caplog.set_level(logging.INFO, logger="metadata_export")
     return caplog
 

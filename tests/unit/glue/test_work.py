@@ -207,7 +207,6 @@ def test_given_hostile_values_then_a_record_is_one_line_of_json() -> None:
 def test_given_progress_then_it_is_said_at_a_readable_rate_with_an_estimate(caplog: pytest.LogCaptureFixture) -> None:
     now = [0.0]
     caplog.set_level(logging.INFO, logger="metadata_export")
-    logging.getLogger("metadata_export").propagate = True
     progress = Progress(tables=2, disk_bytes=1000, clock=lambda: now[0])
     for _ in range(10):
         now[0] += 3
