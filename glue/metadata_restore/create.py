@@ -14,9 +14,10 @@ from functools import partial
 
 from psycopg import sql
 
+from metadata_restore.commit import commit, number_of
 from metadata_restore.database import Address, Connection, begin, naming, rollback
 from metadata_restore.entries import Entry
-from metadata_restore.errors import RefusedError, RestoreError
+from metadata_restore.errors import RefusedError, RestoreError, TargetError, UncertainError
 from metadata_restore.fernet import Keys, check_keys, count_encrypted, rewrite_of
 from metadata_restore.fill import Examination, Outcome, Watcher, check_objects
 from metadata_restore.objects import Objects
@@ -28,7 +29,7 @@ from metadata_restore.sequences import restart
 from metadata_restore.settle import settle
 from metadata_restore.stream import load
 from metadata_restore.target import Target, examine
-from metadata_restore.undo import undo
+from metadata_restore.undo import Made, undo
 from metadata_restore.workers import Work, Workers
 
 JOBS = 2
@@ -87,32 +88,34 @@ def create(
         watcher.table("foreign keys")
         with _transaction(connection):
             _make(connection, schema.last)
-        return making.finish(connection, options)
+        return making.finish(address, connection, options)
 
 
 @contextmanager
-def undoing(address: Address, made: Sequence[Entry]) -> Iterator[None]:
+def undoing(address: Address, made: Sequence[Made]) -> Iterator[None]:
     """Take away again what has been made when the block fails."""
     try:
         yield
     except BaseException as error:
         undo(address, made, str(error) if isinstance(error, RestoreError) else "It was interrupted.")
+        if isinstance(error, UncertainError):
+            raise TargetError("The connection was lost at the last commit, and all was dropped again") from error
         raise
 
 
 class _Making:
-    """Makes the database; `made` grows with each transaction, and names nothing that others have made."""
+    """Makes the database; `made` grows with each transaction before its COMMIT, since the answer may be lost."""
 
     def __init__(
         self, objects: Objects, plan: RestorePlan, keys: Keys | None, watcher: Watcher, schema: SchemaFile
     ) -> None:
         self._objects, self._plan, self._keys, self._schema = objects, plan, keys, schema
         self._watcher, self._lock = watcher, threading.Lock()
-        self.made: list[Entry] = []
+        self.made: list[Made] = []
 
     def first(self, connection: Connection) -> None:
         """Make what must be there before any row is loaded."""
-        with _transaction(connection, lambda: self._made(self._schema.first)):
+        with self._making(connection, self._schema.first):
             _make(connection, self._schema.first)
 
     def works(self) -> Iterator[Work]:
@@ -127,7 +130,7 @@ class _Making:
         entry, keys = self._schema.tables.get(name, (None, ()))
         indexes = self._schema.indexes.get(name, ())
         small = table is None or table.csv_bytes < SMALL
-        with _transaction(connection, lambda: self._made([entry] if entry else [])):
+        with self._making(connection, [entry] if entry else []):
             if entry is not None:
                 _make(connection, [entry])
             if table is not None:
@@ -135,9 +138,11 @@ class _Making:
             _make(connection, (*keys, *(indexes if small else ())))
         return () if small else [partial(_index, index) for index in indexes]
 
-    def _made(self, entries: Iterable[Entry]) -> None:
-        with self._lock:
-            self.made += entries
+    @contextmanager
+    def _making(self, connection: Connection, entries: Iterable[Entry]) -> Iterator[None]:
+        with _transaction(connection):
+            yield
+            self.made.append(Made(number_of(connection), tuple(entries)))
 
     def _load(self, connection: Connection, table: PlannedTable, *, frozen: bool) -> None:
         with self._lock:
@@ -152,10 +157,10 @@ class _Making:
         with self._lock:
             self._watcher.read(size)
 
-    def finish(self, connection: Connection, options: Options) -> Outcome:
+    def finish(self, address: Address, connection: Connection, options: Options) -> Outcome:
         """Settle what was unfinished, have the sequences go on, and say which schema this is."""
         loaded = {table.name: table.rows for table in self._plan.tables}
-        with _transaction(connection):
+        with _transaction(connection, partial(commit, address)):
             target = examine(connection)
             settled = settle(connection, target.tables, loaded, self._plan.export_id, options)
             encrypted = {} if self._keys else count_encrypted(connection, target.tables, loaded.keys())
@@ -181,9 +186,13 @@ def _index(entry: Entry, connection: Connection) -> Iterable[Work]:
     return ()
 
 
+def _commit(connection: Connection) -> None:
+    with naming("commit"):
+        connection.execute("COMMIT")
+
+
 @contextmanager
-def _transaction(connection: Connection, commits: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Commit at the end of the block; `commits` is told before: the answer to a COMMIT may be lost."""
+def _transaction(connection: Connection, end: Callable[[Connection], None] = _commit) -> Iterator[None]:
     begin(connection)
     try:
         # what the body of a function refers to may come later
@@ -192,9 +201,7 @@ def _transaction(connection: Connection, commits: Callable[[], None] = lambda: N
     except BaseException:
         rollback(connection)
         raise
-    commits()
-    with naming("commit"):
-        connection.execute("COMMIT")
+    end(connection)
 
 
 def _make(connection: Connection, entries: Iterable[Entry]) -> None:

@@ -1,10 +1,12 @@
 """Takes away what a create has made, so that the database is as empty as it was."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 
+from metadata_restore.commit import commit, is_committed
 from metadata_restore.database import Address, Connection, begin, told
 from metadata_restore.entries import Entry
 from metadata_restore.errors import TargetError, UncertainError
@@ -18,25 +20,46 @@ WHERE n.nspname = %s AND format('%%s(%%s)', p.proname, pg_catalog.pg_get_functio
 """
 
 
-def undo(address: Address, made: Iterable[Entry], reason: str) -> None:
-    """Drop what these entries have made, in one transaction.
+@dataclass(frozen=True)
+class Made:
+    """What one transaction makes.
+
+    Args:
+        transaction: its number. Only the server knows whether it was committed: the answer may be lost.
+        entries: what it makes, in this order.
+    """
+
+    transaction: str
+    entries: tuple[Entry, ...]
+
+
+def undo(address: Address, made: Iterable[Made], reason: str) -> None:
+    """Drop what these transactions have made, in one transaction; what was not committed is not theirs.
 
     Raises:
         UncertainError: it cannot be dropped, or somebody interrupts.
     """
     try:
         with address.connected() as connection:
+            entries = [entry for each in made if _is_made(connection, each) for entry in each.entries]
             begin(connection)
-            for entry in reversed(list(made)):
+            for entry in reversed(entries):
                 for statement in _drop(connection, entry):
                     connection.execute(statement)
-            connection.execute("COMMIT")
+            commit(address, connection)
     except (psycopg.Error, TargetError, KeyboardInterrupt) as error:
         why = told(error) if isinstance(error, psycopg.Error) else str(error) or "interrupted"
         raise UncertainError(
             f"{reason} What had been made before is still there, since it could not be dropped ({why}). Drop the "
             "database and create it anew, before you try again"
         ) from None
+
+
+def _is_made(connection: Connection, made: Made) -> bool:
+    committed = is_committed(connection, made.transaction)
+    if committed is None:
+        raise TargetError(f"the server does not say what became of its transaction {made.transaction}")
+    return committed
 
 
 def _drop(connection: Connection, entry: Entry) -> Iterator[sql.Composed | bytes]:

@@ -44,7 +44,11 @@ class Workers:
     def _do(self, work: Work) -> Iterable[Work]:
         if self._ended:
             return ()
-        return work(self._connection())
+        try:
+            return work(self._connection())
+        except BaseException:
+            self._ended = True  # before anything else fails for it, and is taken for the reason
+            raise
 
     def _connection(self) -> Connection:
         if not hasattr(self._own, "connection"):

@@ -5,10 +5,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import psycopg
 import pytest
 from metadata_restore.create import create, look_at_create
 from metadata_restore.database import Address, Connection
@@ -19,6 +17,7 @@ from metadata_restore.workers import Workers
 
 from tests.integration.completeness.databases import Databases
 from tests.integration.restore.conftest import AS_EXPORTED, Export, content, execute, export_of, query, with_schema
+from tests.integration.restore.lost_commits import losing_the_commit
 from tests.schema_dumps import dumped_schema, run_psql, sequence_states
 
 VERSION = "3.3.1"
@@ -94,7 +93,7 @@ def test_hostile_names_types_and_kinds_come_back(databases: Databases, empty: st
 
 
 FAULTS = (
-    "a cut object", "an object that is not there", "a row without a parent", "Ctrl-C", "the answer to a COMMIT is lost",
+    "a cut object", "an object that is not there", "a row without a parent", "Ctrl-C",
 )  # fmt: skip
 
 
@@ -114,18 +113,6 @@ def test_a_create_that_fails_leaves_the_database_empty(
     elif fault == "a row without a parent":
         expected = TargetError
         export.plan = replace(export.plan, tables=tuple(t for t in export.plan.tables if t.name != "dag_run"))
-    elif fault == "the answer to a COMMIT is lost":
-        expected = TargetError
-        execute_it, lost = psycopg.Connection.execute, list[object]()
-
-        def lose_one(connection: psycopg.Connection[Any], query: Any, *more: Any) -> Any:
-            done = execute_it(connection, query, *more)
-            if query == "COMMIT" and not lost:
-                lost.append(query)
-                raise psycopg.OperationalError("the connection is lost")
-            return done
-
-        monkeypatch.setattr(psycopg.Connection, "execute", lose_one)
     else:
         expected = KeyboardInterrupt
         monkeypatch.setattr("metadata_restore.create.settle", interrupt)
@@ -137,6 +124,67 @@ def test_a_create_that_fails_leaves_the_database_empty(
 
 def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+TABLE, LAST = b'COPY "public"."variable"', b'INSERT INTO "public"."alembic_version"'
+
+
+@pytest.mark.parametrize("arrives", [True, False], ids=["after the server has it", "before the server has it"])
+@pytest.mark.parametrize("commit", [b"", TABLE, LAST], ids=["the first", "a table's", "the last"])
+def test_a_create_that_loses_a_commit_leaves_the_database_empty_or_complete(
+    aged: tuple[str, Export], empty: str, commit: bytes, arrives: bool
+) -> None:
+    before = query(empty, OBJECTS)
+    with losing_the_commit(empty, arrives, after=commit) as url:
+        if commit == LAST and arrives:
+            assert sum(made(aged[1], url).rows.values()) == aged[1].plan.rows
+        else:
+            with pytest.raises(TargetError):
+                made(aged[1], url)
+    if commit == LAST and arrives:
+        assert content(empty) == content(aged[0])
+    else:
+        assert query(empty, OBJECTS) == before
+
+
+def test_a_create_that_loses_a_commit_takes_away_no_table_that_somebody_made_meanwhile(
+    aged: tuple[str, Export], empty: str
+) -> None:
+    def another() -> None:
+        execute(empty, "CREATE TABLE variable (mine int)", "INSERT INTO variable VALUES (7)")
+
+    with (
+        losing_the_commit(empty, arrives=False, after=TABLE, meanwhile=another) as url,
+        pytest.raises(TargetError, match="Could not commit"),
+    ):
+        made(aged[1], url)
+    assert query(empty, "SELECT mine FROM variable") == [(7,)]
+    assert query(empty, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == [("variable",)]
+
+
+def test_a_create_of_which_the_server_does_not_say_what_became_of_it_says_so(
+    aged: tuple[str, Export], empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("metadata_restore.undo.is_committed", lambda *_: None)
+    with (
+        losing_the_commit(empty, arrives=True, after=TABLE) as url,
+        pytest.raises(UncertainError, match=r"still there, .*does not say what became of its transaction \d+\)"),
+    ):
+        made(aged[1], url)
+
+
+def test_a_create_that_learns_only_when_it_is_undone_that_the_last_commit_was_lost_is_empty_and_says_so(
+    aged: tuple[str, Export], empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = query(empty, OBJECTS)
+    monkeypatch.setattr("metadata_restore.commit.is_committed", lambda *_: None)
+    with (
+        losing_the_commit(empty, arrives=True, after=LAST) as url,
+        pytest.raises(TargetError, match="lost at the last commit, and all was dropped again") as caught,
+    ):
+        made(aged[1], url)
+    assert not isinstance(caught.value, UncertainError)
+    assert query(empty, OBJECTS) == before
 
 
 def test_another_interrupt_while_it_is_undone_is_told_for_what_it_is(

@@ -3,15 +3,11 @@
 import base64
 import gzip
 import hashlib
-import socket
-import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -34,6 +30,7 @@ from psycopg import sql
 from local import postgres
 from tests.integration.completeness.databases import Databases
 from tests.integration.restore.conftest import AS_EXPORTED, Export, content, encrypt, execute, export_of, query
+from tests.integration.restore.lost_commits import losing_the_commit
 
 VERSION = "3.3.1"
 LATE = "xcom"  # most tables are loaded by then
@@ -303,7 +300,7 @@ def test_given_a_connection_that_is_lost_at_the_commit_when_restored_then_it_say
         if arrives:
             export.restore(url)
         else:
-            with pytest.raises(TargetError, match="as it was: try again"):
+            with pytest.raises(TargetError, match="nothing of it was kept: try again"):
                 export.restore(url)
 
     assert content(target) == (content(alone) if arrives else before)
@@ -395,47 +392,3 @@ def test_given_tables_that_the_target_lacks_when_all_are_restored_then_they_are_
 
     with pytest.raises(RefusedError, match=r"no table celery\.taskmeta: leave it out"):
         export.restore(target, replace(AS_EXPORTED, replace=True), tables=(celery,), whole=False)
-
-
-@contextmanager
-def losing_the_commit(url: str, arrives: bool, connections: int = 99) -> Iterator[str]:
-    """Give the URL of a proxy that ends the connection on which a COMMIT comes, and takes so many connections."""
-    port = urlsplit(url).port or 0
-    listener = socket.create_server(("127.0.0.1", 0))
-    threads: list[threading.Thread] = []
-
-    def pump(source: socket.socket, sink: socket.socket, watched: bool) -> None:
-        with suppress(OSError):
-            while data := source.recv(1 << 16):
-                lost = watched and b"COMMIT" in data
-                if not lost or arrives:
-                    sink.sendall(data)
-                if lost:
-                    break
-        for each in (source, sink):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-
-    def serve(client: socket.socket) -> None:
-        with client, socket.create_connection(("127.0.0.1", port)) as server:
-            back = threading.Thread(target=pump, args=(server, client, False))
-            back.start()
-            pump(client, server, True)
-            back.join()
-
-    def accept() -> None:
-        with listener, suppress(OSError):
-            for _ in range(connections):
-                client, _ = listener.accept()
-                threads.append(threading.Thread(target=serve, args=(client,)))
-                threads[-1].start()
-
-    threads.append(threading.Thread(target=accept))
-    threads[0].start()
-    try:
-        yield url.replace(f":{port}/", f":{listener.getsockname()[1]}/") + "?sslmode=disable"
-    finally:
-        with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
-        for thread in threads:
-            thread.join(30)
