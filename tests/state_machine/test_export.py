@@ -271,13 +271,18 @@ def test_given_function_that_raises_then_execution_fails_with_its_error_and_caus
     assert export.runs == (ONCE_EACH if function == "aggregate" else dict.fromkeys(GROUPS, 0))
 
 
-@pytest.mark.parametrize("error", ["Lambda.TooManyRequestsException", "Sandbox.Timedout"], ids=["busy", "too slow"])
 @pytest.mark.parametrize("function", ["plan", "prepare", "aggregate"])
-def test_given_lambda_is_busy_or_too_slow_then_the_call_is_retried(stage: Stage, function: str, error: str) -> None:
+def test_given_lambda_is_busy_or_the_function_is_too_slow_or_dies_then_the_call_is_retried(
+    stage: Stage, function: str
+) -> None:
     bucket = stage.account.bucket()
-    busy, well = {"raise": error}, {"return": default_answers(bucket)[function]}
+    passing = [
+        {"raise": error} for error in ("Lambda.TooManyRequestsException", "Sandbox.Timedout", "Runtime.ExitError")
+    ]
 
-    export = stage.run(stage.script(bucket=bucket, **{function: [busy, busy, busy, well]}))
+    export = stage.run(
+        stage.script(bucket=bucket, **{function: [*passing, {"return": default_answers(bucket)[function]}]})
+    )
 
     assert export.described["status"] == "SUCCEEDED"
     assert len(export.calls(function)) == 4

@@ -12,7 +12,8 @@ from .definitions import ASL_FILES, ROOT, resources, scopes, state_machine
 # AWS documented: what Lambda reports that may pass, a function's own time-out and its end for want of memory included.
 # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
 #
-# The runtime gives the time-out a type (Sandbox.Timedout), which Step Functions reports; States.Timeout is its own.
+# The runtime gives two of them a type, which Step Functions reports: the time-out (Sandbox.Timedout) and a process that
+# died, as of too little memory (Runtime.ExitError). States.Timeout is its own.
 TRANSIENT_LAMBDA_ERRORS = {
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
@@ -20,6 +21,7 @@ TRANSIENT_LAMBDA_ERRORS = {
     "Lambda.TooManyRequestsException",
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.Unknown",
+    "Runtime.ExitError",
     "Sandbox.Timedout",
     "States.Timeout",
 }
