@@ -1,7 +1,7 @@
 """### Exports the metadata database of this environment to S3, every day
 
 1. **publish_credentials** writes the database credentials that this worker was given to the stack's secret, in every
-   run, so nobody has to act when a password is rotated.
+   run, so nobody has to act when a password is rotated. A stack that keeps the Fernet key gets that too.
 2. **start_export** starts the stack's state machine; a retry attaches to what the first try started.
 3. **wait_for_export** looks for the outcome without holding a worker slot, and fails with the reason of a failure.
 
@@ -63,7 +63,11 @@ LONGEST_REASON = 1000  # characters; the cause of a failed execution may have 32
 DEPLOY = "deploy the stack for this environment and attach its managed policy to the environment's execution role."
 # AWS documented: InvalidRequestException is the answer of a secret that is scheduled for deletion.
 # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
-NO_RESTORE = {"AccessDeniedException", "InvalidRequestException", "ResourceNotFoundException"}
+NOT_OURS = {"AccessDeniedException", "InvalidRequestException", "ResourceNotFoundException"}
+# AWS documented: all versions of a secret have 20 staging labels at most; AWSCURRENT and AWSPREVIOUS are two of them.
+# A version without a label is deleted some day. https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+KEPT_KEYS = 18
+KEPT = "kept-"  # prefix of the labels that keep them
 # AWS assumed: no retry cures an error whose code begins with AccessDenied, Invalid, ResourceNotFound,
 # StateMachineDoesNotExist or Validation, any other may pass.
 TERMINAL = ("AccessDenied", "Invalid", "ResourceNotFound", "StateMachineDoesNotExist", "Validation")  # error codes
@@ -313,8 +317,10 @@ def publish_credentials(stack_name: str) -> str:
     name = stack_name or f"{environment}-metadata-export"
     secret_id = f"{name}/database"
     source, secret = find_credentials(os.environ)
+    secrets = _client("secretsmanager")
+    if version := _keep_fernet_key(secrets, f"{name}/fernet-key"):
+        secret["fernet_key_version"] = version
     with _explained(f"Writing the secret {secret_id}", DEPLOY):
-        secrets = _client("secretsmanager")
         arn = secrets.put_secret_value(SecretId=secret_id, SecretString=json.dumps(secret))["ARN"]
     log.info("Wrote the credentials of %s to %s", source, arn)
     _publish_for_restores(secrets, f"{name}/restore", json.dumps(secret))
@@ -329,9 +335,60 @@ def _publish_for_restores(secrets: Any, secret_id: str, secret: str) -> None:
         try:
             secrets.put_secret_value(SecretId=secret_id, SecretString=secret)
         except ClientError as error:
-            if error.response["Error"].get("Code") not in NO_RESTORE:
+            if error.response["Error"].get("Code") not in NOT_OURS:
                 raise  # worth a retry; of the others nothing suffers but a restore
             log.info("No restore may write here: %s is not there, or not this role's to write", secret_id)
+
+
+def _keep_fernet_key(secrets: Any, secret_id: str) -> str | None:
+    """Keep this worker's Fernet key where the stack has a secret for it (KeepFernetKey); return which version has it.
+
+    A key that is not kept costs no export; the command `doctor` tells of it.
+    """
+    from botocore.exceptions import ClientError
+
+    with _explained(f"Keeping the Fernet key in {secret_id}", DEPLOY):
+        try:
+            # Nothing is read of the key where the stack has no secret for it.
+            found = secrets.describe_secret(SecretId=secret_id)
+            key = os.environ.get("AIRFLOW__CORE__FERNET_KEY", "").strip()
+            if key and "DeletedDate" not in found:
+                return _keep(secrets, found["ARN"], found.get("VersionIdsToStages", {}), key)
+        except ClientError as error:
+            if error.response["Error"].get("Code") not in NOT_OURS:
+                raise
+    log.info("No Fernet key is kept: there is none, or %s is not there, or not this role's to write", secret_id)
+    return None
+
+
+def _keep(secrets: Any, secret_arn: str, stages: Mapping[str, list[str]], key: str) -> str:
+    """Have the version that holds a key, with a label that keeps it, be the current one; return its id."""
+    version = _fingerprint(secret_arn, key)
+    if version not in stages:
+        _make_room(secrets, secret_arn, stages)
+        labels = ["AWSCURRENT", f"{KEPT}{datetime.now(UTC):%Y%m%dT%H%M%SZ}"]
+        secrets.put_secret_value(
+            SecretId=secret_arn, SecretString=key, ClientRequestToken=version, VersionStages=labels
+        )
+        log.info("Keeps a new Fernet key as version %s of %s", version, secret_arn)
+    elif "AWSCURRENT" not in stages[version]:  # a key of before is back
+        current = next(each for each, held in stages.items() if "AWSCURRENT" in held)
+        secrets.update_secret_version_stage(
+            SecretId=secret_arn, VersionStage="AWSCURRENT", RemoveFromVersionId=current, MoveToVersionId=version
+        )
+    return version
+
+
+def _fingerprint(secret_arn: str, key: str) -> str:
+    """Return the id of a key's version: the same for the same key, and of no use to who wants to guess the key."""
+    return hashlib.pbkdf2_hmac("sha256", key.encode(), secret_arn.encode(), 600_000, dklen=16).hex()
+
+
+def _make_room(secrets: Any, secret_arn: str, stages: Mapping[str, list[str]]) -> None:
+    """Let go of the key that was kept first, where there are as many as a secret can hold."""
+    kept = sorted((label, version) for version, held in stages.items() for label in held if label.startswith(KEPT))
+    for label, version in kept[: max(0, len(kept) - KEPT_KEYS + 1)]:
+        secrets.update_secret_version_stage(SecretId=secret_arn, VersionStage=label, RemoveFromVersionId=version)
 
 
 @task

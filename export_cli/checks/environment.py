@@ -5,7 +5,7 @@ from typing import Any
 from export_contracts.connection_mark import is_ours
 from export_runtime.figures import duration
 from export_runtime.store import ObjectStore
-from prepare_connection.database_secret import parse_secret
+from prepare_connection.database_secret import kept_key_version, parse_secret
 from prepare_connection.errors import ConnectionImpossibleError
 from prepare_connection.glue_connection import GlueConnections, connection_input, differs
 from prepare_connection.mwaa_environment import environment_problems
@@ -120,6 +120,17 @@ def secret(patient: Patient) -> Finding:
         return failed("; ".join(problems), patient.after(("execution role", "DAG"), _TRIGGER))
     changed = described.get("LastChangedDate")
     return passed(f"complete and valid, published {_age(patient, changed)}")
+
+
+def fernet_key(patient: Patient) -> Finding:
+    """Is the Fernet key kept, where the stack says that it is?"""
+    if patient.target.parameters.get("KeepFernetKey") != "true":
+        return passed("not kept, as the stack's parameter KeepFernetKey says")
+    version = kept_key_version(patient.secret)
+    if version is None:
+        fix = patient.after(("execution role", "DAG", "secret"), f"{_TRIGGER} Its log says why it keeps no key.")
+        return failed("the stack's parameter KeepFernetKey is true, and the DAG has kept no key", fix)
+    return passed(f"kept as version {version} of {patient.target.name}/fernet-key")
 
 
 def connection(patient: Patient) -> Finding:

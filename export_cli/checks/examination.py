@@ -75,6 +75,7 @@ CHECKS: dict[str, Check] = {
     "DAG": environment.dag,
     "network": environment.network,
     "secret": environment.secret,
+    "Fernet key": environment.fernet_key,
     "connection": environment.connection,
     "last export": last_export,
     "second copy": replica.second_copy,

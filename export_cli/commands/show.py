@@ -97,6 +97,7 @@ def _facts(screen: Screen, export: Export, summary: Summary, scope: str, where: 
         "tables": f"{counted(len(summary.details), 'table')} with {counted(summary.total_rows, 'row')}",
         "size": f"{size(summary.object_bytes)} ({size(summary.csv_bytes)} of CSV)",
         "took": duration(summary.duration_seconds),
+        "Fernet key": f"kept, version {summary.fernet_key_version}" if summary.fernet_key_version else "not kept",
         "execution": summary.execution_arn,
     }
     screen.facts(pairs)

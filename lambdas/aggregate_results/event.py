@@ -31,6 +31,7 @@ class Event:
     groups: tuple[TableGroup, ...]
     database_name: str
     airflow_version: str | None
+    fernet_key_version: str | None
     is_retry: bool
     is_redriven: bool
     results: Mapping[str, GroupResult]
@@ -51,6 +52,7 @@ def parse_event(event: Mapping[str, Any]) -> Event:
             groups=fields.required("groups", list_of(TableGroup.from_json)),
             database_name=connection.required("database_name", text),
             airflow_version=connection.optional("airflow_version", or_null(text), None),
+            fernet_key_version=connection.optional("fernet_key_version", or_null(text), None),
             is_retry=fields.required("attempt", one_of(FIRST, RETRY)) == RETRY,
             is_redriven=fields.optional("redriven", truth, False),
             results={result.group: result for result in results},

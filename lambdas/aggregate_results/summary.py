@@ -63,6 +63,7 @@ def build_summary(event: Event, outcomes: tuple[GroupOutcome, ...], now: datetim
         problems=tuple(one_line(problem, 1000) for outcome in outcomes for problem in outcome.problems),
         exporter_version=VERSION,
         schema=next((manifest.schema for manifest in manifests if manifest.schema), None),
+        fernet_key_version=event.fernet_key_version,
     )
 
 

@@ -26,6 +26,7 @@ _SSLMODES = (*_WITHOUT_TLS, "require", "verify-ca", "verify-full")
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _PORT = re.compile(r"[0-9]{1,5}")
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
+_KEY_VERSION = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,19 @@ def parse_secret(text: str | None, now: datetime) -> tuple[DatabaseAddress | Non
     content = {name: value for name, value in content.items() if value not in (None, "")}
     problems = [*_missing(content), *_malformed(content), *_expired(content, now)]
     return (None, problems) if problems else (_address(content), [])
+
+
+def kept_key_version(text: str | None) -> str | None:
+    """Return which version of the secret of the Fernet keys has that of the database's values; None: none is known.
+
+    Args:
+        text: as ``read_secret`` returns it.
+    """
+    try:
+        version = json.loads(text or "{}").get("fernet_key_version")
+    except (ValueError, RecursionError, AttributeError):
+        return None
+    return version if isinstance(version, str) and _KEY_VERSION.fullmatch(version) else None
 
 
 def _address(content: dict[str, Any]) -> DatabaseAddress:

@@ -10,7 +10,7 @@ from export_contracts.plan import Export
 from export_runtime import clients
 from export_runtime.observability import identify, observed, publish
 
-from prepare_connection.database_secret import read_secret
+from prepare_connection.database_secret import kept_key_version, read_secret
 from prepare_connection.glue_connection import GlueConnections
 from prepare_connection.mwaa_environment import read_environment
 from prepare_connection.network import read_network
@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         logger.warning("other subnets cannot be used", subnets=dict(target.unusable_subnets))
     logger.info("prepared", action=result["action"], subnet=target.subnet.id, airflow_version=version)
     publish(metrics, settings.environment, {"ConnectionsChanged": int(result["action"] != "unchanged")})
-    return dict(result)
+    return {**result, "fernet_key_version": kept_key_version(findings.secret)}
 
 
 def _find(settings: Settings) -> Findings:

@@ -146,6 +146,7 @@ CHANGES = (
     Change("DagBucketName", OTHER_DAGS, probes.dags, [f"{OTHER_DAGS}/dags/mwaa_metadata_export.py"]),
     Change("DagPrefix", "code", probes.dags, lambda stack: [f"{stack.mwaa.bucket}/code/mwaa_metadata_export.py"]),
     Change("AllowRestore", "true", probes.restore, "orders-db-restore"),
+    Change("KeepFernetKey", "true", probes.fernet_keys, "orders-metadata-export/fernet-key"),
     Change("PermissionsBoundaryArn", company_boundary, probes.boundaries, lambda stack: {company_boundary(stack)}),
     Change("EndpointRouteTableIds", lambda stack: stack.mwaa.route_table, probes.endpoints, {"s3"}, gateway),
     Change(

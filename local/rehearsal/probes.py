@@ -166,6 +166,15 @@ def restore(stack: RehearsedStack) -> str | None:
         return None
 
 
+def fernet_keys(stack: RehearsedStack) -> str | None:
+    """The name of the stack's secret with the Fernet keys, if there is one."""
+    try:
+        secret = stack.resource("FernetKeySecret")
+    except KeyError:
+        return None
+    return str(stack.client("secretsmanager").describe_secret(SecretId=secret)["Name"])
+
+
 def names(stack: RehearsedStack) -> dict[str, str]:
     """The names that Airflow finds."""
     secret = stack.client("secretsmanager").describe_secret(SecretId=stack.resource("DatabaseSecret"))["Name"]

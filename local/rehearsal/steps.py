@@ -185,7 +185,7 @@ def _seen(stack: RehearsedStack) -> dict[str, object]:
 
 
 def _nothing_left(before: set[str], after: set[str], kept: set[str]) -> set[str]:
-    """Return what is there beside what was there before; fail when that is more than the buckets and keys kept."""
+    """Return what is there beside what was there before; fail when that is more than what is kept."""
     left = set(_lasting(after)) - set(_lasting(before))
     unexpected = sorted(name for name in left if not _is_kept(name, kept))
     if unexpected:
@@ -197,6 +197,8 @@ def _is_kept(name: str, kept: set[str]) -> bool:
     service, store, resource, *rest = name.split("/")
     if resource == REPLICA:  # the user's own bucket, with copies of exports
         return True
+    if service == "secretsmanager":
+        return any(f":secret:{'/'.join((resource, *rest))}-" in each for each in kept)
     return resource in kept and ((service == "s3" and rest[:1] != ["assets"]) or (service, store) == ("kms", "keys"))
 
 

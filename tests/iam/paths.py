@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import boto3
 import pytest
@@ -159,8 +160,12 @@ def by_dag(scenario: Scenario) -> None:
     with pytest.MonkeyPatch.context() as worker:
         for name, value in {**as_role(scenario, role), **database_of(scenario)}.items():
             worker.setenv(name, value)
-        dag = load_dag(worker)
-        secret = dag.publish_credentials("")
+        dag, secrets = load_dag(worker), scenario.client("secretsmanager")
+        first, second = (f"key {uuid4()}" for _ in range(2))
+        for key in (first, second, first):  # a new one, another new one, and one of before
+            worker.setenv("AIRFLOW__CORE__FERNET_KEY", key)
+            secret = dag.publish_credentials("")
+        assert secrets.get_secret_value(SecretId=f"{STACK}/fernet-key")["SecretString"] == first
         arn = dag.start_export(secret, {"include_tables": SMALL, "force": True}, "manual__2026-12-11T00:00:00+00:00")
         scenario.wait_for(lambda: dag.wait_for_export(arn).is_done, "The DAG waited too long")
 

@@ -92,6 +92,8 @@ class Summary:
     row_falls: tuple[RowFall, ...] = ()
     exporter_version: str | None = None
     schema: ExportedSchema | None = None
+    fernet_key_version: str | None = None
+    """of the secret with the environment's Fernet keys; None: its key was not kept"""
 
     @property
     def complete(self) -> bool:
@@ -182,6 +184,7 @@ class Summary:
             row_falls=fields.required("row_falls", list_of(row_fall)),
             exporter_version=fields.optional("exporter_version", text, None),
             schema=fields.optional("schema", exported_schema, None),
+            fernet_key_version=fields.optional("fernet_key_version", text, None),
         )
         summary._check_totals(fields)
         return summary
@@ -208,7 +211,7 @@ class Summary:
                 refuse(name, told, f"what the details say: {shown(expected)}")
 
 
-_MAY_LACK = ("selection", "scope", "exporter_version", "schema")
+_MAY_LACK = ("selection", "scope", "exporter_version", "schema", "fernet_key_version")
 
 
 def _selection(content: object, where: str) -> Selection:

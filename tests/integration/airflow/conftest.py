@@ -132,6 +132,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedAws]:
         client("sns").create_topic(Name="exports")
         client("stepfunctions").create_state_machine(name=STACK, definition=json.dumps(FLOW), roleArn=role)
         client("secretsmanager").create_secret(Name=f"{STACK}/database", SecretString="{}")
+        client("secretsmanager").create_secret(Name=f"{STACK}/fernet-key")
         yield started
 
 

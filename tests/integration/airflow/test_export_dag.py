@@ -10,7 +10,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from local.airflow import server, versions
+from local.airflow import configuration, server, versions
 from local.airflow.environment import AirflowEnvironment
 from local.airflow.errors import ApiError
 from local.aws.injection.client import Faults
@@ -94,6 +94,19 @@ def test_given_a_run_then_the_secret_opens_the_metadata_database(running: Runnin
         row = connection.execute("SELECT count(*) FROM dag_run WHERE dag_id = %s", [DAG_ID]).fetchone()
     assert row is not None
     assert row[0] > 0
+
+
+@pytest.mark.usefixtures("succeeded")
+def test_given_a_stack_that_keeps_it_then_the_fernet_key_is_in_its_secret_and_nowhere_in_airflow(
+    running: Running,
+) -> None:
+    secrets = running.client("secretsmanager")
+    published = json.loads(secrets.get_secret_value(SecretId=f"{STACK}/database")["SecretString"])
+    version = {"SecretId": f"{STACK}/fernet-key", "VersionId": published["fernet_key_version"]}
+    fernet = configuration.Keys.load_or_create(running.airflow.home / "keys.json").fernet
+    assert secrets.get_secret_value(**version)["SecretString"] == fernet
+    assert "Keeps a new Fernet key" in running.log("publish_credentials")
+    assert fernet not in "".join(map(running.log, TASKS)) + str(published)
 
 
 def test_given_a_run_then_where_the_summary_is_can_be_read_in_airflow(running: Running, succeeded: str) -> None:

@@ -14,7 +14,7 @@ from tests.unit.cli.made import BUCKET, Made
 
 CHECKS = [
     "stack", "version", "state machine", "Glue job", "bucket", "key", "schedule", "alerts", "environment",
-    "execution role", "DAG", "network", "secret", "connection", "last export", "second copy",
+    "execution role", "DAG", "network", "secret", "Fernet key", "connection", "last export", "second copy",
 ]  # fmt: skip
 
 
@@ -22,7 +22,7 @@ def test_given_everything_holds_then_every_check_passes(sound, run):
     result = run("doctor", "--json")
     assert [(each["check"], each["verdict"]) for each in result.json["checks"]] == [(name, "pass") for name in CHECKS]
     assert result.code == 0
-    assert "16 pass" in run("doctor").out
+    assert "17 pass" in run("doctor").out
 
 
 def test_given_any_output_then_the_password_is_not_in_it(sound, run):
@@ -383,3 +383,18 @@ def test_given_region_and_profile_then_the_commands_of_the_fixes_name_them_too(s
     found = checks(run("doctor", "--region", "eu-central-1", "--json"))
     assert found["alerts"]["fix"].endswith("ops@example.com --region eu-central-1")
     assert found["state machine"]["fix"].endswith("repair -e prod --region eu-central-1 --yes")
+
+
+def _keeps_the_fernet_key(fakes: dict[str, Any]) -> None:
+    parameter = {"ParameterKey": "KeepFernetKey", "ParameterValue": "true"}
+    fakes["cloudformation"].stacks["prod-metadata-export"]["Parameters"].append(parameter)
+
+
+def test_given_a_stack_that_keeps_the_fernet_key_then_the_secret_must_know_its_version(sound, fakes, run):
+    _keeps_the_fernet_key(fakes)
+    must_fail(run, "Fernet key", "has kept no key", "Trigger the DAG")
+
+    known = {**SECRET, "fernet_key_version": "ab" * 16}
+    client("secretsmanager").put_secret_value(SecretId="prod-metadata-export/database", SecretString=json.dumps(known))
+    [found] = [each for each in run("doctor", "--json").json["checks"] if each["check"] == "Fernet key"]
+    assert (found["verdict"], "ab" * 16 in found["detail"]) == ("pass", True), found

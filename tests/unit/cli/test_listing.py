@@ -327,3 +327,9 @@ def test_given_open_and_no_report_then_it_says_so(made, run, opened):
 def test_given_masked_columns_then_show_says_so(made, run):
     made.export(masked_columns={"dag": ("note",)})
     assert "Masked, empty in every row: dag.note" in run("show").out
+
+
+@pytest.mark.parametrize(("version", "said"), [(None, "not kept"), ("ab" * 16, f"kept, version {'ab' * 16}")])
+def test_show_says_whether_the_fernet_key_of_an_export_is_kept(made, run, version, said):
+    made.export(fernet_key_version=version)
+    assert f"Fernet key {said}" in " ".join(run("show").out.split())

@@ -143,7 +143,7 @@ def test_given_an_alarm_then_topic_and_key_let_cloudwatch_use_them_for_it(name):
     alarm = alarms()[name]
     assert alarm["AlarmActions"] == [{"Ref": "AlertTopic"}]
     [topic] = resources("AWS::SNS::TopicPolicy").values()
-    [key] = resources("AWS::KMS::Key").values()
+    key = resources("AWS::KMS::Key")["ExportKey"]
     policies = (topic["Properties"]["PolicyDocument"], key["Properties"]["KeyPolicy"])
     statements = [s for policy in policies for s in policy["Statement"] if "Service" in s["Principal"]]
     assert [statement["Action"] for statement in statements] == ["sns:Publish", ["kms:Decrypt", "kms:GenerateDataKey"]]

@@ -99,7 +99,7 @@ def _identity_statements() -> Iterator[tuple[str, dict[str, Any]]]:
                 yield name, statement["Fn::If"][1] if "Fn::If" in statement else statement
     for name, policy in {**resources("AWS::IAM::ManagedPolicy"), **resources("AWS::IAM::RolePolicy")}.items():
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
-            yield name, statement
+            yield name, statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
 @cache

@@ -21,6 +21,7 @@ NAMES_ITS_ACCOUNT = {
     "lambda.amazonaws.com": None,
     "s3.amazonaws.com": None,
 }
+SECRET = "AWS::SecretsManager::Secret"
 OWN_ACCOUNT = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
 QUEUE = {"Arn": {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}}
 # Every type of the template: a new one must be asked whether it delivers without anybody waiting for it.
@@ -153,7 +154,10 @@ def test_everything_that_is_kept_is_encrypted_with_the_key_and_the_key_rotates()
     assert only("AWS::SNS::Topic")["KmsMasterKeyId"] == KEY
     assert only("AWS::Scheduler::Schedule")["KmsKeyArn"] == KEY
     assert only("AWS::SQS::Queue")["SqsManagedSseEnabled"] is True
-    assert only("AWS::KMS::Key")["EnableKeyRotation"] is True
+    assert [key["Properties"]["EnableKeyRotation"] for key in resources("AWS::KMS::Key").values()] == [True, True]
+    secrets = {name: secret["Properties"]["KmsKeyId"] for name, secret in resources(SECRET).items()}
+    own = {"FernetKeySecret": {"Fn::GetAtt": ["FernetKmsKey", "Arn"]}}
+    assert secrets == {"DatabaseSecret": KEY, "RestoreSecret": KEY} | own
 
 
 def test_every_type_of_resource_is_known_to_deliver_asynchronously_or_not():

@@ -29,9 +29,9 @@ def test_every_log_group_forgets(group):
     assert group["Properties"]["RetentionInDays"] > 0
 
 
-@pytest.mark.parametrize("kind", ["AWS::S3::Bucket", "AWS::KMS::Key"])
-def test_what_holds_exports_survives_the_stack(kind):
-    [resource] = resources(kind).values()
+@pytest.mark.parametrize("name", ["ExportBucket", "ExportKey", "FernetKeySecret", "FernetKmsKey"])
+def test_what_holds_exports_or_reads_them_survives_the_stack(name):
+    resource = template()["Resources"][name]
 
     assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
 
@@ -61,8 +61,9 @@ def test_the_bucket_answers_over_tls_only():
     ],
 )
 def test_secret_and_topic_use_the_stacks_key(kind, key):
-    for resource in resources(kind).values():
-        assert resource["Properties"][key] == {
+    of_its_own = {"FernetKeySecret"}  # whoever reads exports uses the stack's key
+    for name in resources(kind).keys() - of_its_own:
+        assert resources(kind)[name]["Properties"][key] == {
             "Fn::If": ["CreatesKey", {"Fn::GetAtt": ["ExportKey", "Arn"]}, {"Ref": "ExistingKeyArn"}]
         }
 
@@ -133,6 +134,7 @@ def test_names_are_those_of_the_contracts():
         "AWS::Glue::Job": ["${MwaaEnvironmentName}-metadata-export", "${MwaaEnvironmentName}-metadata-restore"],
         "AWS::SecretsManager::Secret": [
             "${MwaaEnvironmentName}-metadata-export/database",
+            "${MwaaEnvironmentName}-metadata-export/fernet-key",
             "${MwaaEnvironmentName}-metadata-export/restore",
         ],
     }

@@ -17,6 +17,7 @@ from export_runtime.errors import ContentionError
 
 from tests.contracts import violations
 from tests.documents import of_format_1, pointer, stored
+from tests.unit.lambdas.aggregate_results import exports
 from tests.unit.lambdas.aggregate_results.exports import (
     EXPORT,
     GROUPS,
@@ -52,6 +53,18 @@ def test_given_a_complete_export_then_the_summary_is_the_contract(store):
     assert summary.details["dag_run"].group == "runs"
     assert summary.duration_seconds == 600
     assert (summary.problems, summary.failed_groups) == ((), ())
+
+
+@pytest.mark.parametrize("version", ["ab" * 16, None])
+def test_given_a_kept_fernet_key_then_the_summary_says_which_version_has_it(store, monkeypatch, version):
+    deliver_all(store)
+    monkeypatch.setattr(exports, "CONNECTION", exports.CONNECTION | {"fernet_key_version": version})
+    assert summarise(store).fernet_key_version == version
+
+
+def test_given_an_execution_of_before_the_fernet_key_was_kept_then_the_summary_says_nothing_of_it(store):
+    deliver_all(store)
+    assert "fernet_key_version" not in summarise(store).to_json()
 
 
 def test_given_a_failed_group_then_the_summary_names_its_tables_and_the_error(store):

@@ -8,7 +8,7 @@ from botocore.stub import Stubber
 from export_runtime import clients
 from export_runtime.errors import AwsCallError
 from export_runtime.text import one_line
-from prepare_connection.database_secret import parse_secret, read_secret
+from prepare_connection.database_secret import kept_key_version, parse_secret, read_secret
 
 from tests.contract_examples import examples
 
@@ -123,3 +123,22 @@ def test_given_the_secret_cannot_be_read_then_the_error_names_it_and_what_to_che
         stub.add_client_error("get_secret_value", code)
         with pytest.raises(AwsCallError, match=rf"env/database.*{code}.*KMS key.*scheduled for deletion"):
             read_secret(stub.client, "env/database")
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        (json.dumps(SECRET | {"fernet_key_version": "0f" * 16}), "0f" * 16),
+        (json.dumps(SECRET), None),
+        (json.dumps(SECRET | {"fernet_key_version": None}), None),
+        (json.dumps(SECRET | {"fernet_key_version": "the key itself"}), None),
+        (json.dumps(SECRET | {"fernet_key_version": "0F" * 16}), None),
+        (json.dumps(SECRET | {"fernet_key_version": ["0f" * 16]}), None),
+        ("[]", None),
+        ("{", None),
+        ("[" * 5000, None),
+        (None, None),
+    ],
+)
+def test_the_version_of_the_kept_fernet_key_is_what_the_dag_writes_and_nothing_else(text, version):
+    assert kept_key_version(text) == version

@@ -58,10 +58,18 @@ def test_given_everything_works_then_the_connection_is_created(world, context, l
         "database_name": "AirflowMetadata",
         "airflow_version": "3.0.6",
         "action": "created",
+        "fernet_key_version": None,
     }
     stored = clients.glue().get_connection(Name="prod-metadata-export")["Connection"]
     assert stored["PhysicalConnectionRequirements"]["SecurityGroupIdList"] == [world]
     assert [(line["message"], line["export_id"]) for line in lines()] == [("prepared", "20261211T143022Z")]
+
+
+def test_given_a_kept_fernet_key_then_its_version_is_told(world, context):
+    open_to_itself(world)
+    known = json.dumps(SECRET | {"fernet_key_version": "ab" * 16})
+    clients.secrets_manager().put_secret_value(SecretId="prod-metadata-export/database", SecretString=known)
+    assert entry.handler(EVENT, context)["fernet_key_version"] == "ab" * 16
 
 
 def test_given_the_network_cannot_work_then_nothing_is_created_and_no_password_is_logged(world, context, log_lines):

@@ -51,6 +51,7 @@ SUMMARY = documents.summary(
     compared_with="s3://bucket/previous.json.gz",
     row_falls=(RowFall("dag", 1000, 3, 99.7),),
     exporter_version=HOSTILE,
+    fernet_key_version=HOSTILE,
 )
 MANIFEST = documents.manifest(
     snapshot=Snapshot("own", documents.RUN_ID, "the claimer is gone"),

@@ -27,6 +27,11 @@ def test_given_a_complete_export_then_status_figures_and_facts_are_there():
         assert fact in text.replace("_ ", "_"), fact
 
 
+def test_given_a_kept_fernet_key_then_its_version_is_a_fact():
+    assert "Fernet key" not in page(cases.summary()).text
+    assert f"Fernet key kept as version {'ab' * 16}" in page(cases.summary(fernet_key_version="ab" * 16)).text
+
+
 def test_given_nothing_to_say_then_it_says_that():
     assert "Nothing to do" in page(cases.summary(uncatalogued_tables=())).text
     assert "Nothing to do" not in page(cases.summary()).text
