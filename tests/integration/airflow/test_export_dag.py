@@ -87,6 +87,7 @@ def test_given_a_run_then_the_secret_opens_the_metadata_database(running: Runnin
     value = running.client("secretsmanager").get_secret_value(SecretId=f"{STACK}/database")["SecretString"]
     secret = json.loads(value)
     assert secret.pop("engine") == "postgres"
+    assert secret.pop("fernet_key_version")
     secret["user"] = secret.pop("username")
     assert secret["dbname"] == running.dbname
     assert secret["password"] == PASSWORD
