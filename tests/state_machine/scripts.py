@@ -49,8 +49,9 @@ def read(key):
     return json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
 
 def succeeded_iterations(state):
-    pages = session.create_client("stepfunctions").get_paginator("get_execution_history")
-    events = pages.paginate(executionArn=arguments["--EXECUTION_ARN"]).search("events")
+    arn = arguments["--EXECUTION_ARN"]
+    client = session.create_client("stepfunctions", region_name=arn.split(":")[3])
+    events = client.get_paginator("get_execution_history").paginate(executionArn=arn).search("events[]")
     return sum(event.get("mapIterationSucceededEventDetails", {}).get("name") == state for event in events)
 
 failing = read(f"failing/{group}.json")

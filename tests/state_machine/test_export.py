@@ -192,6 +192,8 @@ def test_given_retry_with_two_groups_when_one_fails_again_then_redrive_keeps_wha
     """The uncaught Map aborts a sibling that still runs; one that has succeeded is not run again."""
     failed = stage.run(stage.script({"definitions": 2, "runs": 1}, last_failure_after_a_sibling=["definitions"]))
     assert failed.described["status"] == "FAILED"
+    assert json.loads(failed.described["cause"])["ErrorMessage"].endswith("RuntimeError: group definitions broke")
+    assert failed.runs == {**ONCE_EACH, "definitions": 0}
 
     redriven = failed.redriven()
 

@@ -14,7 +14,8 @@ from tests.integration.completeness.write_load import PREFIX, TASKS, TOKENS, Wri
 from tests.waiting import wait_until
 
 BOTH_ENDS = tuple(dict.fromkeys((CHOSEN[0], CHOSEN[-1])))
-ROUNDS = 2
+EXPORTS = 2  # at least
+TRANSACTIONS = 42  # that must have been written meanwhile
 
 
 @pytest.fixture(scope="module", params=BOTH_ENDS)
@@ -32,16 +33,16 @@ def test_given_write_load_when_all_groups_are_exported_then_every_invariant_hold
     url: str, writer: Writer, aws: Aws, engine: Engine
 ) -> None:
     connection = aws.connect_to(url)
-    moments = set()
-    for _ in range(ROUNDS):
-        written = writer.transactions
+    moments = []
+    before = writer.transactions
+    # On a machine that is busy with other things the writer gets less done beside one export.
+    while len(moments) < EXPORTS or writer.transactions - before < TRANSACTIONS:
         export = engine.export(group_arguments(connection))
-        assert writer.transactions - written > 20
         assert {manifest["consistency"] for manifest in export.manifests.values()} == {"snapshot"}
         assert broken_invariants(export) == {}
-        moments.add(frozenset(_loaded(export, "dag_run", "run_id")))
+        moments.append(frozenset(_loaded(export, "dag_run", "run_id")))
 
-    assert len(moments) == ROUNDS
+    assert len(set(moments)) == len(moments)
 
 
 def test_given_write_load_when_a_group_comes_too_late_for_the_snapshot_then_its_manifest_says_so(
