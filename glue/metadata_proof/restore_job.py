@@ -7,7 +7,7 @@ import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from metadata_export.secret import Credentials, parse_secret
 from metadata_export.source import AUTHORITIES
 from metadata_restore.database import Address, Connection
 from metadata_restore.errors import PlanError, RestoreError, UncertainError
+from metadata_restore.fernet import ENCRYPTED
 from metadata_restore.fill import Check, Examination, Outcome, Watcher, fill
 from metadata_restore.options import Options
 from metadata_restore.plan import RestorePlan
@@ -29,6 +30,7 @@ from psycopg.conninfo import make_conninfo
 
 from metadata_proof.checks import compare_rows, masked
 from metadata_proof.errors import ProofError
+from metadata_proof.restore_keys import KeptKeys, read_keys
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -54,6 +56,8 @@ class Arguments:
     report_uri: str
     secret_id: str
     options: Options
+    fernet_secret_id: str | None = None
+    """with the target's Fernet keys; None: its stack keeps none"""
 
 
 def parse_arguments(argv: Sequence[str]) -> Arguments:
@@ -65,14 +69,17 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
     parser = argparse.ArgumentParser(exit_on_error=False, add_help=False, allow_abbrev=False)
     for name in ("AWS_REGION", "RESTORE_PLAN", "RESTORE_REPORT", "DATABASE_SECRET", "RESTORE_OPTIONS"):
         parser.add_argument(f"--{name}")
+    parser.add_argument("--FERNET_KEY_SECRET", default=None)
     found, _ = parser.parse_known_args(list(argv))
+    fernet_secret = vars(found).pop("FERNET_KEY_SECRET")
     if missing := [name for name, value in vars(found).items() if not value]:
         raise ProofError(f"the job lacks the arguments {', '.join(missing)}: start it from its state machine")
     try:
         options = Options(**json.loads(found.RESTORE_OPTIONS), replace=True, while_running=True)
     except (ValueError, TypeError) as error:
         raise ProofError(f"RESTORE_OPTIONS is not what the job takes: {error}") from error
-    return Arguments(found.AWS_REGION, found.RESTORE_PLAN, found.RESTORE_REPORT, found.DATABASE_SECRET, options)
+    places = found.AWS_REGION, found.RESTORE_PLAN, found.RESTORE_REPORT, found.DATABASE_SECRET
+    return Arguments(*places, options, fernet_secret)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -92,17 +99,25 @@ def main(argv: Sequence[str]) -> None:
         raise RestoreError(f"unexpected {describe(error)} - it is one transaction: all of it, or nothing") from error
 
 
-def before_commit(plan: RestorePlan, options: Options, noted: Callable[[Sequence[str], int], None]) -> Check:
+def before_commit(
+    plan: RestorePlan, options: Options, anew: bool, noted: Callable[[Sequence[str], int], None]
+) -> Check:
     """Return a check that lets nothing be committed that is not as it was exported.
 
     Args:
+        anew: whether encrypted values are encrypted anew, so that the content of their tables is another one.
         noted: is told what could not be compared, and how many contents were equal.
     """
 
     def check(connection: Connection, found: Examination, rows: Mapping[str, int], orphans: Mapping[str, int]) -> None:
         # Those of which running components keep rows of their own are not as exported, on purpose.
         tables = [table for table in plan.tables if table.name in rows and table.name not in kept(options)]
-        problems, notes, _, contents = compare_rows(connection, tables, found.target, orphans)
+        changed = [table for table in tables if anew and table.name in ENCRYPTED]
+        same = [table for table in tables if table not in changed]
+        problems, notes, _, contents = compare_rows(connection, same, found.target, orphans)
+        numbers = [replace(table, content_checksum=None) for table in changed]
+        problems += compare_rows(connection, numbers, found.target, orphans)[0]
+        notes += [f"{table.name}: encrypted anew, so the number of its rows alone was compared" for table in changed]
         if problems:
             more = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
             raise NotAsExportedError(f"{'; '.join(problems[:_SHOWN])}{more}")
@@ -118,19 +133,23 @@ def _restore(arguments: Arguments) -> None:
     s3 = s3_client(arguments.region)
     plan = _read_plan(s3, arguments.plan_uri)
     log.info(f"restoring the export {plan.export_id}", tables=len(plan.tables), rows=plan.rows)
-    credentials = _read_secret(arguments)
+    credentials, fernet_key = _read_secret(arguments)
+    kept_keys = KeptKeys(arguments.fernet_secret_id, fernet_key)
+    keys, told = read_keys(secretsmanager_client(arguments.region), kept_keys, plan.fernet_key_version)
+    if told:
+        log.info(told)
     compared = {"notes": list[str](), "contents": 0}
 
     def noted(notes: Sequence[str], contents: int) -> None:
-        compared.update(notes=list(notes), contents=contents)
+        compared.update(notes=[*([told] if told else ()), *notes], contents=contents)
         log.info(f"the content of {contents} tables is what was exported")
 
     watcher = Watcher(
         table=lambda name: log.info(f"loading {name}", table=name),
         waiting=lambda seconds: log.info(f"waiting for locks for {seconds:.0f} s"),
     )
-    check = before_commit(plan, arguments.options, noted)
-    outcome = fill(_address(credentials), S3Objects(s3, plan.bucket), plan, arguments.options, None, watcher, check)
+    check = before_commit(plan, arguments.options, keys is not None, noted)
+    outcome = fill(_address(credentials), S3Objects(s3, plan.bucket), plan, arguments.options, keys, watcher, check)
     _write_report(s3, arguments.report_uri, _report(plan, outcome, compared))
     log.info(f"restored {sum(outcome.rows.values())} rows: the report is {arguments.report_uri}")
 
@@ -148,7 +167,8 @@ def _read_plan(s3: "S3Client", uri: str) -> RestorePlan:
         raise PlanError(f"{uri} is not JSON") from error
 
 
-def _read_secret(arguments: Arguments) -> Credentials:
+def _read_secret(arguments: Arguments) -> tuple[Credentials, str | None]:
+    """Return the credentials, and which version of the target's Fernet keys is in use, if that is known."""
     try:
         answer = secretsmanager_client(arguments.region).get_secret_value(SecretId=arguments.secret_id)
     except (ClientError, BotoCoreError) as error:
@@ -156,9 +176,10 @@ def _read_secret(arguments: Arguments) -> Credentials:
             f"cannot read the secret {arguments.secret_id!r}: {error} - it has a value once the DAG "
             "mwaa_metadata_export has run: trigger it, then redrive"
         ) from error
-    credentials = parse_secret(arguments.secret_id, answer.get("SecretString", ""))
+    text = answer.get("SecretString", "")
+    credentials = parse_secret(arguments.secret_id, text)
     credentials.check_fresh(datetime.now(UTC))
-    return credentials
+    return credentials, json.loads(text).get("fernet_key_version") or None
 
 
 def _write_report(s3: "S3Client", uri: str, report: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Fernet keys. Only who has some imports this: the Glue run has none, so that its wheels go without cryptography."""
+"""Fernet keys. Only who may have some imports this: the runs that export go without cryptography."""
 
 from dataclasses import dataclass
 

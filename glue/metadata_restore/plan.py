@@ -73,6 +73,8 @@ class RestorePlan:
     orphans: Mapping[str, int]
     masked_columns: Mapping[str, tuple[str, ...]]
     schema: PlannedSchema | None = None
+    fernet_key_version: str | None = None
+    """of the secret with the exported environment's Fernet keys; None: its key was not kept"""
 
     @property
     def rows(self) -> int:
@@ -108,6 +110,7 @@ class RestorePlan:
             orphans=_field(document, "", "orphans", _mapping(_count)),
             masked_columns=_field(document, "", "masked_columns", _mapping(_list(_text))),
             schema=_optional(_schema)(document.get("schema"), "schema"),
+            fernet_key_version=_optional(_text)(document.get("fernet_key_version"), "fernet_key_version"),
         )
 
 

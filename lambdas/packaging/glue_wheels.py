@@ -29,17 +29,23 @@ _SOURCES = ("pyproject.toml", "metadata_export", "metadata_proof", "metadata_res
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Write ``python<version>.gluewheels.zip`` into the output folder."""
+    """Write ``python<version>.gluewheels.zip``, or that of an addition, into the output folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--glue", type=Path, required=True, help="folder with pyproject.toml and requirements.txt")
     parser.add_argument("--python", choices=PYTHON_VERSIONS, required=True, help="Python version of Glue")
+    parser.add_argument("--addition", metavar="NAME", help="only requirements-NAME.txt, as python<version>.NAME.zip")
     parser.add_argument("--output", type=Path, required=True, help="folder for the zip")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         wheels = Path(scratch) / "wheels"
-        download(options.glue / "requirements.txt", options.python, wheels)
-        shutil.copy(build_own_wheel(options.glue, Path(scratch)), wheels)
-        pack(wheels.glob("*.whl"), options.output / f"python{options.python}.gluewheels.zip")
+        if options.addition:
+            name = f"python{options.python}.{options.addition}.zip"
+            download(options.glue / f"requirements-{options.addition}.txt", options.python, wheels)
+        else:
+            name = f"python{options.python}.gluewheels.zip"
+            download(options.glue / "requirements.txt", options.python, wheels)
+            shutil.copy(build_own_wheel(options.glue, Path(scratch)), wheels)
+        pack(wheels.glob("*.whl"), options.output / name)
 
 
 def build_own_wheel(glue: Path, scratch: Path) -> Path:

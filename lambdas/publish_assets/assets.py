@@ -7,6 +7,7 @@ from pathlib import Path
 
 from publish_assets.errors import MissingAssetError
 from publish_assets.properties import Properties
+from publish_assets.wheels import joined
 
 SCRIPT = "mwaa_metadb_export.py"
 DAG = "mwaa_metadata_export.py"
@@ -44,7 +45,11 @@ def load_assets(folders: Sequence[Path], properties: Properties) -> dict[str, As
     if properties.bucket:
         wheels = f"python{properties.glue_python}.gluewheels.zip"
         assets["ScriptUri"] = _hashed(SCRIPT, _read(folders, SCRIPT), properties, "text/x-python")
-        assets["WheelsUri"] = _hashed(wheels, _read(folders, wheels), properties, "application/zip")
+        body = _read(folders, wheels)
+        assets["WheelsUri"] = _hashed(wheels, body, properties, "application/zip")
+        if properties.restores:
+            more = _read(folders, f"python{properties.glue_python}.fernet.zip")
+            assets["RestoreWheelsUri"] = _hashed(wheels, joined(body, more), properties, "application/zip")
     if properties.dag_bucket:
         assets["DagUri"] = Asset(_read(folders, DAG), properties.dag_bucket, properties.dag_key, "text/x-python")
     return assets

@@ -22,6 +22,8 @@ class Properties:
     glue_python: str
     dag_bucket: str
     dag_key: str
+    restores: bool = False
+    """whether the job that restores needs its packages too"""
 
     @property
     def resource_id(self) -> str:
@@ -47,6 +49,7 @@ def parse_properties(raw: Mapping[str, Any]) -> Properties:
         glue_python=raw.get("GluePython", ""),
         dag_bucket=raw.get("DagBucket", ""),
         dag_key=raw.get("DagKey", ""),
+        restores=raw.get("Restores") == "true",
     )
 
 

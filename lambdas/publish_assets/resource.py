@@ -24,7 +24,8 @@ def apply(event: Mapping[str, Any], resource_id: str, client: "S3Client", folder
         folders: where the assets are.
 
     Returns:
-        Attributes for ``!GetAtt``: ``ScriptUri`` and ``WheelsUri`` of assets, ``DagUri`` (empty without a DAG).
+        Attributes for ``!GetAtt``: ``ScriptUri`` and ``WheelsUri`` of assets, ``DagUri`` (empty without a DAG);
+        ``RestoreWheelsUri`` where restores are allowed.
 
     Raises:
         InvalidPropertiesError, MissingAssetError, ForeignObjectError: see there.

@@ -26,6 +26,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         "Bucket": required(variables, "ASSETS_BUCKET"),
         "Prefix": required(variables, "ASSETS_PREFIX"),
         "GluePython": required(variables, "GLUE_PYTHON"),
+        "Restores": required(variables, "RESTORES"),
     }
     dag = {"DagBucket": may_be_empty(variables, "DAG_BUCKET"), "DagKey": required(variables, "DAG_KEY")}
     return Settings(

@@ -1,16 +1,26 @@
 """Faults of a restore into a running environment: it is as it was, or as exported, and somebody is told."""
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import uuid4
 
 import psycopg
 import pytest
+from cryptography.fernet import Fernet
 
 from local.fault_matrix import outcome
 from local.fault_matrix.proxy import HOST
 from local.fault_matrix.scenario import Scenario
 from local.pipeline import DATABASE, ENVIRONMENT, STACK
 from local.postgres import USER
+
+
+class Kept(NamedTuple):
+    """A Fernet key, and which version of the stack's secret has it."""
+
+    key: str
+    version: str
+
 
 JOB = f"{ENVIRONMENT}-metadata-restore"
 LOST = "UPDATE variable SET val = 'lost'"
@@ -25,10 +35,14 @@ def exported(scenario: Scenario) -> str:
     return str(json.loads(scenario.describe()["output"])["summary_uri"])
 
 
-def begin(scenario: Scenario, **given: Any) -> str:
-    """Restore as a person does in the console, with credentials of its own, and return the execution's ARN."""
+def begin(scenario: Scenario, fernet_key: str | None = None, **given: Any) -> str:
+    """Restore as a person does in the console, with credentials of its own, and return the execution's ARN.
+
+    Args:
+        fernet_key: version of the Fernet key that the environment has now.
+    """
     secret = {"engine": "postgres", "host": HOST, "port": scenario.proxy.port, "dbname": DATABASE, "username": USER}
-    secret |= {"password": scenario.database.password, "sslmode": "disable"}
+    secret |= {"password": scenario.database.password, "sslmode": "disable", "fernet_key_version": fernet_key}
     scenario.client("secretsmanager").put_secret_value(SecretId=f"{STACK}/restore", SecretString=json.dumps(secret))
     machine = scenario.pipeline.outputs["RestoreStateMachineArn"]
     states = scenario.client("stepfunctions")
@@ -82,6 +96,54 @@ def test_restored(scenario: Scenario) -> None:
     assert output["kept"] not in (before, summary)
     assert "lost" not in values(scenario)
     assert "What was loaded was read back and compared" in told(scenario, output["report_uri"])
+
+
+def keep(scenario: Scenario) -> tuple[Kept, Kept]:
+    """Keep two Fernet keys, as the DAG does, and let the exports be of the first one."""
+    made = Kept(Fernet.generate_key().decode(), uuid4().hex), Kept(Fernet.generate_key().decode(), uuid4().hex)
+    for key, version in made:
+        given = {"SecretString": key, "ClientRequestToken": version, "VersionStages": ["AWSCURRENT", f"kept-{version}"]}
+        scenario.client("secretsmanager").put_secret_value(SecretId=f"{STACK}/fernet-key", **given)
+    scenario.publish(fernet_key_version=made[0].version)
+    token = Fernet(made[0].key).encrypt(b"plain").decode()
+    scenario.execute(f"UPDATE variable SET val = '{token}', is_encrypted = true WHERE key = 'key_1'")
+    return made
+
+
+def decrypted(scenario: Scenario, key: str) -> bytes:
+    """Read the one variable that is encrypted, as an Airflow with this key does."""
+    with psycopg.connect(scenario.pipeline.database_url) as connection:
+        [[token]] = connection.execute("SELECT val FROM variable WHERE is_encrypted").fetchall()
+    return Fernet(key).decrypt(token)
+
+
+@pytest.mark.representative
+def test_fernet_key_changed(scenario: Scenario) -> None:
+    """The environment has another Fernet key than when it was exported: what is encrypted is encrypted anew."""
+    _, new = keep(scenario)
+    summary = exported(scenario)
+
+    ended = restore(scenario, summary_uri=summary, confirm=ENVIRONMENT, fernet_key=new.version)
+
+    assert ended["status"] == "SUCCEEDED", ended.get("cause")
+    assert decrypted(scenario, new.key) == b"plain"
+    bucket, key = json.loads(ended["output"])["report_uri"].removeprefix("s3://").split("/", 1)
+    report = json.load(scenario.client("s3").get_object(Bucket=bucket, Key=key)["Body"])
+    assert "what is encrypted was encrypted anew with the target's Fernet key" in report["notes"]
+
+
+def test_fernet_key_does_not_fit(scenario: Scenario) -> None:
+    """The version that the summary names has another key than the one that the values were encrypted with."""
+    old, new = keep(scenario)
+    scenario.publish(fernet_key_version=new.version)
+    summary = exported(scenario)
+
+    ended = restore(scenario, summary_uri=summary, confirm=ENVIRONMENT, fernet_key=old.version)
+
+    assert (ended["status"], "old Fernet key does not decrypt variable 'key_1'" in ended["cause"]) == ("FAILED", True)
+    assert "nothing was changed in the target" in ended["cause"]
+    assert "lost" in values(scenario)
+    told(scenario, "The restore into MWAA environment demo FAILED", "does not decrypt variable")
 
 
 @pytest.mark.representative

@@ -18,7 +18,7 @@ from local.fault_matrix.faulted_stack import FaultedStack
 from local.fault_matrix.scenario import Scenario
 from local.pipeline import DATABASE, ENVIRONMENT, STACK
 from local.postgres import USER
-from tests.faults.test_restore import JOB, begin, end, exported, restore
+from tests.faults.test_restore import JOB, begin, decrypted, end, exported, keep, restore
 from tests.unit.dags.conftest import load_dag
 
 ALWAYS = None
@@ -181,6 +181,15 @@ def restored(scenario: Scenario) -> None:
     assert restore(scenario, summary_uri=summary, confirm=ENVIRONMENT)["status"] == "SUCCEEDED"
 
 
+def restored_anew(scenario: Scenario) -> None:
+    """The environment has got another Fernet key since the export."""
+    _, new = keep(scenario)
+    summary = exported(scenario)
+    ended = restore(scenario, summary_uri=summary, confirm=ENVIRONMENT, fernet_key=new.version)
+    assert ended["status"] == "SUCCEEDED", ended.get("cause")
+    assert decrypted(scenario, new.key) == b"plain"
+
+
 def restore_of_nothing(scenario: Scenario) -> None:
     """The summary that is to be restored, a kept one, is not there."""
     nothing = f"s3://{scenario.pipeline.bucket}/kept/{ENVIRONMENT}-backups/2026/12/11/export_summary_143022.json.gz"
@@ -229,6 +238,7 @@ PATHS: tuple[Callable[[Scenario], None], ...] = (
     by_dag,
     plain_http,
     restored,
+    restored_anew,
     restore_of_nothing,
     restore_stopped,
 )

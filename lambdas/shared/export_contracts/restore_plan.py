@@ -53,6 +53,7 @@ def restore_plan(summary: Summary, bucket: str, tables: Collection[str] = ()) ->
         "orphans": _of(chosen, {name: number for name, number in summary.orphans.items() if number}),
         "masked_columns": to_json(_of(chosen, summary.masked_columns)),
         "schema": _schema(summary.schema) if summary.schema else None,
+        "fernet_key_version": summary.fernet_key_version,
     }
 
 

@@ -23,7 +23,8 @@ FIRST, SECOND = "fir%st /@:?#é", 'sec"ond \\ {}'
 def test_given_the_build_then_no_package_exceeds_5_mb(deployed: Deployed, tmp_path: Path) -> None:
     folders = [folder for folder in deployed.build.iterdir() if folder.is_dir()]
     sizes = {f.name: Path(shutil.make_archive(str(tmp_path / f.name), "zip", f)).stat().st_size for f in folders}
-    assert {"SharedLayer", "PublishAssetsFunction", "GluePython311Layer", "GluePython313Layer"} <= sizes.keys()
+    layers = {f"{name}Python{version}Layer" for name in ("Glue", "Fernet") for version in ("311", "313")}
+    assert {"SharedLayer", "PublishAssetsFunction", *layers} <= sizes.keys()
     assert {name: size for name, size in sizes.items() if size >= 5_000_000} == {}
 
 

@@ -17,6 +17,7 @@ import pytest
 from packaging.tags import Tag, cpython_tags
 from packaging.utils import parse_wheel_filename
 from publish_assets.properties import PYTHON_VERSIONS
+from publish_assets.wheels import joined
 
 from local import deployment, paths
 from local.aws import runtimes
@@ -25,6 +26,8 @@ GLIBC = (2, 34)
 PLATFORMS = [*(f"manylinux_2_{minor}_x86_64" for minor in range(GLIBC[1], 16, -1)), "manylinux2014_x86_64"]
 IMPORTS = "import isal, metadata_export.job as job, psycopg, psycopg_binary as b; "
 IMPORTS += "print(*(module.__file__ for module in (isal, job, psycopg, b)), sep='\\n')"
+FERNET = "from metadata_restore.keys import make_keys; from cryptography.fernet import Fernet; key = 'A' * 43 + '='; "
+FERNET += "print(make_keys(key, key).translate(Fernet(key).encrypt(b'x').decode()))"
 NO_CHECKOUT = ("-I", "-S")  # neither the environment's packages, nor PYTHONPATH, nor the working directory
 
 
@@ -53,13 +56,29 @@ def wheels(built: Path, version: str, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="session")
 def installed(wheels: Path, version: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheels installed for Glue's Python and platform, from nothing but themselves."""
-    target = tmp_path_factory.mktemp(f"installed-{version}")
+    return install(wheels, version, tmp_path_factory.mktemp(f"installed-{version}"))
+
+
+def install(wheels: Path, version: str, target: Path) -> Path:
+    """Install wheels as Glue does, and return where."""
     platforms = [option for platform in PLATFORMS for option in ("--platform", platform)]
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     command += ["--no-index", "--find-links", str(wheels), "--only-binary=:all:", "--implementation", "cp"]
     command += ["--python-version", version, *platforms, "--target", str(target)]
     subprocess.run([*command, "--requirement", str(wheels / "requirements.txt")], check=True, cwd=target)
     return target
+
+
+@pytest.fixture(scope="session")
+def for_restores(built: Path, version: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheels of the job that restores, put together as Publish Assets does and installed."""
+    digits = version.replace(".", "")
+    archives = [next((built / f"{name}Python{digits}Layer").rglob("*.zip")) for name in ("Glue", "Fernet")]
+    folder = tmp_path_factory.mktemp(f"restores-{version}")
+    (folder / "both.zip").write_bytes(joined(*(archive.read_bytes() for archive in archives)))
+    with zipfile.ZipFile(folder / "both.zip") as zipped:
+        zipped.extractall(folder)
+    return install(folder / "wheels", version, tmp_path_factory.mktemp(f"restores-installed-{version}"))
 
 
 def tags(version: str) -> set[Tag]:
@@ -107,6 +126,19 @@ def test_given_the_installation_then_the_job_is_imported_from_it_alone(installed
     files = found.stdout.split()
     assert len(files) == 4
     assert [file for file in files if not Path(file).is_relative_to(installed)] == []
+
+
+def test_given_the_wheels_of_restores_then_the_keys_of_fernet_work_and_no_library_needs_a_newer_glibc(
+    for_restores: Path, version: str
+) -> None:
+    libraries = [file for file in for_restores.rglob("*.so*") if file.is_file()]
+    needed = {(2, int(minor)) for file in libraries for minor in re.findall(rb"GLIBC_2\.(\d+)", file.read_bytes())}
+    assert max(needed) <= GLIBC
+
+    found = run(for_restores, version, FERNET)
+
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.startswith("gAAAA")
 
 
 def test_given_the_installation_when_the_script_starts_without_arguments_then_the_job_says_what_is_missing(

@@ -2,22 +2,25 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import boto3
 import psycopg
 import pytest
-from metadata_export.aws import s3_client
+from cryptography.fernet import Fernet
+from metadata_export.aws import s3_client, secretsmanager_client
 from metadata_proof.errors import ProofError
 from metadata_proof.restore_job import main, parse_arguments
 from metadata_restore.errors import RestoreError
+from metadata_restore.fernet import ENCRYPTED
 from moto import mock_aws
 
 from tests.contracts import violations
 from tests.integration.completeness.databases import Databases
-from tests.integration.restore.conftest import Export, content, export_of
+from tests.integration.restore.conftest import Export, content, encrypt, export_of
 
 REGION = "eu-central-1"
 COMPONENT = (
@@ -34,9 +37,17 @@ def export(databases: Databases) -> Export:
 
 @pytest.fixture
 def bucket(export: Export, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    with account(export, monkeypatch) as s3:
+        yield s3
+
+
+@contextmanager
+def account(export: Export, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An account with the objects of an export."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     s3_client.cache_clear()
+    secretsmanager_client.cache_clear()
     with mock_aws():
         s3 = boto3.client("s3", region_name=REGION)
         s3.create_bucket(Bucket="exports", CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -46,7 +57,9 @@ def bucket(export: Export, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     s3_client.cache_clear()
 
 
-def run(s3: Any, export: Export, target: str, **changed: str) -> dict[str, Any]:
+def run(
+    s3: Any, export: Export, target: str, fernet_key: str | None = None, kept: str = "", **changed: str
+) -> dict[str, Any]:
     """Run the job on a database, with changed values of the plan's tables, and return its report."""
     plan = json.loads(json.dumps({"format_version": 1, **asdict(export.plan)}))
     for table in plan["tables"]:
@@ -55,9 +68,10 @@ def run(s3: Any, export: Export, target: str, **changed: str) -> dict[str, Any]:
     s3.put_object(Bucket="exports", Key="plan.json", Body=json.dumps(plan).encode())
     url = urlsplit(target)
     secret = {"engine": "postgres", "host": url.hostname, "port": url.port, "dbname": unquote(url.path[1:]),
-              "username": url.username, "password": unquote(url.password or ""), "sslmode": "prefer"}  # fmt: skip
+              "username": url.username, "password": unquote(url.password or ""), "sslmode": "prefer",
+              "fernet_key_version": fernet_key}  # fmt: skip
     boto3.client("secretsmanager", region_name=REGION).create_secret(Name="write", SecretString=json.dumps(secret))
-    main(arguments())
+    main(arguments(**({"FERNET_KEY_SECRET": kept} if kept else {})))
     return dict(json.load(s3.get_object(Bucket="exports", Key="report.json")["Body"]))
 
 
@@ -102,6 +116,73 @@ def test_given_rows_that_are_not_what_was_recorded_when_restored_then_nothing_is
         run(bucket, export, target, content_checksum="xxh3-sum:0000000000000000")
 
     assert content(target) == before
+
+
+OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+OLD_VERSION, NEW_VERSION = "0" * 31 + "1", "0" * 31 + "2"
+
+
+@pytest.fixture
+def encrypted(databases: Databases) -> Export:
+    """An export whose values are encrypted with OLD, whose key was kept."""
+    source, _ = databases.aged("3.3.1")
+    encrypt(source, OLD)
+    made = export_of(source)
+    return replace(made, plan=replace(made.plan, fernet_key_version=OLD_VERSION))
+
+
+def keep_keys() -> str:
+    """Keep both keys as the target's stack does, and return the secret."""
+    secrets = boto3.client("secretsmanager", region_name=REGION)
+    secrets.create_secret(Name="prod/fernet-key")
+    for version, key in ((OLD_VERSION, OLD), (NEW_VERSION, NEW)):
+        secrets.put_secret_value(SecretId="prod/fernet-key", SecretString=key, ClientRequestToken=version)
+    return "prod/fernet-key"
+
+
+def test_given_the_key_of_the_export_and_another_one_now_then_what_is_encrypted_is_encrypted_anew(
+    encrypted: Export, databases: Databases, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = databases.empty("3.3.1")
+    with account(encrypted, monkeypatch) as s3:
+        report = run(s3, encrypted, target, fernet_key=NEW_VERSION, kept=keep_keys())
+
+    with psycopg.connect(target) as connection:
+        [[values, passwords]] = connection.execute(
+            "SELECT (SELECT array_agg(val) FROM variable), (SELECT array_agg(password) FROM connection)"
+        ).fetchall()
+    assert {Fernet(NEW).decrypt(token) for token in [*values, *passwords]} == {b"plain"}
+    anew = [f"{name}: encrypted anew, so the number of its rows alone was compared" for name in ENCRYPTED]
+    assert set(report["notes"]) >= {"what is encrypted was encrypted anew with the target's Fernet key", *anew}
+    assert report["contents"] == len(encrypted.plan.tables) - 1 - len(ENCRYPTED)
+    assert report["encrypted"] == {}
+    said = capsys.readouterr()
+    assert not [key for key in (OLD, NEW) if key in said.out + said.err + json.dumps(report)]
+
+
+def test_given_a_key_that_does_not_fit_then_nothing_is_changed(
+    encrypted: Export, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = databases.empty("3.3.1")
+    before = content(target)
+    other = replace(encrypted, plan=replace(encrypted.plan, fernet_key_version=NEW_VERSION))
+    with (
+        account(encrypted, monkeypatch) as s3,
+        pytest.raises(RestoreError, match=r"old Fernet key does not decrypt .* nothing was changed in the target"),
+    ):
+        run(s3, other, target, fernet_key=OLD_VERSION, kept=keep_keys())
+    assert content(target) == before
+
+
+def test_given_a_key_that_is_not_kept_then_it_stays_encrypted_and_the_report_says_so(
+    encrypted: Export, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = databases.empty("3.3.1")
+    with account(encrypted, monkeypatch) as s3:
+        report = run(s3, encrypted, target)
+    assert "the target's Fernet key is not kept (KeepFernetKey): what is encrypted is as it was" in report["notes"]
+    assert report["encrypted"].keys() == set(ENCRYPTED)
+    assert report["contents"] == len(encrypted.plan.tables) - 1
 
 
 @pytest.mark.parametrize(

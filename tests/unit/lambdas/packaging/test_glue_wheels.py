@@ -59,5 +59,6 @@ def test_given_the_versions_that_are_built_then_they_are_those_that_can_be_publi
 def test_given_the_versions_that_are_built_then_each_has_a_layer(glue_wheels):
     makefile = (Path(__file__).parents[4] / "lambdas" / "Makefile").read_text()
     for version in glue_wheels.PYTHON_VERSIONS:
-        target = f"build-GluePython{version.replace('.', '')}Layer:\n\t$(call glue_wheels,{version},"
-        assert target in makefile
+        for layer in ("GluePython", "FernetPython"):
+            target = f"build-{layer}{version.replace('.', '')}Layer:\n\t$(call glue_wheels,{version},"
+            assert target in makefile

@@ -1,6 +1,8 @@
 """What happens to the assets when the stack is created, updated or deleted."""
 
 import hashlib
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,42 @@ def test_given_a_new_stack_then_script_and_wheels_of_its_python_are_put_under_th
     assert data["ScriptUri"] == f"s3://exports-bucket/assets/glue/{digest(b'script')}/mwaa_metadb_export.py"
     assert data["WheelsUri"].endswith(".gluewheels.zip")
     assert data["DagUri"] == ""
+
+
+def zip_of(**wheels: bytes) -> bytes:
+    """Return a zip of wheels as the build makes it."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("wheels/requirements.txt", "".join(f"{name}==1\n" for name in wheels))
+        for name, body in wheels.items():
+            archive.writestr(f"wheels/{name}-1-py3-none-any.whl", body)
+    return content.getvalue()
+
+
+def test_given_restores_then_their_job_has_one_zip_with_the_wheels_of_both_packages(buckets, folder):
+    (folder / "python3.11.gluewheels.zip").write_bytes(zip_of(psycopg=b"p", isal=b"i"))
+    (folder / "python3.11.fernet.zip").write_bytes(zip_of(cryptography=b"c"))
+    data = run("Create", {**PROPERTIES, "Restores": "true"}, buckets, folder)
+    with zipfile.ZipFile(io.BytesIO(read(buckets, data["RestoreWheelsUri"]))) as archive:
+        assert archive.read("wheels/requirements.txt") == b"psycopg==1\nisal==1\ncryptography==1\n"
+        found = {name: archive.read(name) for name in archive.namelist() if name.endswith(".whl")}
+    assert found == {
+        f"wheels/{name}-1-py3-none-any.whl": name[:1].encode() for name in ("psycopg", "isal", "cryptography")
+    }
+    assert data["RestoreWheelsUri"].endswith("/python3.11.gluewheels.zip")
+    assert data["RestoreWheelsUri"] != data["WheelsUri"]
+    assert run("Update", {**PROPERTIES, "Restores": "true"}, buckets, folder) == data
+
+
+def test_given_restores_and_a_package_without_their_wheels_then_it_says_what_to_build(buckets, folder):
+    (folder / "python3.11.gluewheels.zip").write_bytes(zip_of(psycopg=b"p"))
+    with pytest.raises(MissingAssetError, match=r"python3\.11\.fernet\.zip"):
+        run("Create", {**PROPERTIES, "Restores": "true"}, buckets, folder)
+
+
+@pytest.mark.parametrize("restores", [{}, {"Restores": "false"}], ids=["a stack of before", "not allowed"])
+def test_given_no_restores_then_there_is_no_such_zip(buckets, folder, restores):
+    assert "RestoreWheelsUri" not in run("Create", {**PROPERTIES, **restores}, buckets, folder)
 
 
 def test_given_the_environments_bucket_then_the_dag_is_put_there(buckets, folder):
