@@ -3,6 +3,9 @@
 AWS documented: S3 demands Standard-IA for 30 days at least before Glacier, both before the expiry.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html
 
+AWS seen: rules that have nothing but prefixes must not overlap where they do the same.
+https://github.com/noobaa/noobaa-core/issues/8426
+
 AWS documented: the forms of a schedule's expression. https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 
 AWS documented: a resource whose condition is false is not made.
@@ -15,6 +18,7 @@ import json
 import re
 import zoneinfo
 from collections.abc import Callable
+from itertools import permutations
 from typing import Any
 
 from ministack.services import iam, s3, scheduler, sns
@@ -25,6 +29,8 @@ from local.aws.settings import Settings
 
 CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (1, 7), (1970, 2199))
 IA_TO_GLACIER_DAYS = 30
+SIZE = "ObjectSizeGreaterThan"
+ACTIONS = {"Transitions", "Expiration", "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"}
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -52,7 +58,7 @@ def _with_lifecycle(original: Callable[..., None]) -> Callable[..., None]:
     def configure(bucket: str, properties: dict[str, Any], *old: Any) -> None:
         original(bucket, properties, *old)
         rules = [_rule(rule) for rule in properties.get("LifecycleConfiguration", {}).get("Rules", [])]
-        _accepted(s3._lifecycle_rules_error(rules), "AWS::S3::Bucket LifecycleConfiguration")
+        _accepted(s3._lifecycle_rules_error(rules) or _apart(rules), "AWS::S3::Bucket LifecycleConfiguration")
         if rules:
             s3._bucket_lifecycle[bucket] = rules
         else:
@@ -64,6 +70,8 @@ def _with_lifecycle(original: Callable[..., None]) -> Callable[..., None]:
 def _rule(given: dict[str, Any]) -> dict[str, Any]:
     """A rule of a template as S3's API has it; a parameter reaches it as text."""
     rule = {"ID": given["Id"], "Status": given["Status"], "Filter": {"Prefix": given.get("Prefix", "")}}
+    if SIZE in given:
+        rule["Filter"] = {"And": {**rule["Filter"], SIZE: int(given[SIZE])}}
     transitions = [
         {"Days": int(each["TransitionInDays"]), "StorageClass": each["StorageClass"]}
         for each in given.get("Transitions", [])
@@ -76,6 +84,18 @@ def _rule(given: dict[str, Any]) -> dict[str, Any]:
         if name in given:
             rule[name] = {key: int(value) for key, value in given[name].items()}
     return rule
+
+
+def _apart(rules: list[dict[str, Any]]) -> Any:
+    """Where all rules have a prefix and no other condition, none may do to a part what another does to the whole."""
+    if any("And" in rule["Filter"] for rule in rules):
+        return None
+    for one, other in permutations(rules, 2):
+        part, whole = one["Filter"]["Prefix"], other["Filter"]["Prefix"]
+        for action in ACTIONS & set(one) & set(other) if part.startswith(whole) else ():
+            message = f"Found overlapping prefixes '{part}' and '{whole}' for same action type '{action}'"
+            return s3._error("InvalidRequest", message, 400)
+    return None
 
 
 def _in_order(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -71,6 +71,23 @@ def test_given_days_out_of_order_when_deployed_then_the_stack_fails(
     assert reason in refused(account, bucket(**days))
 
 
+def overlapping(**size: str) -> dict[str, Any]:
+    """A bucket with a rule for a part of what another one is for."""
+    made = bucket()
+    rules = made["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    rules.append({**rules[0], "Id": "part", "Prefix": "x/2", **size})
+    return made
+
+
+def test_given_rules_that_overlap_when_deployed_then_the_stack_fails_unless_one_has_a_size(account: Account) -> None:
+    assert "Found overlapping prefixes 'x/2' and 'x/' for same action" in refused(account, overlapping())
+
+    made = account.deploy(stack(), overlapping(ObjectSizeGreaterThan="131071"))
+
+    _, part = account.client("s3").get_bucket_lifecycle_configuration(Bucket=made["Bucket"])["Rules"]
+    assert part["Filter"] == {"And": {"Prefix": "x/2", "ObjectSizeGreaterThan": 131071}}
+
+
 def test_given_schedule_when_deployed_then_it_has_its_time_zone_and_key(account: Account) -> None:
     made = account.deploy(stack(), schedule(account))
 
