@@ -24,6 +24,8 @@ class Kept:
     job_run_id: str = ""
     consistency: str = ""
     snapshot: Mapping[str, Any] = field(default_factory=dict)
+    orphans: Mapping[str, int] = field(default_factory=dict)
+    """as the attempt counted them: of the rows that the files hold, whatever the database has now"""
 
 
 @dataclass(frozen=True)

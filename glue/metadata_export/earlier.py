@@ -48,7 +48,8 @@ def keep_whole(
         tables = {name: entry for (name, entry), found in zip(same.items(), whole, strict=True) if found}
     attempt = str(manifest["job_run_id"])
     info(f"kept {len(tables)} tables that the attempt {attempt} has delivered: {len(extracts) - len(tables)} are left")
-    return Kept(tables, attempt, str(manifest["consistency"]), dict(manifest["snapshot"]))
+    orphans = {name: number for name, number in manifest["orphans"].items() if name in tables}
+    return Kept(tables, attempt, str(manifest["consistency"]), dict(manifest["snapshot"]), orphans)
 
 
 def record_whole(store: Store, manifest_key: str, manifest: dict[str, Any]) -> None:
@@ -70,7 +71,8 @@ def _read(run: GroupRun, manifest_key: str, store: Store, heads: Mapping[str, Se
         manifest = json.loads(found[0])
         fits = identity(run).items() <= manifest.items()
         same_schema = manifest["database"]["alembic_heads"] == {table: list(each) for table, each in heads.items()}
-        complete = all(isinstance(manifest[name], dict) for name in ("tables", "snapshot"))
+        complete = all(isinstance(manifest[name], dict) for name in ("tables", "snapshot", "orphans"))
+        complete = complete and all(isinstance(number, int) for number in manifest["orphans"].values())
         known = isinstance(manifest["job_run_id"], str) and manifest["consistency"] in ("snapshot", "per-group")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         warning(f"exporting everything again: the manifest of the earlier attempt is damaged ({error!r})")

@@ -24,7 +24,8 @@ def build_manifest(
     finished: datetime,
 ) -> dict[str, Any]:
     """Return the group manifest; the tables in alphabetical order."""
-    tables = {**delivery.kept.tables, **{each.extract.table: _table(each) for each in delivery.tables}}
+    exported = {each.extract.table: _table(each) for each in delivery.tables}
+    tables = {**delivery.kept.tables, **exported}
     return {
         **identity(run),
         "job_run_id": run.job_run_id,
@@ -41,7 +42,7 @@ def build_manifest(
         "failed_tables": dict(sorted(delivery.failed.items())),
         "skipped_tables": {**plan.selection.skipped, **delivery.gone},
         "uncatalogued_tables": [name for name in plan.selection.uncatalogued if name not in delivery.gone],
-        "orphans": {name: number for name, number in plan.orphans.items() if name in tables},
+        "orphans": {each: n for each, n in plan.orphans.items() if each in exported} | dict(delivery.kept.orphans),
         "unread_evidence": list(plan.unread_evidence),
         "masked_columns": {e.table: list(e.masked) for e in plan.extracts if e.masked and e.table in tables},
     }

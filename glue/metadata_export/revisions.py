@@ -10,6 +10,10 @@ from metadata_export.log import warning
 from metadata_export.source import Connection, naming, savepoint
 
 AIRFLOW = "alembic_version"
+WHY = (
+    "Without it nobody could tell into which schema the files fit, and no restore would take them. Airflow's own role "
+    f"can read it: let this one (GRANT SELECT ON {AIRFLOW})"
+)
 
 
 def read_alembic_heads(connection: Connection, catalog: Catalog) -> dict[str, list[str]]:
@@ -27,7 +31,9 @@ def read_alembic_heads(connection: Connection, catalog: Catalog) -> dict[str, li
             with naming(f"read {table.name}"), savepoint(connection):
                 heads[table.name] = [str(row[0]) for row in connection.execute(query).fetchall()]
         except SourceError as error:
-            if error.transient or table.name == AIRFLOW:
+            if error.transient:
                 raise
+            if table.name == AIRFLOW:
+                raise SourceError(f"{error}. {WHY}") from error
             warning(f"the heads of {table.name} are not known: {error}", table=table.name)
     return heads

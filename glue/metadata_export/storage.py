@@ -20,6 +20,11 @@ CONTENT_TYPE = "application/gzip"
 BUSY = {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "RequestTimeTooSkewed", "OperationAborted"}
 DAMAGED_ON_THE_WAY = {"BadDigest", "IncompleteBody"}  # what arrived is not what was sent; nothing was stored
 MISSING = {"NoSuchKey", "404"}
+ADVICE = {
+    "InvalidObjectState": ". It is archived: restore it first (aws s3api restore-object), and let no lifecycle rule "
+    "archive it so early (docs/configure.md)",
+    "NoSuchBucket": ". The bucket is gone: `mwaa-metadata-export doctor` says how to get another one",
+}
 NOT_WRITTEN = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
 
 
@@ -194,7 +199,8 @@ def _naming(action: str, bucket: str, key: str, ignore: Collection[str] = ()) ->
             return
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         kind = TransientStorageError if status >= 500 or _code(error) in BUSY | DAMAGED_ON_THE_WAY else StorageError
-        raise kind(f"cannot {action} s3://{bucket}/{key}: {error}") from error
+        advice = ADVICE.get(_code(error), "")
+        raise kind(f"cannot {action} s3://{bucket}/{key}: {error}{advice}") from error
     except BotoCoreError as error:
         raise TransientStorageError(f"cannot {action} s3://{bucket}/{key}: {error}") from error
 

@@ -42,6 +42,8 @@ _ARCHIVED = (
     "(docs/configure.md)."
 )
 
+_NO_BUCKET = "The bucket is gone: `mwaa-metadata-export doctor` says how to get another one, which will be empty."
+
 
 def error_code(error: ClientError) -> str:
     """Return the code of an AWS error, such as ``AccessDenied`` (for a HEAD request: the HTTP status)."""
@@ -69,6 +71,8 @@ def aws_call(action: str, advice: str) -> Iterator[None]:
             raise AwsUnavailableError(f"Could not {action} ({detail}). It may pass: try again.") from error
         if error_code(error) == "InvalidObjectState":
             raise ArchivedObjectError(f"Could not {action} ({detail}). {_ARCHIVED}") from error
+        if error_code(error) == "NoSuchBucket":
+            advice = _NO_BUCKET
         raise AwsCallError(f"Could not {action} ({detail}). {advice}") from error
     except (ConnectionError, HTTPClientError) as error:
         raise AwsUnavailableError(

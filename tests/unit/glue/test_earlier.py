@@ -32,9 +32,9 @@ def extract(name: str, columns: tuple[Column, ...] = COLUMNS) -> Extract:
     return Extract(name, ARGUMENTS.table_key(name), "full", columns, (Statement("COPY", ""),), 1)
 
 
-def plan(extracts: Sequence[Extract], *unread_evidence: str) -> GroupPlan:
+def plan(extracts: Sequence[Extract], *unread_evidence: str, **orphans: int) -> GroupPlan:
     catalog = Catalog({}, "15.18", 150_018, {}, {}, ())
-    return GroupPlan(catalog, Selection({}, {}, (), {}), tuple(extracts), {}, {}, unread_evidence)
+    return GroupPlan(catalog, Selection({}, {}, (), {}), tuple(extracts), {}, orphans, unread_evidence)
 
 
 EXTRACTS = (extract("job"), extract("pool"))
@@ -87,6 +87,27 @@ def test_given_everything_is_whole_then_it_is_kept_as_the_manifest_has_it(store:
     assert found.tables == earlier["tables"]
     assert found.snapshot == earlier["snapshot"]
     assert (found.job_run_id, found.consistency) == (earlier["job_run_id"], "snapshot")
+
+
+def test_given_orphans_then_those_of_a_table_that_is_kept_are_those_in_its_file(
+    store: Store, earlier: Manifest
+) -> None:
+    write(store, earlier | {"orphans": {"job": 3, "pool": 4}})
+    store.s3.delete_object(Bucket=store.bucket, Key=EXTRACTS[1].key)
+    new = Delivery([ExportedTable(EXTRACTS[1], put(store, EXTRACTS[1]), 0.5)], kept=kept(store, extracts=EXTRACTS[:1]))
+
+    now = plan(EXTRACTS, job=1, pool=2)  # the database goes on
+    merged = build_manifest(ARGUMENTS.group_run, now, HEADS, SNAPSHOT, new, STARTED, STARTED)
+
+    assert merged["orphans"] == {"job": 3, "pool": 2}
+
+
+@pytest.mark.parametrize("orphans", [None, [], {"job": "x"}], ids=str)
+def test_given_orphans_that_are_no_numbers_then_nothing_is_kept(
+    store: Store, earlier: Manifest, orphans: object
+) -> None:
+    write(store, earlier | {"orphans": orphans})
+    assert kept(store) == Kept()
 
 
 def test_given_a_table_that_is_not_asked_for_any_more_then_it_is_not_kept(store: Store, earlier: Manifest) -> None:

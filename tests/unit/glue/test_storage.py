@@ -124,6 +124,18 @@ def test_given_an_error_of_s3_then_it_names_the_object_and_says_whether_to_try_a
 
 
 @pytest.mark.parametrize(
+    ("code", "said"), [("NoSuchBucket", "The bucket is gone: .*doctor"), ("InvalidObjectState", "restore it first")]
+)
+def test_given_an_object_or_bucket_that_is_not_there_any_more_then_the_error_says_what_to_do(
+    code: str, said: str
+) -> None:
+    s3 = MagicMock()
+    s3.get_object.side_effect = client_error(code, 403)
+    with pytest.raises(StorageError, match=f"cannot read s3://bucket/some/key.*{said}"):
+        Store(s3, "bucket").read("some/key")
+
+
+@pytest.mark.parametrize(
     "action", [lambda store: store.keys("p/"), lambda store: store.get_json("k")], ids=["list", "get"]
 )
 def test_given_a_forbidden_bucket_then_missing_is_not_assumed(action: Callable[[Store], object]) -> None:

@@ -41,6 +41,13 @@ def test_given_aws_refuses_then_the_error_is_terminal_and_gives_advice(raised):
     assert isinstance(caught.value, TerminalError)
 
 
+def test_given_a_bucket_that_is_gone_then_the_error_says_how_to_get_one_and_nothing_of_permissions():
+    with pytest.raises(AwsCallError) as caught, aws_call("read it", "Look at the role."):
+        raise client_error("NoSuchBucket", 404)
+    assert "The bucket is gone: `mwaa-metadata-export doctor` says how to get another one" in str(caught.value)
+    assert "Look at the role" not in str(caught.value)
+
+
 def test_given_a_hostile_error_text_then_it_cannot_forge_lines():
     with pytest.raises(AwsCallError) as caught, aws_call("read it", "Look."):
         raise client_error("X", message="bad\nERROR all is lost")
