@@ -11,7 +11,7 @@ import boto3
 import psycopg
 import pytest
 from cryptography.fernet import Fernet
-from metadata_export.aws import s3_client, secretsmanager_client
+from metadata_export.aws import s3_client
 from metadata_proof.errors import ProofError
 from metadata_proof.restore_job import main, parse_arguments
 from metadata_restore.errors import RestoreError
@@ -47,7 +47,6 @@ def account(export: Export, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     s3_client.cache_clear()
-    secretsmanager_client.cache_clear()
     with mock_aws():
         s3 = boto3.client("s3", region_name=REGION)
         s3.create_bucket(Bucket="exports", CreateBucketConfiguration={"LocationConstraint": REGION})
