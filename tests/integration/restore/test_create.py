@@ -1,8 +1,11 @@
 """`create`: an empty database becomes the exported one, or stays empty."""
 
+import base64
+import gzip
+import hashlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,10 +16,20 @@ from metadata_restore.database import Address, Connection
 from metadata_restore.errors import DamagedObjectError, RefusedError, TargetError, UncertainError
 from metadata_restore.fill import Outcome, Watcher
 from metadata_restore.options import Options
+from metadata_restore.plan import PlannedSchema
 from metadata_restore.workers import Workers
 
 from tests.integration.completeness.databases import Databases
-from tests.integration.restore.conftest import AS_EXPORTED, Export, content, execute, export_of, query, with_schema
+from tests.integration.restore.conftest import (
+    AS_EXPORTED,
+    SCHEMA_KEY,
+    Export,
+    content,
+    execute,
+    export_of,
+    query,
+    with_schema,
+)
 from tests.integration.restore.lost_commits import losing_the_commit
 from tests.schema_dumps import dumped_schema, run_psql, sequence_states
 
@@ -258,6 +271,62 @@ def test_what_cannot_be_created_is_refused(
     plan = replace(aged[1].plan, **change)  # type: ignore[arg-type]
     with pytest.raises(RefusedError, match=said):
         create(Address(empty), aged[1], plan, AS_EXPORTED, None, Watcher())
+
+
+def with_body(export: Export, body: bytes, *, recorded: bool) -> Export:
+    """The export with another schema file; `recorded`: as if it had been exported so."""
+    assert export.plan.schema is not None
+    checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    written = PlannedSchema(SCHEMA_KEY, len(body), checksum) if recorded else export.plan.schema
+    return Export(replace(export.plan, schema=written), export.objects | {SCHEMA_KEY: body})
+
+
+@pytest.mark.parametrize(
+    ("damage", "recorded", "said"),
+    [
+        (lambda body: body[:-1], False, "bytes and the SHA-256"),
+        (lambda body: body[:99] + bytes([body[99] ^ 1]) + body[100:], False, "bytes and the SHA-256"),
+        (lambda body: body[:-9], True, "no file of a schema"),
+        (lambda body: b"no gzip", True, "no file of a schema: Not a gzipped file"),
+        (lambda body: gzip.compress(b""), True, "no file of a schema: it has no entry"),
+        (lambda body: gzip.compress(gzip.decompress(body)[:-99]), True, "no file of a schema: it is cut or changed"),
+    ],
+    ids=["cut", "one bit", "cut when it was written", "no gzip", "empty", "an entry cut"],
+)
+def test_a_damaged_schema_file_is_named_and_the_database_stays_empty(
+    aged: tuple[str, Export], empty: str, damage: Callable[[bytes], bytes], recorded: bool, said: str
+) -> None:
+    before = query(empty, OBJECTS)
+    export = with_body(aged[1], damage(aged[1].objects[SCHEMA_KEY]), recorded=recorded)
+
+    with pytest.raises(DamagedObjectError, match=f"{SCHEMA_KEY} .*{said}"):
+        made(export, empty)
+
+    assert query(empty, OBJECTS) == before
+
+
+def test_a_schema_file_that_is_gone_is_named_and_the_database_stays_empty(aged: tuple[str, Export], empty: str) -> None:
+    before = query(empty, OBJECTS)
+    objects = {key: body for key, body in aged[1].objects.items() if key != SCHEMA_KEY}
+
+    with pytest.raises(DamagedObjectError, match=f"{SCHEMA_KEY} does not exist"):
+        made(Export(aged[1].plan, objects), empty)
+
+    assert query(empty, OBJECTS) == before
+
+
+def test_a_schema_that_the_server_refuses_is_told_and_the_database_stays_empty(
+    aged: tuple[str, Export], empty: str
+) -> None:
+    before = query(empty, OBJECTS)
+    text = gzip.decompress(aged[1].objects[SCHEMA_KEY])
+    assert text.count(b" jsonb") > 1
+    export = with_body(aged[1], gzip.compress(text.replace(b" jsonb", b" jsonx")), recorded=True)
+
+    with pytest.raises(TargetError, match=r'Could not make the table .*"jsonx" does not exist'):
+        made(export, empty)
+
+    assert query(empty, OBJECTS) == before
 
 
 def test_a_database_that_has_tables_is_refused_and_stays(aged: tuple[str, Export], empty: str) -> None:
