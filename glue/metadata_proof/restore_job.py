@@ -58,6 +58,8 @@ class Arguments:
     options: Options
     fernet_secret_id: str | None = None
     """with the target's Fernet keys; None: its stack keeps none"""
+    old_fernet_secret_id: str | None = None
+    """with those of the exported environment; None: the same"""
 
 
 def parse_arguments(argv: Sequence[str]) -> Arguments:
@@ -75,11 +77,13 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
     if missing := [name for name, value in vars(found).items() if not value]:
         raise ProofError(f"the job lacks the arguments {', '.join(missing)}: start it from its state machine")
     try:
-        options = Options(**json.loads(found.RESTORE_OPTIONS), replace=True, while_running=True)
-    except (ValueError, TypeError) as error:
+        given = json.loads(found.RESTORE_OPTIONS)
+        old_fernet_secret = given.pop("old_fernet_key", None)
+        options = Options(**given, replace=True, while_running=True)
+    except (ValueError, TypeError, AttributeError) as error:
         raise ProofError(f"RESTORE_OPTIONS is not what the job takes: {error}") from error
     places = found.AWS_REGION, found.RESTORE_PLAN, found.RESTORE_REPORT, found.DATABASE_SECRET
-    return Arguments(*places, options, fernet_secret)
+    return Arguments(*places, options, fernet_secret, old_fernet_secret)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -134,7 +138,7 @@ def _restore(arguments: Arguments) -> None:
     plan = _read_plan(s3, arguments.plan_uri)
     log.info(f"restoring the export {plan.export_id}", tables=len(plan.tables), rows=plan.rows)
     credentials, fernet_key = _read_secret(arguments)
-    kept_keys = KeptKeys(arguments.fernet_secret_id, fernet_key)
+    kept_keys = KeptKeys(arguments.fernet_secret_id, fernet_key, arguments.old_fernet_secret_id)
     keys, told = read_keys(secretsmanager_client(arguments.region), kept_keys, plan.fernet_key_version)
     if told:
         log.info(told)

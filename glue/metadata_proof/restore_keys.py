@@ -11,17 +11,22 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 
+ANEW = "what is encrypted was encrypted anew with the target's Fernet key"
+
+
 @dataclass(frozen=True)
 class KeptKeys:
-    """The secret with the target's Fernet keys.
+    """The secrets with Fernet keys.
 
     Args:
-        secret_id: its ARN; None: the target's stack keeps no keys.
+        secret_id: ARN of the target's; None: its stack keeps no keys.
         current: the version that has the key which the target uses; None: not known.
+        exported_from: ARN of that of the exported environment; None: it is the target's.
     """
 
     secret_id: str | None
     current: str | None
+    exported_from: str | None = None
 
 
 def read_keys(
@@ -40,6 +45,8 @@ def read_keys(
     Raises:
         FernetKeyError: a key that is kept cannot be read, or is none. It never names a key.
     """
+    if kept.exported_from:
+        return _of_another_environment(client, kept, exported), ANEW
     if exported is None or exported == kept.current:
         return None, None
     if kept.secret_id is None or kept.current is None:
@@ -47,23 +54,47 @@ def read_keys(
     old = _read(client, kept.secret_id, exported)
     if old is None:
         return None, f"the Fernet key {exported} is not kept in {kept.secret_id}: what is encrypted is as it was"
+    return make_keys(old, _of_the_target(client, kept)), ANEW
+
+
+def _of_another_environment(client: "SecretsManagerClient", kept: KeptKeys, exported: str | None) -> FernetKeys | None:
+    """Return the keys where a person says where the old one is: without both the restore is refused."""
+    new = _of_the_target(client, kept)
+    old = _read(client, str(kept.exported_from), exported)
+    if old is None:
+        raise FernetKeyError(
+            f"The Fernet key of the export, version {exported or 'AWSCURRENT'} of {kept.exported_from}, is not there. "
+            "Name the secret of the environment that the export is of (old_fernet_key), or none."
+        )
+    return make_keys(old, new)
+
+
+def _of_the_target(client: "SecretsManagerClient", kept: KeptKeys) -> str:
+    if kept.secret_id is None or kept.current is None:
+        raise FernetKeyError(
+            "The target's own Fernet key is not kept, so nothing can be encrypted for it: deploy its stack with "
+            "KeepFernetKey=true, trigger the DAG mwaa_metadata_export, then redrive."
+        )
     new = _read(client, kept.secret_id, kept.current)
     if new is None:
         raise FernetKeyError(
             f"The target's Fernet key, version {kept.current} of {kept.secret_id}, is not there. Trigger the DAG "
             "mwaa_metadata_export, which keeps it again, then redrive."
         )
-    return make_keys(old, new), "what is encrypted was encrypted anew with the target's Fernet key"
+    return new
 
 
-def _read(client: "SecretsManagerClient", secret_id: str, version: str) -> str | None:
-    """Return a key, or None when there is no such version."""
+def _read(client: "SecretsManagerClient", secret_id: str, version: str | None) -> str | None:
+    """Return a key, or None when there is no such version; without one that of the newest."""
     try:
+        if version is None:
+            return client.get_secret_value(SecretId=secret_id)["SecretString"]
         return client.get_secret_value(SecretId=secret_id, VersionId=version)["SecretString"]
     except (ClientError, BotoCoreError) as error:
         if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException":
             return None
         raise FernetKeyError(
-            f"The Fernet key, version {version} of {secret_id}, cannot be read: {error} - see that the job's role may "
-            "read the secret and use its KMS key, and that neither is scheduled for deletion; then redrive."
+            f"The Fernet key, version {version or 'AWSCURRENT'} of {secret_id}, cannot be read: {error} - see that the "
+            "job's role may read the secret and use its KMS key (RestoreFernetKeyArns, RestoreKeyArns), and that "
+            "neither is scheduled for deletion; then redrive."
         ) from error

@@ -9,9 +9,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from export_contracts.layout import export_id
 from export_runtime import clients
 from export_runtime.observability import observed
-from export_runtime.store import ObjectStore
 
-from plan_restore.planning import execution_start, plan
+from plan_restore.planning import execution_start, plan, store_of
 from plan_restore.restore_input import parse_input
 from plan_restore.settings import read_layout
 
@@ -29,6 +28,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     started = execution_start(event)
     layout = read_layout(os.environ)
     asked = parse_input(event.get("input"), layout.environment)
-    restore = plan(asked, started, layout, lambda bucket: ObjectStore(clients.s3(), bucket))
+    restore = plan(asked, started, layout, lambda bucket: store_of(clients.s3(), bucket, layout))
     logger.info("planned", export=restore.export_id, tables=restore.tables, rows=restore.rows)
     return asdict(restore)

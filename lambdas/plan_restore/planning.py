@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from export_contracts.fields import DocumentError
 from export_contracts.layout import Layout, export_id
@@ -17,6 +17,13 @@ from export_runtime.text import shown
 from plan_restore.errors import NoSuchExportError
 from plan_restore.restore_input import RestoreInput
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_FOREIGN = (
+    "It is in another bucket than this stack's: its parameters RestoreExportArns and RestoreKeyArns must name it, and "
+    "the policies of that bucket and its KMS key allow the roles in the output RestoreRoleArns (docs/restore.md)."
+)
 Stores = Callable[[str], ObjectStore]
 """gives the bucket of this name"""
 
@@ -47,6 +54,11 @@ def execution_start(event: dict[str, Any]) -> datetime:
         return datetime.fromisoformat(event["execution"]["start_time"]).astimezone(UTC).replace(microsecond=0)
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidEventError(f"Plan Restore needs execution.start_time, not {shown(event)}.") from error
+
+
+def store_of(client: "S3Client", bucket: str, layout: Layout) -> ObjectStore:
+    """Return a bucket, which says what to do where it is another one than the stack's and may not be read."""
+    return ObjectStore(client, bucket) if bucket == layout.bucket else ObjectStore(client, bucket, _FOREIGN)
 
 
 def plan(asked: RestoreInput, started: datetime, layout: Layout, stores: Stores) -> Restore:

@@ -9,6 +9,7 @@ from export_runtime.text import shown
 from plan_restore.errors import InvalidRestoreInputError
 
 UNFINISHED = ("fail", "keep")
+_SECRET = re.compile(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+")
 _URI = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([^\s]+/export_summary_[0-9]{6}\.json\.gz)")
 
 
@@ -23,6 +24,8 @@ class RestoreInput:
     paused: bool = True
     unfinished: str = "fail"
     without_orphans: bool = False
+    old_fernet_key: str | None = None
+    """the secret with the exported environment's Fernet keys; None: the target's own"""
 
     @property
     def summary_uri(self) -> str:
@@ -32,7 +35,8 @@ class RestoreInput:
     @property
     def options(self) -> dict[str, object]:
         """Return what the job is told."""
-        return {"paused": self.paused, "unfinished": self.unfinished, "without_orphans": self.without_orphans}
+        names = ("paused", "unfinished", "without_orphans", "old_fernet_key")
+        return {name: getattr(self, name) for name in names}
 
 
 def parse_input(raw: object, environment: str) -> RestoreInput:
@@ -73,6 +77,10 @@ def _is_address(value: object) -> bool:
     return isinstance(value, str) and _URI.fullmatch(value) is not None
 
 
+def _is_secret(value: object) -> bool:
+    return isinstance(value, str) and _SECRET.fullmatch(value) is not None
+
+
 def _is_tables(value: object) -> bool:
     if not isinstance(value, list) or not all(isinstance(name, str) and 0 < len(name) <= 127 for name in value):
         return False
@@ -86,4 +94,5 @@ _CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
     "paused": (lambda value: isinstance(value, bool), "true and false"),
     "unfinished": (lambda value: isinstance(value, str) and value in UNFINISHED, " and ".join(UNFINISHED)),
     "without_orphans": (lambda value: isinstance(value, bool), "true and false"),
+    "old_fernet_key": (_is_secret, "the ARN of a secret in Secrets Manager"),
 }

@@ -11,6 +11,8 @@ BUCKET, KEY_ALIAS, BOUNDARY = "exports-of-the-company", "alias/of-the-company", 
 REPLICA = "copies-of-the-company"
 OTHER_DAGS = "another-mwaa-bucket"
 PLAN = "PlanExportFunction"
+THEIRS = "arn:aws:s3:::their-exports/exports/orders-backups/*"
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:old-metadata-export/fernet-key-AbCdEf"
 ODD_NAMES = r'["a, b", "\u00fcn\u00ef"]'
 
 
@@ -72,6 +74,11 @@ def replica_key(stack: RehearsedStack) -> dict[str, str]:
 def replicated(stack: RehearsedStack) -> tuple[str, str]:
     """What `probes.replica` finds when an object was copied."""
     return "COMPLETED", company_key(stack)
+
+
+def restores(_: RehearsedStack) -> dict[str, str]:
+    """Parameter without which nothing can be restored."""
+    return {"AllowRestore": "true"}
 
 
 def gateway(stack: RehearsedStack) -> dict[str, str]:
@@ -147,6 +154,9 @@ CHANGES = (
     Change("DagPrefix", "code", probes.dags, lambda stack: [f"{stack.mwaa.bucket}/code/mwaa_metadata_export.py"]),
     Change("AllowRestore", "true", probes.restore, "orders-db-restore"),
     Change("KeepFernetKey", "true", probes.fernet_keys, "orders-metadata-export/fernet-key"),
+    Change("RestoreExportArns", THEIRS, probes.allowed("ReadOtherExports"), [THEIRS], restores),
+    Change("RestoreKeyArns", company_key, probes.allowed("UseOtherKeys"), lambda stack: [company_key(stack)], restores),
+    Change("RestoreFernetKeyArns", SECRET, probes.allowed("ReadOtherFernetKeys"), [SECRET], restores),
     Change("PermissionsBoundaryArn", company_boundary, probes.boundaries, lambda stack: {company_boundary(stack)}),
     Change("EndpointRouteTableIds", lambda stack: stack.mwaa.route_table, probes.endpoints, {"s3"}, gateway),
     Change(

@@ -166,11 +166,26 @@ def restore(stack: RehearsedStack) -> str | None:
         return None
 
 
+def allowed(sid: str) -> Probe:
+    """What a statement of the role of the job that restores names; nothing where there is no such statement."""
+
+    def probe(stack: RehearsedStack) -> list[str]:
+        try:
+            role = stack.resource("RestoreJobRole")
+        except LookupError:
+            return []
+        found = stack.client("iam").get_role_policy(RoleName=role, PolicyName="Job")["PolicyDocument"]["Statement"]
+        named = next((each["Resource"] for each in found if each["Sid"] == sid), [])
+        return named if isinstance(named, list) else [named]
+
+    return probe
+
+
 def fernet_keys(stack: RehearsedStack) -> str | None:
     """The name of the stack's secret with the Fernet keys, if there is one."""
     try:
         secret = stack.resource("FernetKeySecret")
-    except KeyError:
+    except LookupError:
         return None
     return str(stack.client("secretsmanager").describe_secret(SecretId=secret)["Name"])
 

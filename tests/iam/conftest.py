@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -57,8 +58,17 @@ def _all_that_is_optional(aws: EmulatedAws) -> dict[str, str]:
     s3.create_bucket(Bucket=paths.COPIES)
     s3.put_bucket_versioning(Bucket=paths.COPIES, VersioningConfiguration={"Status": "Enabled"})
     key = kms.create_key()["KeyMetadata"]["Arn"]
+    s3.put_bucket_encryption(Bucket=paths.COPIES, ServerSideEncryptionConfiguration=_encrypted(key))
+    theirs = pipeline.client(aws, "secretsmanager").create_secret(Name=paths.THEIR_KEYS, KmsKeyId=key)["ARN"]
+    restored = {"RestoreExportArns": f"arn:aws:s3:::{paths.COPIES}/exports/*"}
+    restored |= {"RestoreKeyArns": key, "RestoreFernetKeyArns": theirs}
     copies = {"ReplicaBucketArn": f"arn:aws:s3:::{paths.COPIES}", "ReplicaKeyArn": key}
-    return copies | {"Formats": "csv,parquet"}
+    return copies | restored | {"Formats": "csv,parquet"}
+
+
+def _encrypted(key: str) -> dict[str, Any]:
+    by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    return {"Rules": [{"ApplyServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": True}]}
 
 
 def _is_ours(evaluation: Evaluation, deployed: Policies) -> bool:

@@ -26,6 +26,7 @@ ALMIGHTY = "may-do-everything"
 SMALL = ["variable"]  # one group, so one Glue run
 SHARED = ["log", "variable"]  # two, which share a snapshot
 COPIES = "copies-of-the-exports"
+THEIR_KEYS = "other-metadata-export/fernet-key"
 MID_COPY = 2 * 1024 * 1024
 
 
@@ -190,6 +191,18 @@ def restored_anew(scenario: Scenario) -> None:
     assert decrypted(scenario, new.key) == b"plain"
 
 
+def restored_from_elsewhere(scenario: Scenario) -> None:
+    """The export is read from the bucket of the copies, and its Fernet key from a secret of another environment."""
+    old, new = keep(scenario)
+    secrets = scenario.client("secretsmanager")
+    theirs = secrets.put_secret_value(SecretId=THEIR_KEYS, SecretString=old.key, ClientRequestToken=old.version)["ARN"]
+    there = exported(scenario).replace(f"s3://{scenario.pipeline.bucket}/", f"s3://{COPIES}/")
+    given = {"summary_uri": there, "confirm": ENVIRONMENT, "old_fernet_key": theirs}
+    ended = restore(scenario, fernet_key=new.version, **given)
+    assert ended["status"] == "SUCCEEDED", ended.get("cause")
+    assert decrypted(scenario, new.key) == b"plain"
+
+
 def restore_of_nothing(scenario: Scenario) -> None:
     """The summary that is to be restored, a kept one, is not there."""
     nothing = f"s3://{scenario.pipeline.bucket}/kept/{ENVIRONMENT}-backups/2026/12/11/export_summary_143022.json.gz"
@@ -239,6 +252,7 @@ PATHS: tuple[Callable[[Scenario], None], ...] = (
     plain_http,
     restored,
     restored_anew,
+    restored_from_elsewhere,
     restore_of_nothing,
     restore_stopped,
 )

@@ -22,7 +22,7 @@ if "failing" in keys:
     raise RuntimeError("the content of dag_run is not what was exported - nothing was changed in the target")
 s3.put_object(Bucket=bucket, Key="arguments.json", Body=json.dumps(arguments))
 """
-OPTIONS = {"paused": True, "unfinished": "fail", "without_orphans": False}
+OPTIONS = {"paused": True, "unfinished": "fail", "without_orphans": False, "old_fernet_key": None}
 
 
 class Restores:

@@ -12,7 +12,7 @@ from metadata_proof.restore_keys import KeptKeys, read_keys
 from metadata_restore.errors import FernetKeyError
 from moto import mock_aws
 
-OLD, NEW = (base64.urlsafe_b64encode(letter * 32).decode() for letter in (b"o", b"n"))
+OLD, NEW, OTHER = (base64.urlsafe_b64encode(letter * 32).decode() for letter in (b"o", b"n", b"x"))
 VERSIONS = {"old": OLD, "new": f"{NEW},{OLD}", "none": "no key at all"}
 NAME = "prod-metadata-export/fernet-key"
 
@@ -62,6 +62,38 @@ def test_given_no_two_keys_then_what_is_encrypted_stays_and_people_are_told(
 
     assert keys is None
     assert told == said or (said is not None and said in str(told))
+
+
+@pytest.mark.parametrize("exported", [version("elsewhere"), None], ids=["the version is known", "the newest"])
+def test_given_the_secret_of_another_environment_then_its_key_is_the_old_one(
+    secrets: Any, exported: str | None
+) -> None:
+    elsewhere = secrets.create_secret(Name="old-metadata-export/fernet-key")["ARN"]
+    given = {"SecretString": OTHER, "ClientRequestToken": version("elsewhere")}
+    secrets.put_secret_value(SecretId=elsewhere, **given)
+
+    keys, _ = read_keys(secrets, KeptKeys(NAME, version("new"), elsewhere), exported)
+
+    assert keys is not None
+    anew = keys.translate(Fernet(OTHER).encrypt(b"secret").decode())
+    assert anew is not None
+    assert Fernet(NEW).decrypt(anew) == b"secret"
+
+
+@pytest.mark.parametrize(
+    ("kept", "named"),
+    [
+        (KeptKeys(None, None, NAME), "KeepFernetKey=true"),
+        (KeptKeys(NAME, None, NAME), "KeepFernetKey=true"),
+        (KeptKeys(NAME, version("new"), "nowhere"), "of nowhere, is not there"),
+    ],
+    ids=["the target keeps none", "the target's is not known", "the old one is not there"],
+)
+def test_given_a_secret_that_a_person_names_then_without_both_keys_the_restore_is_refused(
+    secrets: Any, kept: KeptKeys, named: str
+) -> None:
+    with pytest.raises(FernetKeyError, match=named):
+        read_keys(secrets, kept, version("old"))
 
 
 @pytest.mark.parametrize(

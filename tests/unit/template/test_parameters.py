@@ -37,6 +37,18 @@ PATTERNS = {
     "PermissionsBoundaryArn": ("arn:aws-cn:iam::123456789012:policy/team/Boundary", "arn:aws:iam::123456789012:role/x"),
     "ReplicaBucketArn": ("arn:aws:s3:::copies.of-exports", "copies-of-exports"),
     "ReplicaKeyArn": ("arn:aws:kms:eu-west-1:123456789012:key/0a-1b", "arn:aws:kms:eu-west-1:123456789012:alias/x"),
+    "RestoreExportArns": (
+        "arn:aws:s3:::their.exports/exports/orders-backups/*,arn:aws-cn:s3:::b0b/x/*",
+        "arn:aws:s3:::their-exports",
+    ),
+    "RestoreFernetKeyArns": (
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:old-metadata-export/fernet-key-AbCdEf",
+        "old-metadata-export/fernet-key",
+    ),
+    "RestoreKeyArns": (
+        "arn:aws:kms:eu-west-1:123456789012:key/0a-1b,arn:aws:kms:eu-west-1:123456789012:key/2c",
+        "arn:aws:kms:eu-west-1:123456789012:key/0a-1b, arn:aws:kms:eu-west-1:123456789012:key/2c",
+    ),
     "ScheduleExpression": ("cron(0 6 * * ? *)", "0 6 * * *"),
     "ScheduleTimezone": ("America/Argentina/Buenos_Aires", "Europe Berlin"),
 }

@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from botocore.stub import Stubber
 from export_contracts.restore_plan import NotRestorableError
 from export_runtime import clients
+from export_runtime.errors import AwsCallError
 from plan_restore import handler as entry
 from plan_restore.errors import InvalidRestoreInputError, NoSuchExportError
 from plan_restore.restore_input import parse_input
@@ -63,7 +65,7 @@ def test_given_an_export_of_another_environment_then_its_plan_is_written_and_the
         "report_uri": f"s3://{BUCKET}/{PLAN_KEY.replace('plan', 'report')}",
         "tables": 1,
         "rows": 5,
-        "options": {"paused": True, "unfinished": "fail", "without_orphans": False},
+        "options": {"paused": True, "unfinished": "fail", "without_orphans": False, "old_fernet_key": None},
     }
 
 
@@ -94,3 +96,15 @@ def test_given_an_input_that_is_refused_then_no_call_to_aws_is_made(context, mon
 
     with pytest.raises(InvalidRestoreInputError, match="confirm is 'production'"):
         entry.handler({"input": ASKED | {"confirm": "production"}, "execution": EXECUTION}, context)
+
+
+def test_given_a_bucket_that_the_role_may_not_read_then_the_error_says_which_parameters_name_it(
+    store, context, monkeypatch
+):
+    s3 = clients.s3()
+    with Stubber(s3) as stubbed:
+        stubbed.add_client_error("get_object", "AccessDenied", "no", 403)
+        monkeypatch.setattr(clients, "s3", lambda: s3)
+        theirs = "s3://their-exports/exports/old-backups/2026/12/11/export_summary_143022.json.gz"
+        with pytest.raises(AwsCallError, match=r"read s3://their-exports.*RestoreExportArns and RestoreKeyArns"):
+            entry.handler({"input": ASKED | {"summary_uri": theirs}, "execution": EXECUTION}, context)
