@@ -18,10 +18,18 @@ _ADVICE = "Check that your credentials allow states:StartExecution, DescribeExec
 _REDRIVE_ADVICE = (
     "Check that your credentials allow states:RedriveExecution, DescribeExecution and ListExecutions on it."
 )
-MISTAKES = ("InvalidExportInputError", "TableNotInDatabaseError")
+MISTAKES = (
+    "InvalidExportInputError", "InvalidRestoreInputError", "NoSuchExportError", "NotRestorableError",
+    "TableNotInDatabaseError",
+)  # fmt: skip
 """errors of an input that no redrive cures"""
 _RUNNING = ("RUNNING", "PENDING_REDRIVE")
 _CLOCKS_APART = timedelta(seconds=1)
+
+
+def is_restore(execution_arn: str) -> bool:
+    """Say whether an execution restores, as the name of its state machine does."""
+    return execution_arn.rpartition(":")[0].endswith("-db-restore")
 
 
 @dataclass(frozen=True)
@@ -144,18 +152,19 @@ def failed_execution(client: Any, machine_arn: str, identifier: str | None) -> s
         of = f" of export {identifier}" if identifier else ""
         raise NotFoundError(f"There is no execution{of} of {machine_arn}. AWS keeps them for 90 days.")
     arn, status = str(execution["executionArn"]), execution["status"]
+    what = "restore" if is_restore(arn) else "export"
     if status in _RUNNING:
         raise BusyError(f"{arn} is at work. Follow it: mwaa-metadata-export export --execution {arn}")
     if status == "SUCCEEDED":
-        which = "It" if identifier else "The newest execution; the export"
+        which = "It" if identifier else f"The newest execution; the {what}"
         raise InvalidOptionError(f"{which} {export_id(_second(execution))} has succeeded: there is nothing to redrive.")
     if execution.get("error") in MISTAKES:
         raise InvalidOptionError(
-            f"{arn} failed with {execution['error']}, and a redrive would have the same input. Start a new export."
+            f"{arn} failed with {execution['error']}, and a redrive would have the same input. Start a new {what}."
         )
     if execution.get("redriveStatus") == "NOT_REDRIVABLE":
         why = execution.get("redriveStatusReason", "no reason was given")
-        raise InvalidOptionError(f"AWS does not redrive {arn}: {why}. Start a new export.")
+        raise InvalidOptionError(f"AWS does not redrive {arn}: {why}. Start a new {what}.")
     return arn
 
 

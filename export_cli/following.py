@@ -18,14 +18,14 @@ from export_runtime.figures import counted, duration, size
 from export_runtime.text import one_line
 
 from export_cli.errors import BAD, BUSY, INTERRUPTED, OK
-from export_cli.executions import MISTAKES, Follower, Step
+from export_cli.executions import MISTAKES, Follower, Step, is_restore
 from export_cli.exports import Export
 from export_cli.options import Session
 from export_cli.screen import age
 from export_cli.target import Target
 
 POLL_SECONDS = 3.0
-ALREADY_EXPORTED, BUSY_ELSEWHERE = "ALREADY_EXPORTED", "BUSY"
+ALREADY_EXPORTED, BUSY_ELSEWHERE, RESTORED = "ALREADY_EXPORTED", "BUSY", "RESTORED"
 _RUNNING = ("RUNNING", "PENDING_REDRIVE")
 _REASON_LIMIT = 4000
 _SIGNS = {"started": "·", "waiting": "·", "succeeded": "✓", "failed": "✗"}
@@ -51,7 +51,12 @@ class Ending:
         """The exit code of a command that has followed it."""
         if self.execution_status != "SUCCEEDED":
             return BAD
-        return {COMPLETE: OK, ALREADY_EXPORTED: OK, BUSY_ELSEWHERE: BUSY}.get(self.status, BAD)
+        return {COMPLETE: OK, ALREADY_EXPORTED: OK, RESTORED: OK, BUSY_ELSEWHERE: BUSY}.get(self.status, BAD)
+
+    @property
+    def redrive(self) -> str:
+        """The command that lets it go on."""
+        return f"redrive --restore {self.export_id}" if is_restore(self.arn) else f"redrive {self.export_id}"
 
 
 def follow(session: Session, target: Target, follower: Follower, *, to_the_end: bool) -> int:
@@ -67,18 +72,19 @@ def follow(session: Session, target: Target, follower: Follower, *, to_the_end: 
         AwsCallError, AwsUnavailableError: see ``aws_call``.
     """
     arn, screen = follower.execution_arn, session.screen
+    what = "restore" if is_restore(arn) else "export"
     try:
         screen.line("Console", execution_url(arn), style="dim")
         if not to_the_end:
             if screen.as_json:
                 screen.document({"execution_arn": arn, "status": follower.status()["status"]})
             return OK
-        with screen.waiting("waiting for the next step; Ctrl-C ends the following, not the export"):
+        with screen.waiting(f"waiting for the next step; Ctrl-C ends the following, not the {what}"):
             execution = _wait(session, target, follower)
     except KeyboardInterrupt:
         again = session.ours(f"export --execution {arn}", target)
         click.echo(
-            f"\nNo longer following. The export goes on: {execution_url(arn)}\nTo follow it again: {again}", err=True
+            f"\nNo longer following. The {what} goes on: {execution_url(arn)}\nTo follow it again: {again}", err=True
         )
         return INTERRUPTED
     return _conclude(session, target, _ending(execution))
@@ -174,6 +180,10 @@ def _told(session: Session, target: Target, ending: Ending) -> Iterator[tuple[st
         yield f"{delivered}: {output['summary_uri']}", ""
         if output.get("scope") == PARTIAL:
             yield f"Partial ({output.get('covers')}): no backup of the environment.", "yellow"
+    elif ending.status == RESTORED:
+        yield f"The export {output['export_id']} was restored into {output['environment']}.", ""
+        yield f"What was there before: {output['kept']}", ""
+        yield f"What was left out, not compared, paused and failed: {output['report_uri']}", ""
     elif ending.status == BUSY_ELSEWHERE:
         winner = str(output.get("winner"))
         yield f"Nothing was started: {output.get('reason')}", "yellow"
@@ -184,14 +194,15 @@ def _told(session: Session, target: Target, ending: Ending) -> Iterator[tuple[st
 
 def _failed(session: Session, target: Target, ending: Ending) -> Iterator[tuple[str, str]]:
     yield str(ending.reason), "red"
-    yield _last_complete(session, target), ""
-    there = _summary_of(session, target, ending)
-    if there:
+    if not is_restore(ending.arn):
+        yield _last_complete(session, target), ""
+    if not is_restore(ending.arn) and _summary_of(session, target, ending):
         yield f"See what is there: {session.ours(f'show {ending.export_id}', target)}", ""
     if ending.error in MISTAKES:
-        yield "A redrive would have the same input. Correct it, and start a new export.", ""
+        what = "restore" if is_restore(ending.arn) else "export"
+        yield f"A redrive would have the same input. Correct it, and start a new {what}.", ""
     else:
-        yield f"Correct the cause, then: {session.ours(f'redrive {ending.export_id}', target)}", ""
+        yield f"Correct the cause, then: {session.ours(ending.redrive, target)}", ""
 
 
 def _last_complete(session: Session, target: Target) -> str:

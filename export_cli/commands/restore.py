@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import click
 from export_contracts.restore_plan import restore_plan
@@ -24,6 +25,7 @@ from metadata_restore.options import FAIL, KEEP, Options
 from metadata_restore.plan import RestorePlan
 from metadata_restore.s3_objects import S3Objects
 
+from export_cli.environment_restore import restore_into_environment
 from export_cli.errors import (
     BAD,
     OK,
@@ -47,9 +49,10 @@ Restoring = Callable[[Address, S3Objects, RestorePlan, Options, Keys | None, Wat
 @click.command()
 @click.argument("export", default=LATEST)
 @click.option(
-    "--to", required=True, metavar="URL",
+    "--to", metavar="URL",
     help="The target: postgresql://user@host:5432/database. A password is better in PGPASSWORD or ~/.pgpass.",
 )  # fmt: skip
+@click.option("--to-environment", metavar="NAME", help="Instead: an MWAA environment, by its stack's state machine.")
 @click.option(
     "--mode", type=click.Choice([FILL, CREATE]), default=FILL, show_default=True,
     help="Fill what Airflow has migrated, in one transaction; or make the exported database in an empty one, faster.",
@@ -72,15 +75,24 @@ Restoring = Callable[[Address, S3Objects, RestorePlan, Options, Keys | None, Wat
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @with_session
 def restore(
-    session: Session, export: str, to: str, mode: str, jobs: int, tables: tuple[str, ...], dry_run: bool, paused: bool,
-    unfinished: str, old_fernet_key: str | None, fernet_key: str | None, without_orphans: bool, replace: bool,
-    while_running: bool, yes: bool,
+    session: Session, export: str, to: str | None, to_environment: str | None, mode: str, jobs: int,
+    tables: tuple[str, ...], dry_run: bool, paused: bool, unfinished: str, old_fernet_key: str | None,
+    fernet_key: str | None, without_orphans: bool, replace: bool, while_running: bool, yes: bool,
 ) -> int:  # fmt: skip
     """Restore an EXPORT into a PostgreSQL database: an empty one, or one that Airflow has migrated. Default: latest.
+
+    With --to-environment into a running MWAA environment: by a state machine of its stack, which is followed.
 
     Everything is restored, or nothing. The plan is shown first. Every object's checksum is compared
     before anything is committed, and no file is written.
     """
+    if to_environment is not None:
+        _must_be_of_an_environment(to)
+        fields: dict[str, Any] = {"tables": list(tables)} if tables else {}
+        fields |= {"paused": paused, "unfinished": unfinished, "without_orphans": without_orphans}
+        return restore_into_environment(session, export, to_environment, fields, old_fernet_key, yes)
+    if to is None:
+        raise InvalidOptionError("Where to? Say --to URL, or --to-environment NAME.")
     options = Options(paused, unfinished, without_orphans, replace, while_running)
     with _translated():
         address = Address(to)
@@ -109,6 +121,19 @@ def restore(
         session.screen.document(document | outcome_document(outcome))
     show_outcome(session.screen, found, outcome)
     return OK
+
+
+def _must_be_of_an_environment(to: str | None) -> None:
+    """Refuse options that are of a database that is reached from here.
+
+    Raises:
+        InvalidOptionError: naming them.
+    """
+    context, given = click.get_current_context(), click.core.ParameterSource.COMMANDLINE
+    names = ("mode", "jobs", "dry_run", "fernet_key", "replace", "while_running")
+    wrong = [f"--{name.replace('_', '-')}" for name in names if context.get_parameter_source(name) is given]
+    if wrong := (["--to"] if to is not None else []) + wrong:
+        raise InvalidOptionError(f"With --to-environment there is no {', '.join(wrong)}: the state machine decides.")
 
 
 def _run(
