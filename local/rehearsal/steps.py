@@ -36,7 +36,7 @@ REFUSED: Mistakes = (
     ({"EndpointSubnetIds": "subnet-12345678"}, "without EndpointVpcId"),
     ({"EndpointVpcId": "vpc-12345678", "EndpointSubnetIds": "subnet-12345678"}, "nobody could call"),
     ({"ExistingBucketName": "orders-mwaa"}, "the same bucket"),
-    ({"BasePrefix": "assets"}, "neither assets nor below it"),
+    ({"BasePrefix": "assets"}, "neither assets, kept, nor below these"),
     ({"MaxAgeInDays": "0"}, "must be a number of days from 1 to 3650"),
     ({"AlertEmail": "nobody"}, "must be an e-mail address"),
 )

@@ -7,6 +7,7 @@ import pytest
 from plan_export.settings import read_coverage
 
 from local.rehearsal.changes import CHANGES, COMPANIONS
+from local.rehearsal.steps import REFUSED
 
 from .definitions import ROOT, template
 
@@ -52,6 +53,12 @@ PATTERNS = {
     "ScheduleExpression": ("cron(0 6 * * ? *)", "0 6 * * *"),
     "ScheduleTimezone": ("America/Argentina/Buenos_Aires", "Europe Berlin"),
 }
+
+
+def test_the_words_that_the_rehearsal_looks_for_are_those_of_the_template():
+    said = [body["ConstraintDescription"] for body in PARAMETERS.values() if "ConstraintDescription" in body]
+    said += [each["AssertDescription"] for rule in template()["Rules"].values() for each in rule["Assertions"]]
+    assert [words for _, words in REFUSED if not any(words in each for each in said)] == []
 
 
 def test_every_pattern_has_an_example():
