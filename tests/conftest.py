@@ -12,9 +12,9 @@ TESTS = Path(__file__).parent
 VERSION = re.compile(r"\[(\d+\.\d+\.\d+)")
 # What takes longest starts first, in this order; the rest follows as it is found, the many small groups last.
 LONGEST = (
-    *("engine", "end to end test_demo.py", "state_machine", "faults", "airflow 3.3.1", "end to end 3.3.1"),
-    *("airflow 2.10.3", "completeness", "bench", "deployment", "end to end test_explore.py"),
-    *("object_stores", "aws", "pgbouncer"),
+    *("engine", "deployment", "completeness", "end to end 3.3.1", "restore", "end to end test_demo.py", "readers"),
+    *("airflow 3.3.1", "bench", "report", "faults", "state_machine", "airflow 2.10.3", "cli", "aws"),
+    *("end to end test_explore.py", "object_stores", "pgbouncer"),
 )
 
 # The same examples in every run, and as many seconds as they take: what CI finds does not depend on luck and load.
@@ -47,6 +47,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let long groups begin first, or the last of them would run alone at the end."""
     ranks = {group: rank for rank, group in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(group_of(item.nodeid), len(ranks)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> object:
+    """End the servers of a group with its last test: fixtures of the session would let them work until the very end."""
+    if nextitem is None or group_of(item.nodeid) == group_of(nextitem.nodeid):
+        return None  # the next implementation, pytest's own, runs the test
+    return item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
