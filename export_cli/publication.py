@@ -10,6 +10,8 @@ from export_cli.aws import Aws, call, read_or_none
 
 ASSETS = {"script": "ScriptUri", "packages": "WheelsUri", "DAG": "DagUri"}
 """what is published -> its name in the answer (docs/contracts/published_assets.schema.json)"""
+OF_DRILLS = {"database": "DatabaseUri"}
+"""likewise, where the stack's version knows drills"""
 NEVER_EMPTY = ("ScriptUri", "WheelsUri")
 PACKAGES_ARGUMENT = "--additional-python-modules"
 
@@ -23,7 +25,8 @@ class JobAssets:
 
 
 def publish(aws: Aws, function: str) -> dict[str, str]:
-    """Publish, and return the addresses by what they are of: script, packages and, where the stack puts it, the DAG.
+    """Publish, and return the addresses by what they are of: script, packages and, where the stack puts them,
+    DAG and database of the drills.
 
     Args:
         aws: the account.
@@ -43,7 +46,8 @@ def publish(aws: Aws, function: str) -> dict[str, str]:
     missing += [name for name in NEVER_EMPTY if content.get(name) == ""]
     if missing:
         raise AwsCallError(f"Function {function} does not say {', '.join(missing)}: deploy the stack again.")
-    return {what: content[attribute] for what, attribute in ASSETS.items() if content[attribute]}
+    published = ASSETS | OF_DRILLS
+    return {what: content[attribute] for what, attribute in published.items() if content.get(attribute)}
 
 
 def job_assets(aws: Aws, name: str) -> JobAssets | None:

@@ -56,7 +56,7 @@ def list_exports(session: Session, limit: int, expiring: bool, everywhere: bool)
     drop = ("took ", " by", "size ", "tables ", "rows ")
     session.screen.table(columns, [_row(export, exports, now) for export in found], drop=drop)
     session.screen.blank()
-    proof = newest_restorable(session.store(target), target.where())
+    proof = newest_restorable(session.store(target), target.where().root)
     proven = f"{proof.export_id} is {said(proof)}" if proof else "none is proven to restore: see the command prove"
     session.screen.line(proven, style="dim")
     session.screen.line(f"latest: {latest}", style="dim")

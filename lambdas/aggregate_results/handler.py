@@ -10,9 +10,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from export_contracts.fields import to_json
 from export_contracts.parquet import PARQUET
 from export_contracts.plan import Export
+from export_contracts.proof import Proof
+from export_contracts.proofs import PROVEN_AGE, WATCH, newest_restorable, proven_age_days
 from export_contracts.summary import Summary
 from export_contracts.verdict import Verdict, announce
 from export_runtime import clients
+from export_runtime.errors import ExportError
 from export_runtime.observability import observed, publish
 from export_runtime.store import ObjectStore
 from export_runtime.text import one_line
@@ -26,10 +29,13 @@ from aggregate_results.settings import read_settings
 
 TIME_FOR_THE_REST = 180_000
 """milliseconds that the report and the announcement may need"""
+TIME_FOR_PROOFS = 420_000
+"""likewise, and before them the proofs, which nobody waits for"""
 
 logger = Logger()
 tracer = Tracer(patch_modules=["botocore"])
 metrics = Metrics()
+proof_metrics = Metrics(service=WATCH)
 
 
 @observed(logger, tracer, lambda event: str(event["export"]["export_id"]))
@@ -47,7 +53,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     catalogue = partial(_catalogue, attempt.export, store, settings.catalog_database, context)
     found = aggregate(attempt, store, datetime.now(UTC), settings.log_group, settings.fall_percent, catalogue)
     _observe(found)
-    report = _write_report(found, attempt, store, context)
+    has_time = context.get_remaining_time_in_millis() > TIME_FOR_PROOFS
+    proof = _newest_proof(export, store, settings.drills) if has_time else None
+    report = _write_report(found, attempt, store, proof, context)
     refuse_mistaken_input(found, attempt)
     refuse_incomplete_retry(found, attempt)
     _announce(found, attempt)
@@ -76,11 +84,25 @@ def _has_time(context: LambdaContext) -> bool:
     return context.get_remaining_time_in_millis() > TIME_FOR_THE_REST
 
 
+def _newest_proof(export: Export, store: ObjectStore, drills: bool) -> Proof | None:
+    """Return the proof of the newest export that is proven to restore, and tell how old it is where that is watched."""
+    try:
+        proof = newest_restorable(store, export.root)
+        age = proven_age_days(store, export.root, proof, datetime.now(UTC)) if drills else None
+    except ExportError as error:
+        # An export is none the worse for it; what is said of proofs is for people.
+        logger.warning("proofs not read", detail=str(error))
+        return None
+    if age is not None:
+        publish(proof_metrics, export.environment, {PROVEN_AGE: age})
+    return proof
+
+
 def _write_report(
-    found: Aggregate, attempt: Event, store: ObjectStore, context: LambdaContext
+    found: Aggregate, attempt: Event, store: ObjectStore, proof: Proof | None, context: LambdaContext
 ) -> dict[str, str | None]:
     try:
-        uri = publish_report(store, attempt.export, found.summary, context.get_remaining_time_in_millis)
+        uri = publish_report(store, attempt.export, found.summary, proof, context.get_remaining_time_in_millis)
     except Exception as error:
         # Whatever it is: a page for people is no reason to lose an export that is there and verified.
         logger.exception("report not written")

@@ -14,6 +14,8 @@ class Settings:
     fall_percent: int
     catalog_database: str
     """of the Glue Data Catalog; empty: exports are not catalogued"""
+    drills: bool
+    """whether exports are tried, so that the age of the newest proof is watched"""
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
@@ -26,4 +28,5 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         log_group=required(variables, "GLUE_LOG_GROUP"),
         fall_percent=whole_number(variables, "ROW_FALL_PERCENT"),
         catalog_database=may_be_empty(variables, "CATALOG_DATABASE"),
+        drills=required(variables, "DRILL_SCHEDULE") != "none",
     )

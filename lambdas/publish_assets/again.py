@@ -30,8 +30,8 @@ def publish_again(settings: Settings, client: "S3Client", folders: Sequence[Path
         folders: where the assets are.
 
     Returns:
-        Addresses: ``ScriptUri``, ``WheelsUri`` and ``DagUri`` (empty without a DAG), and ``RestoreWheelsUri`` where
-        restores are allowed.
+        Addresses: ``ScriptUri``, ``WheelsUri`` and ``DagUri`` (empty without a DAG), ``RestoreWheelsUri`` where
+        restores are allowed, and ``DatabaseUri`` where there are drills.
 
     Raises:
         InvalidPropertiesError, MissingAssetError, ForeignObjectError: see there.

@@ -11,6 +11,7 @@ from publish_assets.wheels import joined
 
 SCRIPT = "mwaa_metadb_export.py"
 DAG = "mwaa_metadata_export.py"
+DATABASE = "postgresql.tar.xz"
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ def load_assets(folders: Sequence[Path], properties: Properties) -> dict[str, As
         if properties.restores:
             more = _read(folders, f"python{properties.glue_python}.fernet.zip")
             assets["RestoreWheelsUri"] = _hashed(wheels, joined(body, more), properties, "application/zip")
+        if properties.drills:
+            assets["DatabaseUri"] = _hashed(DATABASE, _read(folders, DATABASE), properties, "application/x-xz")
     if properties.dag_bucket:
         assets["DagUri"] = Asset(_read(folders, DAG), properties.dag_bucket, properties.dag_key, "text/x-python")
     return assets

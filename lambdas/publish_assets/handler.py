@@ -57,11 +57,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _publish(event: dict[str, Any], resource_id: str) -> dict[str, str]:
-    return _counted(apply(event, resource_id, clients.s3(), [_ASSETS, *_wheels()]))
+    return _counted(apply(event, resource_id, clients.s3(), [_ASSETS, *_layers()]))
 
 
 def _publish_again() -> dict[str, str]:
-    data = _counted(publish_again(read_settings(os.environ), clients.s3(), [_ASSETS, *_wheels()]))
+    data = _counted(publish_again(read_settings(os.environ), clients.s3(), [_ASSETS, *_layers()]))
     logger.info("done", request=PUBLISH, attributes=data)
     return data
 
@@ -71,7 +71,7 @@ def _counted(data: dict[str, str]) -> dict[str, str]:
     return data
 
 
-def _wheels() -> list[Path]:
-    """Return the folders of the layer's package ``glue_wheels``: data only, and for the stack's Python of Glue only."""
-    package = importlib.util.find_spec("glue_wheels")
-    return [Path(folder) for folder in (package.submodule_search_locations or ())] if package else []
+def _layers() -> list[Path]:
+    """Return the folders of the layers' packages, data only: wheels for the stack's Python of Glue, a PostgreSQL."""
+    packages = map(importlib.util.find_spec, ("glue_wheels", "drill_database"))
+    return [Path(folder) for package in packages if package for folder in package.submodule_search_locations or ()]

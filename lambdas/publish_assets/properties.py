@@ -24,6 +24,8 @@ class Properties:
     dag_key: str
     restores: bool = False
     """whether the job that restores needs its packages too"""
+    drills: bool = False
+    """whether the PostgreSQL is published into which a drill restores"""
 
     @property
     def resource_id(self) -> str:
@@ -50,6 +52,7 @@ def parse_properties(raw: Mapping[str, Any]) -> Properties:
         dag_bucket=raw.get("DagBucket", ""),
         dag_key=raw.get("DagKey", ""),
         restores=raw.get("Restores") == "true",
+        drills=bool(raw.get("Database")),
     )
 
 

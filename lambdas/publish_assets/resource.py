@@ -25,7 +25,7 @@ def apply(event: Mapping[str, Any], resource_id: str, client: "S3Client", folder
 
     Returns:
         Attributes for ``!GetAtt``: ``ScriptUri`` and ``WheelsUri`` of assets, ``DagUri`` (empty without a DAG);
-        ``RestoreWheelsUri`` where restores are allowed.
+        ``RestoreWheelsUri`` where restores are allowed, ``DatabaseUri`` where there are drills.
 
     Raises:
         InvalidPropertiesError, MissingAssetError, ForeignObjectError: see there.

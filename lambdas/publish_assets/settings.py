@@ -27,6 +27,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         "Prefix": required(variables, "ASSETS_PREFIX"),
         "GluePython": required(variables, "GLUE_PYTHON"),
         "Restores": required(variables, "RESTORES"),
+        "Database": may_be_empty(variables, "DRILL_DATABASE"),
     }
     dag = {"DagBucket": may_be_empty(variables, "DAG_BUCKET"), "DagKey": required(variables, "DAG_KEY")}
     return Settings(

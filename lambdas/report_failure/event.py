@@ -35,6 +35,11 @@ class FailedExecution:
         return self.arn.rpartition(":")[0].endswith("-db-restore")
 
     @property
+    def is_drill(self) -> bool:
+        """Whether it was to try an export."""
+        return self.arn.rpartition(":")[0].endswith("-db-drill")
+
+    @property
     def export_id(self) -> str:
         """Id of the export that it was to make; Plan Export derives the same."""
         return export_id(self.started)

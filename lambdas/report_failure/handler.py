@@ -14,6 +14,7 @@ from export_runtime.observability import observed, publish
 from export_runtime.store import ObjectStore
 
 from report_failure.alert import write_alert
+from report_failure.drill_alert import write_drill_alert
 from report_failure.event import FailedExecution, parse_event
 from report_failure.glue_runs import GlueRuns
 from report_failure.objects import ExportObjects
@@ -36,9 +37,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     execution = parse_event(event)
     settings = read_settings(os.environ)
-    if execution.is_restore:  # Step Functions stops its Glue run, and its transaction ends with that
-        store = ObjectStore(clients.s3(), settings.layout.bucket)
-        alert = write_restore_alert(execution, settings.layout, is_committed(execution, settings.layout, store))
+    if execution.is_restore or execution.is_drill:  # Step Functions stops its Glue run, and what it did ends with that
+        alert = _alert_of_restore(execution, settings)
         _publish(settings, alert)
         return {"subject": alert["subject"]}
     runs = GlueRuns(clients.glue(), settings.glue_job)
@@ -54,6 +54,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     logger.info("alerted", subject=alert["subject"], runs_stopped=len(report.runs.stopped), uploads=report.uploads)
     publish(metrics, settings.layout.environment, {"ExecutionsFailed": 1})
     return {"subject": alert["subject"]}
+
+
+def _alert_of_restore(execution: FailedExecution, settings: Settings) -> dict[str, str]:
+    layout, store = settings.layout, ObjectStore(clients.s3(), settings.layout.bucket)
+    if execution.is_drill:
+        return write_drill_alert(execution, layout, store)
+    return write_restore_alert(execution, layout, is_committed(execution, layout, store))
 
 
 def _publish(settings: Settings, alert: dict[str, str]) -> None:

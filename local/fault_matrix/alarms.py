@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 ALARM, OK, UNKNOWN = "ALARM", "OK", "INSUFFICIENT_DATA"
-STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {"Sum": sum, "Maximum": max}
+STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {"Sum": sum, "Maximum": max, "Minimum": min}
 BREACHES: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": lambda value, threshold: value > threshold,
     "LessThanThreshold": lambda value, threshold: value < threshold,
@@ -48,7 +48,7 @@ def state_at(now: datetime, alarm: Mapping[str, Any], points: Sequence[Point]) -
     length = timedelta(seconds=alarm["Period"])
     breaching = [_breaches(alarm, points, now - length * (n + 1), now - length * n) for n in periods]
     if all(each is None for each in breaching):
-        return UNKNOWN
+        return str(alarm["StateValue"]) if alarm.get("TreatMissingData") == "ignore" else UNKNOWN
     return ALARM if breaching.count(True) >= alarm.get("DatapointsToAlarm", len(periods)) else OK
 
 

@@ -37,11 +37,11 @@ def schedule(name: str) -> Probe:
     return lambda stack: stack.client("scheduler").get_schedule(Name=stack.resource("FallbackSchedule"))[name]
 
 
-def alarm(name: str) -> Probe:
-    """A property of the alarm on missing exports."""
+def alarm(name: str, of: str = "NoCompleteExportAlarm") -> Probe:
+    """A property of an alarm."""
 
     def probe(stack: RehearsedStack) -> Any:
-        names = [stack.resource("NoCompleteExportAlarm")]
+        names = [stack.resource(of)]
         return stack.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"][0][name]
 
     return probe
@@ -188,6 +188,14 @@ def fernet_keys(stack: RehearsedStack) -> str | None:
     except LookupError:
         return None
     return str(stack.client("secretsmanager").describe_secret(SecretId=secret)["Name"])
+
+
+def drill(stack: RehearsedStack) -> str | None:
+    """The name of the state machine that tries exports, if there is one."""
+    try:
+        return stack.resource("DrillStateMachine").rsplit(":", 1)[1]
+    except LookupError:
+        return None
 
 
 def names(stack: RehearsedStack) -> dict[str, str]:

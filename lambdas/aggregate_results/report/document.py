@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from export_contracts.proof import Proof
 from export_contracts.summary import PARTIAL, Summary
 from export_runtime.figures import duration, short_count, size
 
@@ -16,18 +17,21 @@ from aggregate_results.report.tables import durations_section, tables_section
 _COLOURS = {"complete": "#15803d", "partial": "#a15c07", "incomplete": "#c81e1e"}
 
 
-def render_report(summary: Summary, summary_uri: str, history: tuple[PastExport, ...]) -> str:
+def render_report(
+    summary: Summary, summary_uri: str, history: tuple[PastExport, ...], proof: Proof | None = None
+) -> str:
     """Return the report.
 
     Args:
         summary: of the export.
         summary_uri: where it is.
         history: the last exports, oldest first, this one at the end; empty when they are not known.
+        proof: of the newest export that is proven to restore, if one is.
     """
     body = element(
         "body",
         _header(summary),
-        element("main", _notices(summary), *_figures(summary, history), *_details(summary, summary_uri)),
+        element("main", _notices(summary), *_figures(summary, history), *_details(summary, summary_uri, proof)),
         _footer(),
         class_=_kind(summary),
     )
@@ -114,7 +118,7 @@ def _tile(
     )
 
 
-def _details(summary: Summary, summary_uri: str) -> tuple[Html, ...]:
+def _details(summary: Summary, summary_uri: str, proof: Proof | None) -> tuple[Html, ...]:
     details = summary.details
     return (
         element("section", element("h2", "Tables"), tables_section(details)),
@@ -130,7 +134,7 @@ def _details(summary: Summary, summary_uri: str) -> tuple[Html, ...]:
         )
         if details
         else Html(),
-        element("section", element("h2", "Facts"), facts(summary, summary_uri)),
+        element("section", element("h2", "Facts"), facts(summary, summary_uri, proof)),
     )
 
 

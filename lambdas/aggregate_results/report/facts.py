@@ -6,6 +6,8 @@ from urllib.parse import quote
 
 from export_contracts.coverage import coverage_of
 from export_contracts.manifest import SNAPSHOT
+from export_contracts.proof import Proof
+from export_contracts.proofs import said
 from export_contracts.summary import Summary
 from export_runtime.console import console, execution_url
 
@@ -14,9 +16,14 @@ from aggregate_results.report.markup import Html, element, foreign, join, link
 STARTED_BY = {"dag": "the DAG", "schedule": "the fallback schedule", "manual": "a person"}
 
 
-def facts(summary: Summary, summary_uri: str) -> Html:
-    """Return the key facts as a list of terms and descriptions."""
-    pairs = [element("div", element("dt", term), element("dd", fact)) for term, fact in _facts(summary, summary_uri)]
+def facts(summary: Summary, summary_uri: str, proof: Proof | None) -> Html:
+    """Return the key facts as a list of terms and descriptions.
+
+    Args:
+        proof: of the newest export that is proven to restore.
+    """
+    told = [*_facts(summary, summary_uri), ("Proof", _proven(proof))]
+    pairs = [element("div", element("dt", term), element("dd", fact)) for term, fact in told]
     return element("dl", *pairs, class_="facts")
 
 
@@ -48,6 +55,12 @@ def _facts(summary: Summary, summary_uri: str) -> Iterator[tuple[str, str]]:
     yield "Summary", _object(summary_uri, arn)
     if summary.exporter_version:
         yield "Exporter", f"MWAA Metadata Export {foreign(summary.exporter_version)}"
+
+
+def _proven(proof: Proof | None) -> str:
+    if proof is None:
+        return "no export is proven to restore yet"
+    return f"{foreign(proof.export_id)} is the newest export that is {foreign(said(proof))}"
 
 
 def _window(summary: Summary) -> str:

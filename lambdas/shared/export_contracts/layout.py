@@ -46,6 +46,10 @@ class Layout:
         """Key of a document (``plan``, ``report``) of a restore into this environment."""
         return f"{self.root}/_restores/{identifier}/{document}.json"
 
+    def drill_key(self, identifier: str) -> str:
+        """Key of the plan by which a drill restores the export with this id."""
+        return f"{self.root}/_drills/{identifier}.json"
+
     def proof_key(self, identifier: str) -> str:
         """Key of the proof that the export with this id restores."""
         return f"{self.root}/_proofs/{identifier}.json"

@@ -1,7 +1,7 @@
 """The summaries of exports, newest first, as far back as somebody asks."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from export_runtime.store import ObjectStore
 
@@ -85,6 +85,24 @@ def summary_keys(
     for day in _days_with_objects(store, root, newest, days):
         keys = store.keys(f"{day}{SUMMARY_NAME}")
         yield from (key for key in sorted(keys, reverse=True) if first != key < before)
+
+
+def first_day(store: ObjectStore, root: str) -> datetime | None:
+    """Return the first day (UTC) on which anything was exported that is still there, or None.
+
+    Args:
+        root: prefix of the environment's exports, without a slash at its end.
+
+    Raises:
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
+    """
+    folder = f"{root}/"
+    for _ in ("year", "month", "day"):
+        numbered = [found for found in store.folders(folder) if found[len(folder) : -1].isdigit()]
+        if not numbered:
+            return None
+        folder = numbered[0]
+    return datetime.strptime(folder[len(root) :], "/%Y/%m/%d/").replace(tzinfo=UTC)
 
 
 def _days_with_objects(store: ObjectStore, root: str, newest: datetime, days: int) -> Iterator[str]:

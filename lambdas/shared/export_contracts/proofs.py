@@ -1,12 +1,20 @@
 """The proofs that lie beside the exports. One that cannot be read proves nothing, and is as if it were not there."""
 
+from datetime import datetime, timedelta
+
 from export_runtime.errors import ArchivedObjectError
 from export_runtime.store import ObjectStore
 from export_runtime.text import one_line
 
 from export_contracts.fields import DocumentError
 from export_contracts.layout import Layout
+from export_contracts.past_exports import first_day
 from export_contracts.proof import Proof
+
+PROVEN_AGE = "ProvenRestorableAge"
+"""the metric, in days"""
+WATCH = "proof"
+"""the metric's dimension `service`: whichever function tells it, an alarm looks at one series"""
 
 
 def proof_of(store: ObjectStore, layout: Layout, identifier: str) -> Proof | None:
@@ -18,14 +26,35 @@ def proof_of(store: ObjectStore, layout: Layout, identifier: str) -> Proof | Non
     return _read(store, layout.proof_key(identifier))
 
 
-def newest_restorable(store: ObjectStore, layout: Layout) -> Proof | None:
+def newest_restorable(store: ObjectStore, root: str) -> Proof | None:
     """Return the proof of the newest export that is proven to restore, or None.
+
+    Args:
+        root: prefix of the environment's exports, without a slash at its end.
 
     Raises:
         AwsCallError, AwsUnavailableError: see ``aws_call``.
     """
-    proofs = (_read(store, key) for key in reversed(store.all_keys(f"{layout.root}/_proofs/")))
+    proofs = (_read(store, key) for key in reversed(store.all_keys(f"{root}/_proofs/")))
     return next((proof for proof in proofs if proof and proof.restorable), None)
+
+
+def proven_age_days(store: ObjectStore, root: str, proof: Proof | None, now: datetime) -> float | None:
+    """Return how many days ago an export was proven to restore; before the first proof, since there are exports.
+
+    Args:
+        root: as for ``newest_restorable``.
+        proof: as that returns it.
+        now: UTC.
+
+    Returns:
+        None when there is no export either.
+
+    Raises:
+        AwsCallError, AwsUnavailableError: see ``aws_call``.
+    """
+    since = proof.finished if proof else first_day(store, root)
+    return None if since is None else max(0.0, (now - since) / timedelta(days=1))
 
 
 def said(proof: Proof) -> str:

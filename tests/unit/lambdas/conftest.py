@@ -24,6 +24,7 @@ os.environ.update(
     GLUE_LOG_GROUP="/aws-glue/jobs/prod-metadata-export/output",
     ROW_FALL_PERCENT="50",
     CATALOG_DATABASE="",
+    DRILL_SCHEDULE="cron(0 9 ? * SUN *)",
 )
 
 import pytest  # noqa: E402

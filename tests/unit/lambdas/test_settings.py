@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import aggregate_results.settings
+import conduct_drill.settings
 import plan_export.settings
 import plan_restore.settings
 import prepare_connection.preparation
@@ -19,6 +20,7 @@ from tests.unit.template.definitions import job_defaults, resources, variables
 
 READERS: dict[str, Callable[[dict[str, str]], Any]] = {
     "AggregateResultsFunction": aggregate_results.settings.read_settings,
+    "ConductDrillFunction": conduct_drill.settings.read_layout,
     "PlanExportFunction": plan_export.settings.read_settings,
     "PlanRestoreFunction": plan_restore.settings.read_layout,
     "PrepareConnectionFunction": prepare_connection.preparation.read_settings,

@@ -14,6 +14,8 @@ from aggregate_results import handler as aggregate_results
 from aggregate_results.report import publication
 from aggregate_results.verification import _CONCURRENT_LOOKS
 from botocore.client import BaseClient
+from conduct_drill import handler as conduct_drill
+from conduct_drill.errors import NoProofError
 from export_contracts.coverage import Coverage
 from export_runtime.aws import CLIENT_CONFIG
 from plan_export import handler as plan_export
@@ -24,13 +26,14 @@ from report_failure import handler as report_failure
 from report_failure.report import PATIENCE_SECONDS
 
 from tests.documents import pointer, stored
-from tests.unit.lambdas.aggregate_results.exports import GROUPS, deliver_all, raw_event
+from tests.unit.lambdas.aggregate_results.exports import EXPORT, GROUPS, deliver_all, raw_event
+from tests.unit.lambdas.conftest import BUCKET
 from tests.unit.lambdas.plan_export.cases import ARN, LAYOUT, OTHER_ARN, STARTED
 from tests.unit.lambdas.plan_export.test_handler import environment  # noqa: F401
 from tests.unit.lambdas.prepare_connection.test_handler import EVENT, open_to_itself, world  # noqa: F401
 from tests.unit.lambdas.report_failure.cases import event
 from tests.unit.lambdas.report_failure.test_handler import inbox  # noqa: F401
-from tests.unit.template.definitions import resources, state_machine, template
+from tests.unit.template.definitions import resources, state_machine, template, variables
 
 # AWS documented: to start takes a function's code at most 10 s. https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 START_SECONDS = 30  # until Lambda has a sandbox, and the code in it
@@ -99,7 +102,7 @@ def test_prepare_connection_has_time_for_its_calls(world, context, monkeypatch):
 
 def test_aggregate_results_has_time_for_its_calls(store, context, monkeypatch):
     deliver_all(store)
-    monkeypatch.setattr(publication, "read_history", lambda *_: ())  # see the next test
+    monkeypatch.setattr(publication, "read_history", lambda *_: ())  # see the next test, and that after it
 
     with counted(monkeypatch) as calls:
         assert aggregate_results.handler(raw_event(), context)["status"] == "COMPLETE"
@@ -116,6 +119,30 @@ def test_aggregate_results_has_time_for_its_calls(store, context, monkeypatch):
 def test_the_history_of_the_report_stops_while_a_round_and_the_report_itself_still_fit():
     rounds = 2  # one that was just allowed, and the report
     assert rounds * slowest_call() < publication._HISTORY_RESERVE_MS / 1000
+
+
+def test_the_proofs_are_left_out_while_report_and_announcement_still_fit(store, monkeypatch):
+    store.write(f"{EXPORT.root}/2026/12/11/dag_143022.csv.gz", b"", "application/gzip")
+
+    with counted(monkeypatch) as calls:
+        aggregate_results._newest_proof(EXPORT, store, drills=True)
+
+    assert len(calls) == 4  # there is none: since when there are exports
+    milliseconds = len(calls) * slowest_call() * 1000
+    assert milliseconds + aggregate_results.TIME_FOR_THE_REST < aggregate_results.TIME_FOR_PROOFS
+
+
+def test_conduct_drill_has_time_for_its_calls(store, context, monkeypatch):
+    for name, value in {**variables("ConductDrillFunction"), "EXPORT_BUCKET": BUCKET}.items():
+        monkeypatch.setenv(name, value)
+    store.write(f"{EXPORT.root}/2026/12/11/dag_143022.csv.gz", b"", "application/gzip")
+
+    with counted(monkeypatch) as calls, pytest.raises(NoProofError):
+        conduct_drill.handler({"step": "conclude", "export_id": EXPORT.export_id}, context)
+
+    assert len(calls) == 5
+    older = 1  # a proof that is read where there is one
+    assert (len(calls) + older) * slowest_call() < timeout_of("ConductDrillFunction")
 
 
 def test_report_failure_has_time_for_its_calls_and_its_patience(inbox, context, monkeypatch):  # noqa: F811
@@ -135,7 +162,10 @@ def test_a_function_has_no_more_time_than_lambda_gives(function):
 
 
 STATES = {
-    name: state for name, state in state_machine()["States"].items() if "lambda:invoke" in state.get("Resource", "")
+    name: state
+    for flow in ("export", "drill")
+    for name, state in state_machine(flow)["States"].items()
+    if "lambda:invoke" in state.get("Resource", "")
 }
 
 
@@ -147,4 +177,4 @@ def test_a_state_waits_longer_than_its_function_may_take(state):
 
 
 def test_the_states_that_call_functions_are_looked_at():
-    assert len(STATES) >= 4
+    assert len(STATES) >= 6

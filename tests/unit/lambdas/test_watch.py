@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from aggregate_results import handler as aggregate_results
 from aws_lambda_powertools import Metrics
+from conduct_drill import handler as conduct_drill
+from conduct_drill.errors import NoProofError
 from export_runtime import clients
 from report_failure import handler as report_failure
 from report_failure.glue_runs import GlueRuns
@@ -30,7 +32,7 @@ def functions_metrics(monkeypatch: pytest.MonkeyPatch, module: Any, function: st
 
 @pytest.fixture
 def emitted(store, context, monkeypatch, capsys) -> set[Metric]:
-    """Run both functions that are watched, and return every metric as CloudWatch will know it."""
+    """Run the functions that are watched, and return every metric as CloudWatch will know it."""
     functions_metrics(monkeypatch, aggregate_results, "AggregateResultsFunction")
     functions_metrics(monkeypatch, report_failure, "ReportFailureFunction")
     topic = clients.sns().create_topic(Name="alerts")["TopicArn"]
@@ -46,6 +48,8 @@ def emitted(store, context, monkeypatch, capsys) -> set[Metric]:
     deliver_all(store)
     aggregate_results.handler(raw_event(), context)
     report_failure.handler(failed_execution(), context)
+    with pytest.raises(NoProofError):
+        conduct_drill.handler({"step": "conclude", "export_id": "20261211T143022Z"}, context)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     return {metric for line in lines for metric in metrics_of(line)}
 
@@ -102,8 +106,9 @@ def alarms() -> dict[str, dict[str, Any]]:
     }
 
 
-def test_given_the_alarm_on_exports_then_its_metric_is_the_one_that_is_emitted(emitted):
-    alarm = alarms()["prod-metadata-export-no-complete-export"]
+@pytest.mark.parametrize("name", ["no-complete-export", "unproven"])
+def test_given_an_alarm_on_what_functions_tell_then_its_metric_is_the_one_that_is_emitted(emitted, name):
+    alarm = alarms()[f"prod-metadata-export-{name}"]
     values = {d["Name"]: ENVIRONMENT if isinstance(d["Value"], dict) else d["Value"] for d in alarm["Dimensions"]}
     assert (alarm["Namespace"], alarm["MetricName"], frozenset(values.items())) in emitted
 
@@ -170,6 +175,14 @@ def test_given_no_data_at_all_then_the_alarm_on_exports_fires_after_its_hours():
     assert alarm["OKActions"] == [{"Ref": "AlertTopic"}]
     # Period times EvaluationPeriods may be a week at most (PutMetricAlarm).
     assert template()["Parameters"]["AlarmAfterHours"]["MaxValue"] * 3600 <= 604_800
+
+
+def test_given_a_proof_that_is_too_old_then_the_alarm_fires_and_days_that_tell_nothing_change_nothing():
+    alarm = alarms()["prod-metadata-export-unproven"]
+    assert (alarm["Statistic"], alarm["ComparisonOperator"]) == ("Minimum", "GreaterThanThreshold")
+    assert (alarm["Threshold"], alarm["TreatMissingData"]) == ({"Ref": "AlarmAfterDaysUnproven"}, "ignore")
+    assert (alarm["Period"], alarm["EvaluationPeriods"]) == (3600, 1)
+    assert alarm["OKActions"] == [{"Ref": "AlertTopic"}]
 
 
 def test_given_the_saved_query_then_it_looks_at_every_log_group_and_stands_in_the_docs():

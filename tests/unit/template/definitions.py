@@ -9,7 +9,7 @@ from typing import Any
 from samcli.yamlhelper import yaml_parse
 
 ROOT = Path(__file__).resolve().parents[3]
-ASL_FILES = {name: ROOT / "state_machine" / f"{name}.asl.yaml" for name in ("export", "restore")}
+ASL_FILES = {name: ROOT / "state_machine" / f"{name}.asl.yaml" for name in ("export", "restore", "drill")}
 
 
 @cache

@@ -21,6 +21,7 @@ PATTERNS = {
     "CatalogDatabase": ("orders_metadata", "Orders-metadata"),
     "DagBucketName": ("orders-mwaa", "Orders_MWAA"),
     "DagPrefix": ("dags", "dags/"),
+    "DrillSchedule": ("none", "weekly"),
     "EndpointClientSecurityGroupId": ("sg-0123456789abcdef0", "sg-012"),
     "EndpointRouteTableIds": ("rtb-01234567,rtb-0123456789abcdef0", "rtb-01234567, rtb-01234567"),
     "EndpointSubnetIds": ("subnet-01234567,subnet-0123456789abcdef0", "subnet-01234567,"),

@@ -86,7 +86,7 @@ def test_a_key_that_no_parameter_names_is_used_through_s3_for_the_dag_alone():
 
 
 def test_the_statements_of_all_roles_and_resources_are_looked_at():
-    assert len(ROLES) == 12
+    assert len(ROLES) == 15
     assert len(IDENTITY) > 45
     assert len(RESOURCE) >= 7
 
@@ -152,7 +152,8 @@ def test_everything_that_is_kept_is_encrypted_with_the_key_and_the_key_rotates()
     [rule] = only("AWS::S3::Bucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}
     assert only("AWS::SNS::Topic")["KmsMasterKeyId"] == KEY
-    assert only("AWS::Scheduler::Schedule")["KmsKeyArn"] == KEY
+    schedules = resources("AWS::Scheduler::Schedule").values()
+    assert [schedule["Properties"]["KmsKeyArn"] for schedule in schedules] == [KEY] * 2
     assert only("AWS::SQS::Queue")["SqsManagedSseEnabled"] is True
     assert [key["Properties"]["EnableKeyRotation"] for key in resources("AWS::KMS::Key").values()] == [True, True]
     secrets = {name: secret["Properties"]["KmsKeyId"] for name, secret in resources(SECRET).items()}
@@ -171,11 +172,11 @@ def test_every_asynchronous_path_keeps_what_it_cannot_deliver():
     targets += [schedule["Properties"]["Target"] for schedule in resources("AWS::Scheduler::Schedule").values()]
     invoked = [target["Arn"]["Fn::GetAtt"][0] for target in targets if "Fn::GetAtt" in target["Arn"]]
 
-    assert [target["DeadLetterConfig"] for target in targets] == [QUEUE] * 3
+    assert [target["DeadLetterConfig"] for target in targets] == [QUEUE] * 5
     for name in invoked:
         config = resources("AWS::Serverless::Function")[name]["Properties"]["EventInvokeConfig"]
         assert config["DestinationConfig"]["OnFailure"]["Destination"] == QUEUE["Arn"]
-    assert invoked == ["ReportFailureFunction"] * 2
+    assert invoked == ["ReportFailureFunction"] * 3
 
 
 def test_the_queue_takes_what_any_rule_cannot_deliver():

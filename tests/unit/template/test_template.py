@@ -8,7 +8,16 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as SCHEMAS
 
 from tests.contract_examples import base, examples
 
-from .definitions import ROOT, flow_arguments, identity_statements, job_defaults, resources, template
+from .definitions import (
+    ROOT,
+    as_list,
+    flow_arguments,
+    identity_statements,
+    job_defaults,
+    resources,
+    state_machine,
+    template,
+)
 
 FUNCTIONS = resources("AWS::Serverless::Function")
 LOG_GROUPS = resources("AWS::Logs::LogGroup")
@@ -69,13 +78,14 @@ def test_secret_and_topic_use_the_stacks_key(kind, key):
 
 
 def test_schedule_and_rule_keep_what_they_cannot_deliver():
-    [schedule] = resources("AWS::Scheduler::Schedule").values()
+    schedules = resources("AWS::Scheduler::Schedule").values()
     rules = resources("AWS::Events::Rule").values()
-    targets = [schedule["Properties"]["Target"], *(each for rule in rules for each in rule["Properties"]["Targets"])]
+    targets = [schedule["Properties"]["Target"] for schedule in schedules]
+    targets += [each for rule in rules for each in rule["Properties"]["Targets"]]
 
     assert [target["DeadLetterConfig"] for target in targets] == [
         {"Arn": {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}}
-    ] * 3
+    ] * 5
 
 
 def test_the_queue_is_encrypted_with_a_key_that_eventbridge_can_use():
@@ -130,8 +140,13 @@ def test_names_are_those_of_the_contracts():
         "AWS::Serverless::StateMachine": [
             "${MwaaEnvironmentName}-metadata-export",
             "${MwaaEnvironmentName}-db-restore",
+            "${MwaaEnvironmentName}-db-drill",
         ],
-        "AWS::Glue::Job": ["${MwaaEnvironmentName}-metadata-export", "${MwaaEnvironmentName}-metadata-restore"],
+        "AWS::Glue::Job": [
+            "${MwaaEnvironmentName}-metadata-export",
+            "${MwaaEnvironmentName}-metadata-restore",
+            "${MwaaEnvironmentName}-metadata-drill",
+        ],
         "AWS::SecretsManager::Secret": [
             "${MwaaEnvironmentName}-metadata-export/database",
             "${MwaaEnvironmentName}-metadata-export/fernet-key",
@@ -154,11 +169,43 @@ def test_the_job_gets_exactly_the_arguments_of_the_contracts():
 
 
 def test_the_schedule_starts_an_execution_as_the_contract_has_it():
-    [schedule] = resources("AWS::Scheduler::Schedule").values()
+    schedule = resources("AWS::Scheduler::Schedule")["FallbackSchedule"]
     documents = [example.document for example in examples("execution_input", "valid")]
 
     assert json.loads(schedule["Properties"]["Target"]["Input"]) == {"trigger": "schedule"}
     assert {"trigger": "schedule"} in documents
+
+
+DRILL = {name for name, body in template()["Resources"].items() if "Drill" in name or name in ("UnprovenAlarm",)}
+
+
+def test_without_drills_nothing_of_them_exists():
+    assert template()["Conditions"]["Drills"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "DrillSchedule"}, "none"]}]}
+    assert len(DRILL) == 15
+    assert {template()["Resources"][name].get("Condition") for name in DRILL} == {"Drills"}
+    conditional = {name for name, body in template()["Resources"].items() if body.get("Condition") == "Drills"}
+    assert conditional == DRILL
+
+
+def test_the_drill_knows_no_database_but_its_own():
+    job = JOBS["DrillJob"]["Properties"]
+    statements = [body for name, body in identity_statements().items() if name.startswith("DrillJobRole-")]
+    allowed = {action for body in statements for action in as_list(body["Action"])}
+
+    assert "Connections" not in job
+    assert not [action for action in allowed if action.startswith(("secretsmanager:", "glue:", "ec2:"))]
+    assert {each for each in allowed if each.startswith("s3:")} == {"s3:GetObject", "s3:PutObject", "s3:ListBucket"}
+
+
+def test_the_job_of_the_drill_gets_exactly_the_arguments_of_the_contracts():
+    text = (ROOT / "docs/contracts/README.md").read_text()
+    section = text.partition("## Glue job arguments of a drill")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"^\| `(--[A-Z_0-9]+)`", section, re.MULTILINE))
+    by_flow = state_machine("drill")["States"]["Try Export"]["Arguments"]["Arguments"]
+    by_template = JOBS["DrillJob"]["Properties"]["DefaultArguments"]
+
+    assert documented == {name for name in {*by_flow, *by_template} if name.isupper()}
+    assert len(documented) == 4
 
 
 def test_a_run_writes_into_the_stack_s_log_groups_and_alerts_lead_to_what_it_printed():

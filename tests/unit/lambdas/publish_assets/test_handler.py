@@ -13,6 +13,8 @@ from tests.unit.lambdas.conftest import Context
 from tests.unit.lambdas.publish_assets.cases import PROPERTIES, STACK, request_for
 from tests.unit.template.definitions import variables
 
+LAYER = "arn:aws:lambda:eu-central-1:123456789012:layer:drill-database:1"
+
 
 @pytest.fixture(autouse=True)
 def package(tmp_path, monkeypatch):
@@ -20,7 +22,10 @@ def package(tmp_path, monkeypatch):
     (tmp_path / "mwaa_metadb_export.py").write_bytes(b"script")
     (tmp_path / "layer" / "glue_wheels").mkdir(parents=True)
     (tmp_path / "layer" / "glue_wheels" / "python3.11.gluewheels.zip").write_bytes(b"wheels")
-    monkeypatch.syspath_prepend(tmp_path / "layer")
+    (tmp_path / "other-layer" / "drill_database").mkdir(parents=True)
+    (tmp_path / "other-layer" / "drill_database" / "postgresql.tar.xz").write_bytes(b"database")
+    for layer in ("layer", "other-layer"):
+        monkeypatch.syspath_prepend(tmp_path / layer)
     monkeypatch.setattr(entry, "_ASSETS", tmp_path)
     for name, value in variables("PublishAssetsFunction").items():
         monkeypatch.setenv(name, value)
@@ -102,16 +107,21 @@ def test_given_a_request_then_its_address_is_never_logged(s3, answers, context, 
 def places(monkeypatch) -> None:
     """Set where the template lets it publish again."""
     values = {"STACK_ID": STACK, "ASSETS_BUCKET": "exports-bucket", "ASSETS_PREFIX": "assets/prod"}
-    values |= {"GLUE_PYTHON": "3.11", "DAG_BUCKET": "", "DAG_KEY": "dags/mwaa_metadata_export.py"}
+    values |= {
+        "DRILL_DATABASE": LAYER,
+        "GLUE_PYTHON": "3.11",
+        "DAG_BUCKET": "",
+        "DAG_KEY": "dags/mwaa_metadata_export.py",
+    }
     for name, value in values.items():
         monkeypatch.setenv(name, value)
 
 
 def test_given_a_person_asks_then_it_publishes_again_for_the_stack_to_delete(s3, answers, context, places):
-    properties = {**PROPERTIES, "Prefix": "assets/prod"}
+    properties = {**PROPERTIES, "Prefix": "assets/prod", "Database": LAYER}
     entry.handler(request_for("Create", properties), context)
     made = answers[0]["Data"]
-    for uri in (made["ScriptUri"], made["WheelsUri"]):
+    for uri in (made["ScriptUri"], made["WheelsUri"], made["DatabaseUri"]):
         s3.delete_object(Bucket="exports-bucket", Key=uri.removeprefix("s3://exports-bucket/"))
 
     again = entry.handler({"RequestType": "Publish"}, context)

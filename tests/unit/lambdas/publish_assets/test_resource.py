@@ -18,6 +18,11 @@ FILES = {
     "mwaa_metadata_export.py": b"dag",
     "python3.11.gluewheels.zip": b"wheels 3.11",
     "python3.13.gluewheels.zip": b"wheels 3.13",
+    "postgresql.tar.xz": b"database",
+}
+DRILLS = {
+    **WITH_DAG,
+    "Database": "arn:aws:lambda:eu-central-1:123456789012:layer:prod-metadata-export-drill-database:1",
 }
 DAG_KEY = "dags/mwaa_metadata_export.py"
 
@@ -68,6 +73,17 @@ def test_given_a_new_stack_then_script_and_wheels_of_its_python_are_put_under_th
     assert data["ScriptUri"] == f"s3://exports-bucket/assets/glue/{digest(b'script')}/mwaa_metadb_export.py"
     assert data["WheelsUri"].endswith(".gluewheels.zip")
     assert data["DagUri"] == ""
+    assert "DatabaseUri" not in data
+    assert len(keys(buckets, "exports-bucket")) == 2
+
+
+def test_given_drills_then_their_database_is_put_under_its_hash_too_and_goes_with_the_stack(buckets, folder):
+    data = run("Create", DRILLS, buckets, folder)
+    assert data["DatabaseUri"] == f"s3://exports-bucket/assets/glue/{digest(b'database')}/postgresql.tar.xz"
+    assert read(buckets, data["DatabaseUri"]) == b"database"
+
+    run("Delete", DRILLS, buckets, folder)
+    assert keys(buckets, "exports-bucket") == set()
 
 
 def zip_of(**wheels: bytes) -> bytes:
@@ -196,7 +212,7 @@ def test_given_the_wheels_in_another_folder_then_they_are_found(s3, folder, tmp_
 def test_given_a_package_without_an_asset_then_the_error_names_it(buckets, folder, name):
     (folder / name).unlink()
     with pytest.raises(MissingAssetError, match=name):
-        run("Create", WITH_DAG, buckets, folder)
+        run("Create", DRILLS, buckets, folder)
 
 
 def test_given_a_create_that_never_had_properties_then_its_delete_does_nothing(s3, folder):

@@ -9,6 +9,7 @@ from export_runtime.errors import AwsCallError, ConfigurationError, InvalidEvent
 from report_failure import handler as entry
 from report_failure.glue_runs import GlueRuns
 
+from tests.contract_examples import base
 from tests.unit.lambdas.conftest import BUCKET
 from tests.unit.lambdas.report_failure.cases import EXPORT_ID, event
 
@@ -110,6 +111,57 @@ def test_given_a_restore_that_failed_late_or_by_its_input_then_nobody_is_told_wh
     assert told in published["Message"]
     assert to_do in published["Message"]
     assert report in published["Message"]
+
+
+DRILL = event()["detail"]["executionArn"].replace("metadata-export", "db-drill")
+
+
+def test_given_an_export_that_does_not_restore_then_people_are_told_what_is_wrong_and_which_one_is_proven(
+    inbox, context, s3, monkeypatch
+):
+    monkeypatch.setattr(clients, "glue", lambda: pytest.fail("a client of Glue was asked for"))
+    proof = {**base("proof"), "export_id": "20261204T143022Z"}
+    key = "exports/prod-backups/_proofs/20261204T143022Z.json"
+    s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(proof).encode())
+    said = (
+        "The export 20261211T143022Z is NOT restorable: the table log has 5 rows, the export recorded 6. Proof: s3://b"
+    )
+    cause = json.dumps({"errorType": "ExportNotRestorableError", "errorMessage": said})
+
+    entry.handler(event(executionArn=DRILL, error="ExportNotRestorableError", cause=cause), context)
+
+    [published] = inbox()
+    message = published["Message"]
+    assert published["Subject"].startswith("prod does NOT restore: The export 20261211T143022Z is NOT restorable")
+    assert message.startswith("The newest export of MWAA environment prod does NOT restore.\n")
+    assert f"WHY\n{said}" in message
+    assert "The newest export that is proven to restore: 20261204T143022Z, on 2026-12-13\n" in message
+    assert "  mwaa-metadata-export export -e prod --region eu-central-1\n" in message
+    assert "prod-db-drill" in message
+
+
+@pytest.mark.parametrize(
+    ("status", "bucket", "verdict", "proven"),
+    [
+        ("FAILED", BUCKET, "FAILED", "there is none"),
+        ("ABORTED", BUCKET, "was ABORTED", "there is none"),
+        ("TIMED_OUT", "no-such-bucket", "TIMED_OUT: it took too long", "not known, "),
+    ],
+)
+def test_given_a_drill_that_could_not_be_made_then_nothing_is_said_of_the_export(
+    inbox, context, monkeypatch, status, bucket, verdict, proven
+):
+    monkeypatch.setenv("EXPORT_BUCKET", bucket)
+    cause = '{"ErrorMessage": "The scratch PostgreSQL does not start: no space"}'
+
+    entry.handler(event(executionArn=DRILL, status=status, error="States.TaskFailed", cause=cause), context)
+
+    [published] = inbox()
+    assert published["Subject"].startswith(f"prod drill {status}: The scratch PostgreSQL does not start")
+    assert f"The drill of MWAA environment prod {verdict}" in published["Message"]
+    assert "Nothing is known of the newest export" in published["Message"]
+    assert f"proven to restore: {proven}" in published["Message"]
+    assert "redrive the execution" in published["Message"]
 
 
 def test_given_something_else_than_a_failed_execution_then_it_is_refused(inbox, context):

@@ -13,6 +13,8 @@ DAILY = {"Period": 3600, "EvaluationPeriods": 3, "DatapointsToAlarm": 3, "Statis
 DAILY |= {"ComparisonOperator": "LessThanThreshold", "TreatMissingData": "breaching"}
 QUEUE = {"Period": 300, "EvaluationPeriods": 1, "Statistic": "Maximum", "Threshold": 0.0}
 QUEUE |= {"ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
+AGE = {"Period": 3600, "EvaluationPeriods": 1, "Statistic": "Minimum", "Threshold": 10.0}
+AGE |= {"ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "ignore", "StateValue": ALARM}
 
 
 def ago(hours: float, value: float) -> tuple[datetime, float]:
@@ -33,6 +35,10 @@ def ago(hours: float, value: float) -> tuple[datetime, float]:
         (QUEUE, [ago(0, 0)], OK),
         (QUEUE, [ago(0.01, 0), ago(0, 2)], ALARM),
         (QUEUE, [ago(0.1, 2)], OK),
+        (AGE, [ago(0.9, 11)], ALARM),
+        (AGE, [ago(0.9, 11), ago(0.1, 0)], OK),
+        (AGE, [ago(1.1, 0)], ALARM),
+        (AGE | {"StateValue": OK}, [ago(1.1, 11)], OK),
     ],
 )
 def test_given_datapoints_then_the_alarm_is_in_the_state_that_follows(
