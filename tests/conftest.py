@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from _pytest.runner import runtestprotocol
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
@@ -50,11 +51,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> object:
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """End the servers of a group with its last test: fixtures of the session would let them work until the very end."""
     if nextitem is None or group_of(item.nodeid) == group_of(nextitem.nodeid):
-        return None  # the next implementation, pytest's own, runs the test
-    return item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+        return None  # pytest's own runs the test
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    runtestprotocol(item, nextitem=None)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

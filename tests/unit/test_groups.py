@@ -18,15 +18,18 @@ def server():
     pathlib.Path("ended").touch()
 """
 ONE = """
-import pathlib
+import pathlib, pytest
 
 def test_first(server): pass
+@pytest.mark.timeout(1, method="thread")
 def test_second(server): assert not pathlib.Path("ended").exists()
 """
 TWO = """
-import pathlib
+import pathlib, time
 
-def test_another(): assert pathlib.Path("ended").exists()
+def test_another():
+    time.sleep(1.5)  # the limit of the test before ends no other
+    assert pathlib.Path("ended").exists()
 """
 
 
