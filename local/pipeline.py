@@ -1,9 +1,9 @@
 """The pipeline without Airflow: PostgreSQL and the emulated AWS, with the template deployed into an MWAA account."""
 
+import functools
 import json
 import secrets
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import boto3
@@ -44,13 +44,14 @@ class Pipeline:
         """Return a boto3 client of the account's owner."""
         return client(self.aws, service)
 
-    @cached_property
+    @functools.cached_property
     def bucket(self) -> str:
         return self.outputs["ExportBucketName"]
 
 
+@functools.lru_cache(maxsize=64)
 def client(aws: EmulatedAws, service: str) -> Any:
-    """Return a boto3 client of the emulated account's owner."""
+    """Return a boto3 client of the emulated account's owner: always the same, for it takes long to make one."""
     config = Config(connect_timeout=5, read_timeout=60, retries={"max_attempts": 2}, inject_host_prefix=False)
     return boto3.client(service, config=config, **aws.client_arguments)
 

@@ -6,6 +6,7 @@ with server.start(Settings(home=Path(".local/aws"))) as aws:
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import signal
@@ -34,6 +35,11 @@ ACCESS_KEY = "test"
 SECRET_KEY = "test"
 REPOSITORY = Path(__file__).resolve().parents[2]
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "SSL_CERT_FILE", "PIP_CERT")
+
+
+@functools.lru_cache(maxsize=64)
+def _kept_client(aws: "EmulatedAws", service: str) -> Any:
+    return aws._new_client(service)  # to make one takes as long as to ask ten times
 
 
 @dataclass(frozen=True)
@@ -69,8 +75,11 @@ class EmulatedAws:
 
         Args:
             service: such as `s3`.
-            config: arguments of `botocore.config.Config`.
+            config: arguments of `botocore.config.Config`; without them, a service always gets the same client.
         """
+        return self._new_client(service, **config) if config else _kept_client(self, service)
+
+    def _new_client(self, service: str, **config: Any) -> Any:
         no_prefix = Config(inject_host_prefix=False, **config)  # 127.0.0.1 has no `api.`, which mwaa's API prepends
         return boto3.client(service, config=no_prefix, **self.client_arguments)
 

@@ -1,6 +1,5 @@
 """One whole stack per Airflow version: populated, exported through the DAG, then exported again while nobody writes."""
 
-import contextlib
 import json
 import os
 import time
@@ -50,7 +49,6 @@ def execute(running: stack.Stack, given: Any) -> dict[str, Any]:
     stepfunctions = running.client("stepfunctions")
     machine = running.outputs["StateMachineArn"]
     arn = stepfunctions.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
-    with contextlib.closing(stepfunctions):
-        while (execution := stepfunctions.describe_execution(executionArn=arn))["status"] == "RUNNING":
-            time.sleep(0.3)
+    while (execution := stepfunctions.describe_execution(executionArn=arn))["status"] == "RUNNING":
+        time.sleep(0.3)
     return execution

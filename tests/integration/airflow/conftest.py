@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from local import postgres
@@ -75,7 +74,7 @@ class Running:
         return self.airflow.api()
 
     def client(self, service: str) -> Any:
-        return boto3.client(service, **self.aws.client_arguments)
+        return self.aws.client(service)
 
     def run(self, **conf: Any) -> str:
         """Trigger the DAG and return the run's id."""
@@ -123,10 +122,7 @@ def database() -> Iterator[PostgresServer]:
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedAws]:
     """An account with what the template gives the DAG: a secret and a state machine."""
     with aws_server.start(Settings(home=tmp_path_factory.mktemp("aws"))) as started:
-
-        def client(service: str) -> Any:
-            return boto3.client(service, **started.client_arguments)
-
+        client = started.client
         role = client("iam").create_role(RoleName="machine", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
         client("iam").put_role_policy(RoleName="machine", PolicyName="inline", PolicyDocument=json.dumps(POLICY))
         client("sns").create_topic(Name="exports")

@@ -18,7 +18,6 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import boto3
 from export_contracts.coverage import Coverage
 from export_contracts.layout import Layout, export_id
 from plan_export.selection import table_groups
@@ -66,7 +65,7 @@ class Aws:
 
     def client(self, service: str) -> Any:
         """Return a client of the root user."""
-        return boto3.client(service, **self.emulator.client_arguments)
+        return self.emulator.client(service)
 
     def connect_to(self, url: str, **more: str) -> str:
         """Make a secret and a Glue connection for a database, and return the connection's name.
