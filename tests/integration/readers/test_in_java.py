@@ -30,7 +30,7 @@ def results(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> dic
     return done_in_spark(tasks_for(exported, folder), folder)
 
 
-def done_in_spark(named: list[tuple[Any, ...]], folder: Path) -> dict[str, Any]:
+def done_in_spark(named: list[tuple[Any, ...]], folder: Path) -> dict[Any, Any]:
     """Do tasks in a process of its own and return what came of each, by its name."""
     tasks = {name: (kind, arguments) for name, kind, *arguments in named}
     (folder / "tasks").write_bytes(pickle.dumps(list(tasks.values())))

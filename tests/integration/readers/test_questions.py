@@ -4,6 +4,7 @@ Trino, which Athena is, and Spark agree in what the questions use: the grammar i
 meaning (date_diff, division of integers, percentiles) is not used, or made of what both have.
 """
 
+import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,32 +49,37 @@ TABLES = {
 VALUES = {"Airflow 3": "repeat('ü', n % 40)", "Airflow 2": "encode(repeat('ü', n % 40))"}
 
 
-@pytest.fixture(scope="module", params=VALUES)
-def versions(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path]]:
-    """Give a DuckDB with the tables of three exports, and a folder with them as Parquet, partitioned by export."""
-    folder = tmp_path_factory.mktemp("tables")
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'; CREATE SCHEMA versions")
-        for table, select in TABLES.items():
-            sql = select.replace("{value}", VALUES[request.param])
-            rows = [
-                sql.replace("$day", str(day)) + f" FROM range({day * 90}, 300 + {day * 90}) t(n)" for day in range(3)
-            ]
-            days = [
-                f"SELECT *, '{export}' AS export_id FROM ({each})" for export, each in zip(EXPORTS, rows, strict=True)
-            ]
-            parameters = {"hostile": HOSTILE} if "$hostile" in sql else None
-            connection.execute(f"CREATE TABLE versions.{table} AS {' UNION ALL '.join(days)}", parameters)
-            options = "(FORMAT parquet, PARTITION_BY (export_id))"
-            connection.execute(f"COPY versions.{table} TO '{folder / table}' {options}")
-        yield connection, folder
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[Any, Path]]]:
+    """Give for each Airflow a DuckDB with the tables of three exports, and a folder with them as Parquet."""
+    with contextlib.ExitStack() as opened:
+        made = {each: (opened.enter_context(duckdb.connect()), tmp_path_factory.mktemp("tables")) for each in VALUES}
+        for airflow, (connection, folder) in made.items():
+            fill(connection, folder, VALUES[airflow])
+        yield made
+
+
+def fill(connection: Any, folder: Path, value: str) -> None:
+    """Make the tables of three exports, and Parquet of them that is partitioned by export."""
+    connection.execute("SET TimeZone = 'UTC'; CREATE SCHEMA versions")
+    for table, select in TABLES.items():
+        sql = select.replace("{value}", value)
+        rows = [sql.replace("$day", str(day)) + f" FROM range({day * 90}, 300 + {day * 90}) t(n)" for day in range(3)]
+        days = [f"SELECT *, '{export}' AS export_id FROM ({each})" for export, each in zip(EXPORTS, rows, strict=True)]
+        parameters = {"hostile": HOSTILE} if "$hostile" in sql else None
+        connection.execute(f"CREATE TABLE versions.{table} AS {' UNION ALL '.join(days)}", parameters)
+        options = "(FORMAT parquet, PARTITION_BY (export_id))"
+        connection.execute(f"COPY versions.{table} TO '{folder / table}' {options}")
 
 
 @pytest.fixture(scope="module")
-def in_athena(versions: tuple[Any, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Give the answers in Athena's dialect."""
-    _, folder = versions
-    asked = [(name, "ask", str(folder), question.sql) for name, question in questions(ATHENA).items()]
+def in_athena(exports: dict[str, tuple[Any, Path]], tmp_path_factory: pytest.TempPathFactory) -> dict[Any, Any]:
+    """Give the answers in Athena's dialect, by Airflow and question: Spark starts once for all."""
+    asked = [
+        ((airflow, name), "ask", str(folder), question.sql)
+        for airflow, (_, folder) in exports.items()
+        for name, question in questions(ATHENA).items()
+    ]
     return done_in_spark(asked, tmp_path_factory.mktemp("spark"))
 
 
@@ -90,13 +96,14 @@ def in_duckdb(connection: Any, question: Question) -> list[tuple[Any, ...]]:
     return list(connection.execute(question.sql).fetchall())
 
 
+@pytest.mark.parametrize("airflow", VALUES)
 @pytest.mark.parametrize("name", questions(DUCKDB))
 def test_a_question_has_the_same_answer_in_both_dialects(
-    name: str, versions: tuple[Any, Path], in_athena: dict[str, Any]
+    name: str, airflow: str, exports: dict[str, tuple[Any, Path]], in_athena: dict[Any, Any]
 ) -> None:
-    expected = in_duckdb(versions[0], questions(DUCKDB)[name])
+    expected, found = in_duckdb(exports[airflow][0], questions(DUCKDB)[name]), in_athena[airflow, name]
     assert len(expected) > 1
-    assert [list(map(plain, row)) for row in in_athena[name]] == [list(map(plain, row)) for row in expected]
+    assert [list(map(plain, row)) for row in found] == [list(map(plain, row)) for row in expected]
 
 
 def plain(value: Any) -> Any:
