@@ -125,7 +125,7 @@ def secret(patient: Patient) -> Finding:
 def fernet_key(patient: Patient) -> Finding:
     """Is the Fernet key kept, where the stack says that it is?"""
     if patient.target.parameters.get("KeepFernetKey") != "true":
-        return passed("not kept, as the stack's parameter KeepFernetKey says")
+        return passed("not kept: the parameter KeepFernetKey is not true")
     version = kept_key_version(patient.secret)
     if version is None:
         fix = patient.after(("execution role", "DAG", "secret"), f"{_TRIGGER} Its log says why it keeps no key.")
