@@ -71,6 +71,7 @@ KEPT = "kept-"  # prefix of the labels that keep them
 # AWS assumed: no retry cures an error whose code begins with AccessDenied, Invalid, ResourceNotFound,
 # StateMachineDoesNotExist or Validation, any other may pass.
 TERMINAL = ("AccessDenied", "Invalid", "ResourceNotFound", "StateMachineDoesNotExist", "Validation")  # error codes
+NOT_KEPT = (*TERMINAL, "EncryptionFailure", "LimitExceeded")  # of the Fernet key; worth no failed export
 
 
 class NotUsableError(Exception):
@@ -347,6 +348,7 @@ def _keep_fernet_key(secrets: Any, secret_id: str) -> str | None:
     """
     from botocore.exceptions import ClientError
 
+    reason = "this worker has none, or the secret is going to be deleted"
     with _explained(f"Keeping the Fernet key in {secret_id}", DEPLOY):
         try:
             # Nothing is read of the key where the stack has no secret for it.
@@ -355,9 +357,10 @@ def _keep_fernet_key(secrets: Any, secret_id: str) -> str | None:
             if key and "DeletedDate" not in found:
                 return _keep(secrets, found["ARN"], found.get("VersionIdsToStages", {}), key)
         except ClientError as error:
-            if error.response["Error"].get("Code") not in NOT_OURS:
+            reason = error.response["Error"].get("Code", "")
+            if not reason.startswith(NOT_KEPT):
                 raise
-    log.info("No Fernet key is kept: there is none, or %s is not there, or not this role's to write", secret_id)
+    log.info("No Fernet key is kept in %s: %s", secret_id, reason)
     return None
 
 

@@ -127,16 +127,21 @@ def test_given_a_secret_that_is_scheduled_for_deletion_then_no_key_is_kept(
     assert "fernet_key_version" not in published()
 
 
-@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "InvalidRequestException"])
+@pytest.mark.parametrize(
+    "code",
+    ["AccessDeniedException", "ResourceNotFoundException", "InvalidRequestException", "EncryptionFailure",
+     "LimitExceededException"],
+)  # fmt: skip
 @pytest.mark.parametrize("operation", ["describe_secret", "put_secret_value"])
 def test_given_a_key_that_cannot_be_kept_then_no_version_of_it_is_told(
-    dag_file: Any, aws: SimpleNamespace, kept: Any, operation: str, code: str
+    dag_file: Any, aws: SimpleNamespace, kept: Any, operation: str, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Stubber(aws.secrets) as stubbed:
+    with caplog.at_level(logging.INFO), Stubber(aws.secrets) as stubbed:
         if operation == "put_secret_value":
             stubbed.add_response("describe_secret", {"ARN": "arn:aws:secretsmanager:eu-west-1:1:secret:x-123456"})
         stubbed.add_client_error(operation, code)
         assert dag_file._keep_fernet_key(aws.secrets, NAME) is None
+    assert f"No Fernet key is kept in {NAME}: {code}" in caplog.text
 
 
 def test_given_an_answer_that_is_worth_a_retry_then_the_task_fails_and_airflow_tries_again(
