@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from export_runtime.errors import ExportError
 
-from export_cli.checks import deployment, environment, replica, stack, storage
+from export_cli.checks import deployment, environment, proof, replica, stack, storage
 from export_cli.checks.finding import FAIL, Finding, Patient, failed, passed, unknown
 from export_cli.errors import NotFoundError
 from export_cli.exports import Export, Exports
@@ -78,6 +78,7 @@ CHECKS: dict[str, Check] = {
     "Fernet key": environment.fernet_key,
     "connection": environment.connection,
     "last export": last_export,
+    "proof": proof.proof,
     "second copy": replica.second_copy,
 }
 

@@ -1,5 +1,6 @@
 """The proofs that lie beside the exports. One that cannot be read proves nothing, and is as if it were not there."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from export_runtime.errors import ArchivedObjectError
@@ -35,8 +36,12 @@ def newest_restorable(store: ObjectStore, root: str) -> Proof | None:
     Raises:
         AwsCallError, AwsUnavailableError: see ``aws_call``.
     """
-    proofs = (_read(store, key) for key in reversed(store.all_keys(f"{root}/_proofs/")))
-    return next((proof for proof in proofs if proof and proof.restorable), None)
+    return next((proof for proof in _newest_first(store, root) if proof.restorable), None)
+
+
+def newest_trial(store: ObjectStore, root: str) -> Proof | None:
+    """Return the proof of the newest export that was tried, whatever came of it; else as ``newest_restorable``."""
+    return next(_newest_first(store, root), None)
 
 
 def proven_age_days(store: ObjectStore, root: str, proof: Proof | None, now: datetime) -> float | None:
@@ -63,6 +68,11 @@ def said(proof: Proof) -> str:
     if proof.restorable:
         return f"proven restorable on {when}: the content of {proof.contents} of {proof.tables} tables compared"
     return f"NOT restorable when tried on {when}: {one_line(proof.problems[0], 300)}"
+
+
+def _newest_first(store: ObjectStore, root: str) -> Iterator[Proof]:
+    proofs = (_read(store, key) for key in reversed(store.all_keys(f"{root}/_proofs/")))
+    return (proof for proof in proofs if proof)
 
 
 def _read(store: ObjectStore, key: str) -> Proof | None:

@@ -2,19 +2,21 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from export_contracts.summary import Selection
 from export_runtime.version import VERSION
 
+from tests.contract_examples import base
 from tests.unit.cli.environment import DAGS, ROLE, SECRET, checks, client, make_schedule, must_fail, refusal
-from tests.unit.cli.made import BUCKET, Made
+from tests.unit.cli.made import BUCKET, LAYOUT, Made
 
 CHECKS = [
     "stack", "version", "state machine", "Glue job", "bucket", "key", "schedule", "alerts", "environment",
-    "execution role", "DAG", "network", "secret", "Fernet key", "connection", "last export", "second copy",
+    "execution role", "DAG", "network", "secret", "Fernet key", "connection", "last export", "proof",
+    "second copy",
 ]  # fmt: skip
 
 
@@ -22,7 +24,7 @@ def test_given_everything_holds_then_every_check_passes(sound, run):
     result = run("doctor", "--json")
     assert [(each["check"], each["verdict"]) for each in result.json["checks"]] == [(name, "pass") for name in CHECKS]
     assert result.code == 0
-    assert "17 pass" in run("doctor").out
+    assert "18 pass" in run("doctor").out
 
 
 def test_given_any_output_then_the_password_is_not_in_it(sound, run):
@@ -230,6 +232,52 @@ def _stale_beside_a_partial(made: Made, fakes: dict[str, Any]) -> None:
     made.export(timedelta(hours=1), max_age_days=7)
 
 
+DRILL = "arn:aws:states:eu-central-1:123456789012:stateMachine:prod-db-drill"
+
+
+def _drills(fakes: dict[str, Any]) -> None:
+    stack = fakes["cloudformation"].stacks["prod-metadata-export"]
+    stack["Outputs"].append({"OutputKey": "DrillStateMachineArn", "OutputValue": DRILL})
+    stack["Parameters"].append({"ParameterKey": "AlarmAfterDaysUnproven", "ParameterValue": "10"})
+
+
+def _proof(made: Made, age: timedelta, *problems: str, identifier: str = "20261211T143022Z") -> None:
+    finished = datetime.now(UTC) - age
+    given = {"finished_at": f"{finished:%Y-%m-%dT%H:%M:%SZ}", "export_id": identifier}
+    document = base("proof") | given | {"problems": list(problems), "restorable": not problems}
+    made.s3.put_object(Bucket=BUCKET, Key=LAYOUT.proof_key(identifier), Body=json.dumps(document).encode())
+
+
+def _proof_too_old(made: Made, fakes: dict[str, Any]) -> None:
+    _drills(fakes)
+    _proof(made, timedelta(days=11))
+
+
+def _never_proven(made: Made, fakes: dict[str, Any]) -> None:
+    _drills(fakes)
+    made.export(timedelta(days=12), latest=False)
+
+
+def _not_restorable(made: Made, fakes: dict[str, Any]) -> None:
+    _drills(fakes)
+    _proof(made, timedelta(days=8))
+    _proof(made, timedelta(days=1), "the table log is not there", identifier="20261218T143022Z")
+
+
+def _not_restorable_by_hand(made: Made, _: dict[str, Any]) -> None:
+    _proof(made, timedelta(days=1), "the table log is not there")
+
+
+def test_given_a_young_proof_then_it_is_told_and_so_is_that_there_is_none(sound, fakes, run):
+    assert "the stack makes no drills" in checks(run("doctor", "--json"))["proof"]["detail"]
+    _drills(fakes)
+    found = checks(run("doctor", "--json"))["proof"]
+    assert (found["verdict"], found["detail"]) == ("pass", "no export is proven to restore yet")
+    _proof(sound, timedelta(days=9))
+    found = checks(run("doctor", "--json"))["proof"]
+    assert (found["verdict"], found["detail"][:41]) == ("pass", "20261211T143022Z is proven restorable on ")
+
+
 def _incomplete(made: Made, _: dict[str, Any]) -> None:
     made.export(timedelta(minutes=1), status="INCOMPLETE")
 
@@ -247,6 +295,15 @@ def _incomplete(made: Made, _: dict[str, Any]) -> None:
         ("Glue job", _no_script, "script s3://prod-exports/assets/glue/script.py does not exist", PUBLISH),
         ("Glue job", _no_packages, "packages s3://prod-exports/assets/glue/wheels.zip does not exist", PUBLISH),
         ("Glue job", _names_no_packages, "packages (it names none) is not what the stack gave it", REPAIR),
+        ("proof", _proof_too_old, "for 11 days, more than 10", f"start-execution --state-machine-arn {DRILL}"),
+        ("proof", _never_proven, "no export is proven to restore yet: for 1", f"--state-machine-arn {DRILL}"),
+        ("proof", _not_restorable, "20261218T143022Z is NOT restorable when", "export -e prod, then try that: aws "),
+        (
+            "proof",
+            _not_restorable_by_hand,
+            "is NOT restorable when",
+            "try that: mwaa-metadata-export prove -e prod",
+        ),
         ("schedule", _no_schedule, "there is no schedule", REPAIR),
         ("schedule", _schedule_off, "DISABLED, the stack's parameter ScheduleState says ENABLED", REPAIR),
         ("alerts", _not_confirmed, "ops@example.com has not confirmed", f"48 hours after it was made. {MAIL}"),
