@@ -49,6 +49,13 @@ def empty() -> Insights:
     return Insights("new", UNTIL - timedelta(days=7), UNTIL, 1, (), (), (), (), ())
 
 
+def one_day() -> Insights:
+    """Return those of an environment that has run for a day."""
+    plain = insights()
+    trends = tuple(Trend(t.dag, t.days[-1].runs, t.days[-1].median, t.days[-1:], ()) for t in plain.trends)
+    return Insights("new", UNTIL - timedelta(days=7), UNTIL, 1, plain.runs[-1:], trends, plain.tasks, plain.pools, ())
+
+
 _POOLS = (
     Pool("default_pool", 128, 214_233, 2.1, 41.0, 0.34, 0.88),
     Pool("redshift", 8, 9_122, 44.0, 1210.0, 0.71, 1.0),

@@ -60,7 +60,7 @@ def trend_chart(trend: Trend, first: date, last: date) -> Html:
 
     upper = [(at(day.day), height(day.p95)) for day in trend.days]
     middle = [(at(day.day), height(day.median)) for day in trend.days]
-    dots = [_dot(day, *point) for day, point in zip(trend.days, middle, strict=True)]
+    dots = [_dot(day, *point, day is trend.days[-1]) for day, point in zip(trend.days, middle, strict=True)]
     marks = [_mark(found, at(found.day)) for found in trend.breaks]
     newest = trend.days[-1]
     told = (
@@ -109,10 +109,11 @@ def day_of(moment: date | datetime) -> str:
     return f"{moment.day} {moment:%B %Y}"
 
 
-def _dot(day: Day, x: float, y: float) -> Html:
+def _dot(day: Day, x: float, y: float, is_newest: bool) -> Html:
+    """Return the mark of a day, to be seen where it is the newest: a line of one day is none."""
     told = f"{day_of(day.day)}: median {duration(day.median)}, 19 of 20 within {duration(day.p95)}"
     title = element("title", f"{told}, {counted(day.runs, 'run')}")
-    return element("circle", title, cx=f"{x:g}", cy=f"{y:g}", r="3", class_="dot")
+    return element("circle", title, cx=f"{x:g}", cy=f"{y:g}", r="3", class_="dot last" if is_newest else "dot")
 
 
 def _mark(found: Break, x: float) -> Html:

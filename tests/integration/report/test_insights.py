@@ -10,7 +10,7 @@ from local.browser import Browser, Page
 from tests import insight_cases as cases
 from tests.integration.report.test_in_browser import LOWEST_CONTRAST, WIDTHS
 
-PAGES = {"plain": cases.insights, "hostile": cases.hostile, "empty": cases.empty}
+PAGES = {"plain": cases.insights, "hostile": cases.hostile, "empty": cases.empty, "one day": cases.one_day}
 
 
 @pytest.fixture
@@ -44,3 +44,10 @@ def test_given_ninety_days_then_each_has_a_cell_that_tells_of_it(opened) -> None
     told = page.evaluate("[...document.querySelectorAll('.calendar .day title')].map(t => t.textContent).join('|')")
     assert "Monday, 2 November 2026: " in told
     assert page.evaluate("document.querySelectorAll('.trends .broke').length") == 2
+
+
+@pytest.mark.parametrize("name", ["plain", "one day"])
+def test_given_a_dag_then_its_newest_day_is_a_dot_that_is_seen(opened, name) -> None:
+    page = opened(name, 1280, "light")
+    seen = "[...t.querySelectorAll('circle')].filter(c => getComputedStyle(c).fill != 'rgba(0, 0, 0, 0)').length"
+    assert set(page.evaluate(f"[...document.querySelectorAll('.trend')].map(t => {seen})")) == {1}

@@ -70,11 +70,21 @@ def resolved(text: str) -> str:
     return re.sub(r"\$\{[\w:.]+\}", "1", text)
 
 
+def dashboard(*conditions: str) -> list[dict[str, Any]]:
+    """Return the dashboard's widgets where these conditions hold, and no other."""
+    [found] = resources("AWS::CloudWatch::Dashboard").values()
+    body, values = found["Properties"]["DashboardBody"]["Fn::Sub"]
+    for name, value in values.items():
+        if "Fn::If" in value and name != "Bucket":
+            condition, yes, no = value["Fn::If"]
+            body = body.replace(f"${{{name}}}", yes["Fn::Sub"] if condition in conditions else no)
+    body = re.sub(r"\$\{(\w+)\.Arn\}", r"\1", body)  # an alarm by its logical id
+    return list(json.loads(resolved(body))["widgets"])
+
+
 def widgets() -> list[dict[str, Any]]:
     """Return the dashboard's widgets that show metrics."""
-    [dashboard] = resources("AWS::CloudWatch::Dashboard").values()
-    body = json.loads(resolved(dashboard["Properties"]["DashboardBody"]["Fn::Sub"][0]))
-    return [widget["properties"] for widget in body["widgets"] if widget["type"] == "metric"]
+    return [widget["properties"] for widget in dashboard() if widget["type"] == "metric"]
 
 
 def shown(widget: dict[str, Any]) -> list[Metric]:
@@ -117,6 +127,24 @@ def test_given_the_dashboard_then_every_metric_on_it_is_emitted(emitted):
     watched = {metric for widget in widgets() for metric in shown(widget)}
     assert len(watched) >= 8
     assert watched - emitted == set()
+
+
+@pytest.mark.parametrize("held", [(), ("Replicates",), ("Drills",), ("Drills", "Replicates")], ids=" and ".join)
+def test_given_the_dashboard_then_it_shows_every_alarm_that_the_stack_has(held):
+    shown = [widget["properties"] for widget in dashboard(*held) if widget["type"] == "alarm"]
+    alarms = resources("AWS::CloudWatch::Alarm").items()
+    there = {name for name, alarm in alarms if alarm.get("Condition") in (None, *held)}
+    assert [set(widget["alarms"]) for widget in shown] == [there]
+
+
+def test_given_exports_with_parquet_then_the_dashboard_leads_to_the_workgroup():
+    [without, leading] = (
+        [w["properties"] for w in dashboard(*held) if w["type"] == "text"] for held in ((), ("WritesParquet",))
+    )
+    [group] = resources("AWS::Athena::WorkGroup").values()
+    name = resolved(group["Properties"]["Name"]["Fn::Sub"])
+    assert f"#/workgroups/details/{name})" in leading[0]["markdown"]
+    assert "Athena" not in without[0]["markdown"]
 
 
 def test_given_the_search_for_groups_then_it_finds_the_dimensions_that_are_emitted(emitted):
