@@ -57,6 +57,7 @@ POSTGRES_URL = re.compile(  # the grammar of SQLAlchemy, with which Airflow itse
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what PostgreSQL or UTF-8 does not take
 SSLMODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+USER_AGENT = "mwaa-metadata-export/0.2.0"  # in CloudTrail
 MAX_EXECUTIONS_PER_RUN = 20
 MISTAKES = ("InvalidExportInputError", "TableNotInDatabaseError")  # errors of an input that no retry cures
 LONGEST_REASON = 1000  # characters; the cause of a failed execution may have 32,768
@@ -195,8 +196,7 @@ def _client(service: str) -> Any:
     for name in ("boto3", "botocore", "urllib3"):
         logging.getLogger(name).setLevel(logging.INFO)  # at DEBUG they log what they send: the password
     retries = {"mode": "standard", "total_max_attempts": 4}
-    who = "mwaa-metadata-export"  # in CloudTrail
-    config = Config(connect_timeout=10, read_timeout=30, retries=retries, user_agent_extra=who)
+    config = Config(connect_timeout=10, read_timeout=30, retries=retries, user_agent_extra=USER_AGENT)
     return boto3.client(service, region, config=config)
 
 

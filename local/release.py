@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import zipfile
@@ -30,6 +31,8 @@ from local.processes import CommandError  # noqa: E402
 NAME = f"mwaa-metadata-export-{VERSION}"
 DAG = "dags/mwaa_metadata_export.py"
 COMMAND = ("pyproject.toml", "LICENSE", "export_cli", "lambdas", "glue")  # what its wheel is made of
+SOURCES = (*COMMAND, "CHANGELOG.md", "dags", "local/deploy.sh", "state_machine", "template.yaml")
+SHOWN = 10
 CODE_OF = {  # by type: the property that says where code is
     "AWS::Serverless::Function": "CodeUri",
     "AWS::Serverless::LayerVersion": "ContentUri",
@@ -63,6 +66,7 @@ def main() -> int:
     progress = Progress()
 
     def make() -> None:
+        check_committed(paths.ROOT)
         with progress.step("sam build"):
             built = deployment.build(log=paths.LOCAL / "sam-build.log")
         with progress.step(NAME) as note:
@@ -113,6 +117,23 @@ def pack(folder: Path) -> Path:
 def digest(file: Path) -> str:
     """SHA-256 of a file, in hex."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def check_committed(root: Path) -> None:
+    """See that a release of this checkout would hold what is committed, and nothing else.
+
+    Raises:
+        ReleaseError: naming the files.
+    """
+    command = ["git", "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", *SOURCES]
+    found = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        raise ReleaseError(f"{root} is no checkout of git: {found.stderr.strip()}")
+    names = sorted(entry[3:] for entry in found.stdout.split("\0") if entry)
+    if names:
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        told = f"{', '.join(names[:SHOWN])}{more}"
+        raise ReleaseError(f"Not committed, and would be in the release: {told}. Commit or remove them, then release.")
 
 
 def _changes(changelog: str) -> str:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from botocore.config import Config
 from botocore.session import Session, get_session
 
+from metadata_export.version import USER_AGENT
+
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
@@ -20,7 +22,7 @@ CONFIG = Config(
     connect_timeout=10,
     read_timeout=60,
     retries={"mode": "standard", "max_attempts": 5},
-    user_agent_extra="mwaa-metadata-export",  # as the functions, without their version: the wheel knows none
+    user_agent_extra=USER_AGENT,
 )
 # What is written has its SHA-256 in a header that is signed, and S3 checks it. botocore would hash the bytes once more,
 # for the signature: over https it spares that only where it has made the checksum itself.

@@ -1,4 +1,4 @@
-"""The version of this project, written here and nowhere else.
+"""The version of this project. Job and DAG share no code with this; a test holds theirs equal to it.
 
 The functions and the command line carry it in their user agent, and summary and report say which one wrote them. The
 stack's output ``Version`` and the names of the files of a release are made of it, and so is the package's version.
