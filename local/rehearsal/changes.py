@@ -131,8 +131,8 @@ CHANGES = (
     Change("ScheduleTimezone", "Europe/Berlin", probes.schedule("ScheduleExpressionTimezone"), "Europe/Berlin"),
     Change("ScheduleState", "DISABLED", probes.schedule("State"), "DISABLED"),
     Change("FreshHours", "6", probes.variable(PLAN, "FRESH_HOURS"), "6"),
-    Change("DrillSchedule", "none", probes.drill, None),
     Change("AlarmAfterDaysUnproven", "20", probes.alarm("Threshold", "UnprovenAlarm"), 20),
+    Change("DrillSchedule", "none", probes.drill, None),  # and the alarm goes with it
     Change(
         "GlueVersion",
         "6.0",
