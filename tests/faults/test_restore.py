@@ -1,6 +1,8 @@
 """Faults of a restore into a running environment: it is as it was, or as exported, and somebody is told."""
 
 import json
+import subprocess
+import sys
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -41,12 +43,17 @@ def begin(scenario: Scenario, fernet_key: str | None = None, **given: Any) -> st
     Args:
         fernet_key: version of the Fernet key that the environment has now.
     """
-    secret = {"engine": "postgres", "host": HOST, "port": scenario.proxy.port, "dbname": DATABASE, "username": USER}
-    secret |= {"password": scenario.database.password, "sslmode": "disable", "fernet_key_version": fernet_key}
-    scenario.client("secretsmanager").put_secret_value(SecretId=f"{STACK}/restore", SecretString=json.dumps(secret))
+    publish_for_restores(scenario, fernet_key)
     machine = scenario.pipeline.outputs["RestoreStateMachineArn"]
     states = scenario.client("stepfunctions")
     return str(states.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"])
+
+
+def publish_for_restores(scenario: Scenario, fernet_key: str | None = None) -> None:
+    """Write the secret by which a restore writes, as the DAG does."""
+    secret = {"engine": "postgres", "host": HOST, "port": scenario.proxy.port, "dbname": DATABASE, "username": USER}
+    secret |= {"password": scenario.database.password, "sslmode": "disable", "fernet_key_version": fernet_key}
+    scenario.client("secretsmanager").put_secret_value(SecretId=f"{STACK}/restore", SecretString=json.dumps(secret))
 
 
 def end(scenario: Scenario, arn: str) -> dict[str, Any]:
@@ -96,6 +103,25 @@ def test_restored(scenario: Scenario) -> None:
     assert output["kept"] not in (before, summary)
     assert "lost" not in values(scenario)
     assert "What was loaded was read back and compared" in told(scenario, output["report_uri"])
+
+
+def test_by_the_command(scenario: Scenario) -> None:
+    """None: the command restores into the environment, follows the execution and ends with its verdict."""
+    exported(scenario)
+    publish_for_restores(scenario)
+    command = [sys.executable, "-m", "export_cli", "restore", "newest", "--to-environment", ENVIRONMENT, "--yes"]
+
+    ended = subprocess.run(command, env=scenario.pipeline.aws.env, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stderr + ended.stdout
+    for said in (
+        "Export Target First succeeded",
+        "Restore succeeded",
+        "RESTORED after",
+        f"restored into {ENVIRONMENT}.",
+    ):
+        assert said in ended.stdout
+    assert "lost" not in values(scenario)
 
 
 def keep(scenario: Scenario) -> tuple[Kept, Kept]:
