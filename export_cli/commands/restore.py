@@ -13,7 +13,6 @@ from metadata_restore.database import Address
 from metadata_restore.errors import (
     FernetKeyError,
     ObjectsUnavailableError,
-    RefusedError,
     RestoreError,
     TargetError,
     UncertainError,
@@ -166,12 +165,15 @@ def _translated() -> Iterator[None]:
     except UncertainError as error:
         raise UnreachableTargetError(str(error)) from error
     except TargetError as error:
-        raise UnreachableTargetError(f"{error}. {_UNCHANGED}") from error
+        raise UnreachableTargetError(_unchanged(error)) from error
     except ObjectsUnavailableError as error:
-        raise UnreadableObjectsError(f"{error} {_UNCHANGED}") from error
+        raise UnreadableObjectsError(_unchanged(error)) from error
     except FernetKeyError as error:
-        raise InvalidOptionError(f"{error} {_UNCHANGED}") from error
-    except RefusedError as error:
-        raise FailedRestoreError(f"{error} {_UNCHANGED}") from error
+        raise InvalidOptionError(_unchanged(error)) from error
     except RestoreError as error:
-        raise FailedRestoreError(f"{error} {_UNCHANGED}") from error
+        raise FailedRestoreError(_unchanged(error)) from error
+
+
+def _unchanged(error: RestoreError) -> str:
+    told = str(error)
+    return f"{told}{'' if told.endswith(('.', '?', '!')) else '.'} {_UNCHANGED}"

@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,8 @@ class Database:
         except duckdb.Error as error:
             if self._files.failure:  # what DuckDB made an error of its own of
                 raise self._files.failure from error
-            told = f"DuckDB: {one_line(str(error), 2000)}"
+            place = re.compile(r"\n+LINE \d+: .*", re.DOTALL)  # with a mark below it, which one line cannot have
+            told = f"DuckDB: {one_line(place.sub('', str(error)), 2000)}"
             raise (LocalError(f"{told}. {ADVICE}") if _has_no_room(error) else InvalidOptionError(told)) from error
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
