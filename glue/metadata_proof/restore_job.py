@@ -146,9 +146,11 @@ def _restore(arguments: Arguments) -> None:
         compared.update(notes=[*([told] if told else ()), *notes], contents=contents)
         log.info(f"the content of {contents} tables is what was exported")
 
+    marker = arguments.report_uri.removesuffix("report.json") + "committing.json"
     watcher = Watcher(
         table=lambda name: log.info(f"loading {name}", table=name),
         waiting=lambda seconds: log.info(f"waiting for locks for {seconds:.0f} s"),
+        committing=lambda transaction: _announce(s3, marker, transaction),
     )
     check = before_commit(plan, arguments.options, keys is not None, noted)
     outcome = fill(_address(credentials), S3Objects(s3, plan.bucket), plan, arguments.options, keys, watcher, check)
@@ -169,6 +171,14 @@ def _read_secret(arguments: Arguments) -> tuple[Credentials, str | None]:
     credentials = parse_secret(arguments.secret_id, text)
     credentials.check_fresh(datetime.now(UTC))
     return credentials, json.loads(text).get("fernet_key_version") or None
+
+
+def _announce(s3: "S3Client", uri: str, transaction: str) -> None:
+    """Leave the number of the transaction: of a run that is killed at its commit, the server then tells by it."""
+    try:
+        documents.write(s3, uri, {"transaction": transaction})
+    except (ClientError, BotoCoreError) as error:
+        raise ProofError(f"{uri} cannot be written: {error}") from error
 
 
 def _write_report(s3: "S3Client", uri: str, report: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """A COMMIT whose answer may be lost: then the server is asked what became of it."""
 
+from collections.abc import Callable
 from time import sleep
 
 import psycopg
@@ -10,14 +11,20 @@ from metadata_restore.errors import TargetError, UncertainError
 _ASKED = 30  # times, once a second: as long as the server needs to notice that nobody is there
 
 
-def commit(address: Address, connection: Connection) -> None:
+def commit(
+    address: Address, connection: Connection, committing: Callable[[str], None] = lambda transaction: None
+) -> None:
     """Commit. When the connection is lost meanwhile, ask the server what became of it.
+
+    Args:
+        committing: is told the number of the transaction before; what it raises leaves the target as it is.
 
     Raises:
         TargetError: it was not committed.
         UncertainError: the server does not say.
     """
     transaction = number_of(connection)
+    committing(transaction)
     try:
         connection.execute("COMMIT")
     except psycopg.Error as error:

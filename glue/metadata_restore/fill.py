@@ -74,6 +74,8 @@ class Watcher:
     """so many bytes of objects were read"""
     waiting: Callable[[float], None] = field(default=lambda seconds: None)
     """it has waited so many seconds for locks"""
+    committing: Callable[[str], None] = field(default=lambda transaction: None)
+    """everything is done but the COMMIT of the transaction with this number; only of a fill"""
 
 
 def examine_fill(connection: Connection, plan: RestorePlan, options: Options) -> Examination:
@@ -149,7 +151,7 @@ def fill(
         except BaseException:
             rollback(connection)
             raise
-        commit(address, connection)
+        commit(address, connection, watcher.committing)
         return outcome
 
 

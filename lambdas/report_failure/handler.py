@@ -19,7 +19,7 @@ from report_failure.event import FailedExecution, parse_event
 from report_failure.glue_runs import GlueRuns
 from report_failure.objects import ExportObjects
 from report_failure.report import Report, tidy_up
-from report_failure.restore_alert import is_committed, write_restore_alert
+from report_failure.restore_alert import how_far, write_restore_alert
 from report_failure.settings import Settings, read_settings
 
 logger = Logger()
@@ -60,7 +60,7 @@ def _alert_of_restore(execution: FailedExecution, settings: Settings) -> dict[st
     layout, store = settings.layout, ObjectStore(clients.s3(), settings.layout.bucket)
     if execution.is_drill:
         return write_drill_alert(execution, layout, store)
-    return write_restore_alert(execution, layout, is_committed(execution, layout, store))
+    return write_restore_alert(execution, layout, how_far(execution, layout, store))
 
 
 def _publish(settings: Settings, alert: dict[str, str]) -> None:

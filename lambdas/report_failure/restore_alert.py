@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from export_contracts.layout import Layout
 from export_runtime.cause import read_cause
+from export_runtime.console import execution_url
 from export_runtime.errors import ExportError
 from export_runtime.notice import notice, place, subject
 from export_runtime.store import ObjectStore
@@ -18,24 +19,29 @@ _MISTAKES = ("InvalidRestoreInputError", "NoSuchExportError", "NotRestorableErro
 """of the input, with which a redrive would begin again"""
 
 
-def is_committed(execution: FailedExecution, layout: Layout, store: ObjectStore) -> bool:
-    """Return whether a restore was committed, as its report tells by being there. It is for a message: no error."""
+COMMITTED, COMMITTING, NOT_COMMITTED = "report", "committing", ""
+"""how far a restore came; the words are those of the documents that it left, each when it came so far"""
+
+
+def how_far(execution: FailedExecution, layout: Layout, store: ObjectStore) -> str:
+    """Return how far a restore came, as its documents tell by being there. It is for a message: no error."""
     try:
-        return bool(store.keys(layout.restore_key(execution.export_id, "report")))
+        there = (each for each in (COMMITTED, COMMITTING) if store.keys(layout.restore_key(execution.export_id, each)))
+        return next(there, NOT_COMMITTED)
     except ExportError:
-        return False
+        return NOT_COMMITTED
 
 
-def write_restore_alert(execution: FailedExecution, layout: Layout, committed: bool) -> dict[str, str]:
+def write_restore_alert(execution: FailedExecution, layout: Layout, came: str) -> dict[str, str]:
     """Return subject and message.
 
     Args:
         execution: error and cause in it are foreign text and stay within their lines.
         layout: of the environment that was to be overwritten.
-        committed: as ``is_committed`` returns it.
+        came: as ``how_far`` returns it.
     """
     environment = layout.environment
-    report = f"s3://{layout.bucket}/{layout.restore_key(execution.export_id, 'report')}"
+    left = f"s3://{layout.bucket}/{layout.restore_key(execution.export_id, came or COMMITTED)}"
     cause = read_cause("", execution.cause, _CAUSE_LIMIT)
     error = "" if execution.error == TASK_FAILED else one_line(execution.error, 200)
     lines = [
@@ -43,32 +49,42 @@ def write_restore_alert(execution: FailedExecution, layout: Layout, committed: b
         place(execution.arn),
         "",
         "WHAT THE DATABASE IS NOW",
-        *_database(committed, report),
+        *_database(came, left),
         "",
         "WHY",
         f"{error}: {cause.text}" if error else cause.text,
         "",
         "WHAT TO DO",
-        *_what_to_do(committed, error),
+        *_what_to_do(came, error),
+        "",
+        f"Execution: {execution_url(execution.arn)}",
     ]
-    what = "the database is restored all the same" if committed else error
+    what = "the database is restored all the same" if came == COMMITTED else error
     return notice(subject(environment, f"restore {execution.status}", what), lines)
 
 
-def _database(committed: bool, report: str) -> Iterator[str]:
-    if committed:
+def _database(came: str, left: str) -> Iterator[str]:
+    if came == COMMITTED:
         yield "What the export was: it was committed, and only what comes after that failed. Airflow goes on with it."
-        yield f"Report: {report}"
+        yield f"Report: {left}"
+        return
+    if came == COMMITTING:
+        yield "As it was, or what the export was, nothing between: the run had begun to commit, and has left no report."
+        yield "The reason below may say which; else SELECT pg_xact_status('...') does, with the transaction's number in"
+        yield f"{left}"
         return
     yield "A restore is one transaction, and nothing is committed that was not read back and compared. So the database"
     yield "is as it was, unless the reason below says otherwise; Airflow went on meanwhile. One that had been committed"
-    yield f"before this happened has left its report: {report}"
+    yield f"before this happened has left its report: {left}"
 
 
-def _what_to_do(committed: bool, error: str) -> Iterator[str]:
-    if committed:
+def _what_to_do(came: str, error: str) -> Iterator[str]:
+    if came == COMMITTED:
         yield "Nothing has to be restored again. Redrive only if the execution stopped at Send Restore Notice: from the"
         yield "state Restore it would overwrite what Airflow has done since."
+    elif came == COMMITTING:
+        yield "Look first. If the database is as it was, redrive the execution in the Step Functions console. If it is"
+        yield "what the export was, leave it: a redrive would overwrite what Airflow has done since."
     elif error in _MISTAKES:
         yield "Correct the input as WHY says, and start a new restore with it: a redrive would have the same one."
     else:

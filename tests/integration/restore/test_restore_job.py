@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import boto3
 import psycopg
 import pytest
+from botocore.exceptions import ClientError
 from cryptography.fernet import Fernet
 from metadata_export.aws import s3_client
 from metadata_proof.errors import ProofError
@@ -94,6 +95,9 @@ def test_given_a_running_environment_when_restored_then_everything_is_compared_a
 
     report = run(bucket, export, target)
 
+    [[number]] = [json.load(bucket.get_object(Bucket="exports", Key="committing.json")["Body"]).values()]
+    with psycopg.connect(target) as connection:
+        assert connection.execute("SELECT pg_xact_status(%s::text::xid8)", [number]).fetchall() == [("committed",)]
     assert report["contents"] == len(export.plan.tables) - 1  # job keeps rows of its own
     assert report["notes"] == ["job: not compared, for running components keep rows of their own"]
     assert report["rows"].keys() == {table.name for table in export.plan.tables}
@@ -182,6 +186,27 @@ def test_given_a_key_that_is_not_kept_then_it_stays_encrypted_and_the_report_say
     assert "the target's Fernet key is not kept (KeepFernetKey): what is encrypted is as it was" in report["notes"]
     assert report["encrypted"].keys() == set(ENCRYPTED)
     assert report["contents"] == len(encrypted.plan.tables) - 1
+
+
+@pytest.mark.parametrize("document", ["committing", "report"])
+def test_given_a_document_that_cannot_be_written_when_restored_then_the_error_says_what_became_of_the_target(
+    bucket: Any, export: Export, databases: Databases, document: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = databases.empty("3.3.1")
+    before = content(target)
+    put = s3_client(REGION).put_object
+
+    def refusing(**given: Any) -> Any:
+        if given["Key"].startswith(document):
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutObject")
+        return put(**given)
+
+    monkeypatch.setattr(s3_client(REGION), "put_object", refusing)
+    said = {"committing": "nothing was changed in the target", "report": "the target is restored, but the report"}
+    with pytest.raises((RestoreError, ProofError), match=f"{said[document]}"):
+        run(bucket, export, target)
+
+    assert (content(target) == before) is (document == "committing")
 
 
 @pytest.mark.parametrize(

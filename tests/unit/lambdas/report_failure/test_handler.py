@@ -5,6 +5,7 @@ import re
 
 import pytest
 from export_runtime import clients
+from export_runtime.console import execution_url
 from export_runtime.errors import AwsCallError, ConfigurationError, InvalidEventError
 from report_failure import handler as entry
 from report_failure.glue_runs import GlueRuns
@@ -86,6 +87,7 @@ def test_given_a_restore_then_people_are_told_what_the_database_is_and_nothing_e
     assert "The restore into MWAA environment prod FAILED." in message
     assert "WHY\nthe content of dag_run is not what was exported" in message
     assert "is as it was, unless the reason below says otherwise" in message
+    assert message.endswith(f"Execution: {execution_url(arn)}")
     assert re.search(r"left its report: s3://\S+/prod-backups/_restores/\d{8}T\d{6}Z/report\.json\n", message)
 
 
@@ -162,6 +164,23 @@ def test_given_a_drill_that_could_not_be_made_then_nothing_is_said_of_the_export
     assert "Nothing is known of the newest export" in published["Message"]
     assert f"proven to restore: {proven}" in published["Message"]
     assert "redrive the execution" in published["Message"]
+
+
+def test_given_a_restore_that_ended_while_it_was_committed_then_the_alert_does_not_say_what_it_cannot_know(
+    inbox, context, s3
+):
+    marker = f"exports/prod-backups/_restores/{EXPORT_ID}/committing.json"
+    s3.put_object(Bucket=BUCKET, Key=marker, Body=b"{}")
+    arn = event()["detail"]["executionArn"].replace("metadata-export", "db-restore")
+
+    entry.handler(event(executionArn=arn, error="States.TaskFailed", cause="exit code 137"), context)
+
+    [published] = inbox()
+    assert "As it was, or what the export was, nothing between" in published["Message"]
+    assert "pg_xact_status" in published["Message"]
+    assert f"s3://{BUCKET}/{marker}\n" in published["Message"]
+    assert "Look first." in published["Message"]
+    assert "is as it was, unless" not in published["Message"]
 
 
 def test_given_something_else_than_a_failed_execution_then_it_is_refused(inbox, context):
