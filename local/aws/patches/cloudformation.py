@@ -7,23 +7,28 @@ AWS documented: AWS::IAM::RolePolicy is embedded in the role; another name or ro
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-iam-rolepolicy.html
 """
 
+import asyncio
 import json
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 import yaml
-from ministack.services import athena
+from ministack.services import athena, cloudformation
 from ministack.services.cloudformation import provisioners
 
 from local.aws.patches.replace import attribute, wrap, wrap_entry
 from local.aws.settings import Settings
 
 JOB_NUMBERS = ("Timeout", "NumberOfWorkers", "MaxRetries")
+AT_WORK = re.compile(rb"<StackStatus>(?!REVIEW)\w+_IN_PROGRESS<")
+LOOKS, LOOK_SECONDS = 200, 0.1
 
 
 def apply(settings: Settings) -> None:
     """Patch CloudFormation."""
+    wrap(cloudformation, "handle_request", _when_it_has_ended)
     wrap(provisioners, "_sfn_definition", _as_json)
     wrap(provisioners, "_glue_job_fields", _with_numbers)
     wrap_entry(provisioners, "_RESOURCE_HANDLERS", "AWS::SecretsManager::Secret", _secret_by_arn)
@@ -32,6 +37,24 @@ def apply(settings: Settings) -> None:
     handlers.setdefault("AWS::Athena::NamedQuery", {"create": _save_named_query, "delete": _forget})
     role_policy = {"create": _put_role_policy, "update": _renew_role_policy, "delete": _drop_role_policy}
     handlers.setdefault("AWS::IAM::RolePolicy", role_policy)
+
+
+def _when_it_has_ended(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the AWS CLI's look at a stack at work last until its end: what takes two seconds it sees after thirty."""
+
+    async def handle_request(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> Any:
+        answer = await original(method, path, headers, body, query)
+        if b"Action=DescribeStacks" in body and "aws-cli/" in headers.get("user-agent", ""):
+            for _ in range(LOOKS):
+                if not AT_WORK.search(answer[2]):
+                    break
+                await asyncio.sleep(LOOK_SECONDS)
+                answer = await original(method, path, headers, body, query)
+        return answer
+
+    return handle_request
 
 
 def _save_query(logical_id: str, properties: dict[str, Any], stack: str) -> Any:

@@ -115,6 +115,20 @@ def test_given_role_policy_when_renamed_then_the_old_one_goes_and_both_go_with_t
     assert iam.list_role_policies(RoleName=role)["PolicyNames"] == ["inline"]
 
 
+def test_given_a_stack_at_work_when_the_aws_cli_looks_then_it_sees_the_end(account: Account) -> None:
+    name, resources = stack(), {"Asset": _custom(account, "SUCCESS")}
+    body = json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources})
+    account.client("cloudformation").create_stack(StackName=name, TemplateBody=body)
+
+    seen = {
+        agent: account.aws.client("cloudformation", user_agent_extra=agent).describe_stacks(StackName=name)["Stacks"]
+        for agent in ("boto3", "aws-cli/2")
+    }
+
+    assert seen["boto3"][0]["StackStatus"] == "CREATE_IN_PROGRESS"
+    assert seen["aws-cli/2"][0]["StackStatus"] == "CREATE_COMPLETE"
+
+
 def _custom(account: Account, answer: str) -> dict[str, Any]:
     return {"Type": "Custom::Asset", "Properties": {"ServiceToken": account.function(RESPOND), "Answer": answer}}
 
