@@ -1,12 +1,14 @@
 """Nobody is told by an execution: alarms tell."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from local.fault_matrix import alarms, control
 from local.fault_matrix.scenario import Scenario
-from local.pipeline import STACK
+from local.pipeline import ENVIRONMENT, STACK
+from tests.faults.test_drill import drill
 
-NO_EXPORT, UNDELIVERED = f"{STACK}-no-complete-export", f"{STACK}-undelivered"
+NO_EXPORT, UNDELIVERED, UNPROVEN = (f"{STACK}-{name}" for name in ("no-complete-export", "undelivered", "unproven"))
 SMALL = ["variable"]
 ALARM_AFTER = timedelta(hours=36)  # the template's default
 
@@ -40,6 +42,35 @@ def test_only_incomplete_exports(scenario: Scenario) -> None:
 
     assert alarms.evaluate(scenario.client, NO_EXPORT, before + ALARM_AFTER) == alarms.ALARM
     control.alarm_notice(scenario, NO_EXPORT, alarms.ALARM)
+
+
+def test_nothing_is_proven(scenario: Scenario) -> None:
+    """No drill proves an export for AlarmAfterDaysUnproven days: the alarm rings, until there is a proof again."""
+    bucket, prefix = scenario.pipeline.bucket, f"exports/{ENVIRONMENT}-backups/"
+    old = (datetime.now(UTC) - timedelta(days=11)).strftime("%Y/%m/%d")
+    s3 = scenario.client("s3")
+    for proof in s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}_proofs/").get("Contents", []):
+        s3.delete_object(Bucket=bucket, Key=proof["Key"])
+    s3.put_object(Bucket=bucket, Key=f"{prefix}{old}/old_000000.csv.gz", Body=b"")
+    scenario.undo.callback(s3.delete_object, Bucket=bucket, Key=f"{prefix}{old}/old_000000.csv.gz")
+    scenario.start()
+    scenario.must_complete()
+    # Other scenarios have told of younger proofs within this hour; CloudWatch would have let them pass.
+    told = list(alarms.datapoints(scenario.client, described(scenario, UNPROVEN), datetime.now(UTC)))
+    later = max(moment for moment, _ in told) + timedelta(hours=1) - timedelta(milliseconds=1)
+
+    assert alarms.evaluate(scenario.client, UNPROVEN, later) == alarms.ALARM
+    notice = control.alarm_notice(scenario, UNPROVEN, alarms.ALARM)
+    assert "What to do: open the state machine demo-db-drill" in notice["AlarmDescription"]
+
+    assert drill(scenario)["status"] == "SUCCEEDED"
+    assert alarms.evaluate(scenario.client, UNPROVEN, datetime.now(UTC)) == alarms.OK
+    control.alarm_notice(scenario, UNPROVEN, alarms.OK)
+
+
+def described(scenario: Scenario, name: str) -> dict[str, Any]:
+    [alarm] = scenario.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    return dict(alarm)
 
 
 def test_dead_letter(scenario: Scenario) -> None:

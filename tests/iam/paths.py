@@ -18,6 +18,7 @@ from local.fault_matrix.faulted_stack import FaultedStack
 from local.fault_matrix.scenario import Scenario
 from local.pipeline import DATABASE, ENVIRONMENT, STACK
 from local.postgres import USER
+from tests.faults import test_drill
 from tests.faults.test_restore import JOB, begin, decrypted, end, exported, keep, restore
 from tests.unit.dags.conftest import load_dag
 
@@ -224,12 +225,34 @@ def restore_stopped(scenario: Scenario) -> None:
     scenario.wait_for(lambda: not scenario.active_runs(), "The runs of the export go on")
 
     arn = begin(scenario, **given)
-    scenario.wait_for(lambda: restore_run(scenario) == "RUNNING", "The restore does not run")
+    scenario.wait_for(lambda: test_drill.state(scenario, JOB) == "RUNNING", "The restore does not run")
     states.stop_execution(executionArn=arn)
-    scenario.wait_for(lambda: restore_run(scenario) == "STOPPED", "The restore goes on")
+    scenario.wait_for(lambda: test_drill.state(scenario, JOB) == "STOPPED", "The restore goes on")
     s3.delete_object(Bucket=bucket, Key=table)
     states.redrive_execution(executionArn=arn)
     assert "does not exist" in end(scenario, arn)["cause"]
+
+
+def drilled(scenario: Scenario) -> None:
+    """The newest full export is tried, and restores."""
+    test_drill.exported(scenario)
+    assert test_drill.drill(scenario)["status"] == "SUCCEEDED"
+
+
+def drill_of_damage(scenario: Scenario) -> None:
+    """It lacks a table."""
+    test_drill.missing(scenario, test_drill.exported(scenario))
+    ended = test_drill.drill(scenario)
+    assert (ended["error"], "does not exist" in ended["cause"]) == ("ExportNotRestorableError", True), ended["cause"]
+
+
+def drill_stopped(scenario: Scenario) -> None:
+    """A person stops a drill while the export is tried."""
+    test_drill.exported(scenario)
+    arn = test_drill.begin(scenario)
+    scenario.wait_for(lambda: test_drill.state(scenario) == "RUNNING", "The drill does not run")
+    scenario.client("stepfunctions").stop_execution(executionArn=arn)
+    scenario.wait_for(lambda: test_drill.state(scenario) == "STOPPED", "The drill goes on")
 
 
 PATHS: tuple[Callable[[Scenario], None], ...] = (
@@ -255,12 +278,10 @@ PATHS: tuple[Callable[[Scenario], None], ...] = (
     restored_from_elsewhere,
     restore_of_nothing,
     restore_stopped,
+    drilled,
+    drill_of_damage,
+    drill_stopped,
 )
-
-
-def restore_run(scenario: Scenario) -> str:
-    """State of the newest run of the job that restores."""
-    return str(scenario.client("glue").get_job_runs(JobName=JOB)["JobRuns"][0]["JobRunState"])
 
 
 def replicated(scenario: Scenario) -> tuple[str, int]:

@@ -101,7 +101,7 @@ PATHS: dict[str, Callable[[Scenario], Outcome]] = {
     "StateMachineRole/RunExportJob/glue:StartJobRun": _export_fails,
     "ExportJobRole/JoinItsNetwork": _export_fails,
     "AggregateResultsRole/UseTheKey/kms:GenerateDataKey": _export_fails,
-    "FallbackScheduleRole/StartExport": _schedule_is_undelivered,
+    "FallbackScheduleRole/StartExportAndDrill": _schedule_is_undelivered,
     "ExportKey/AlarmsToTheTopic/kms:Decrypt": _nobody_hears_of_the_alarm,
     "ReplicationRole/WriteReplicas/s3:ReplicateObject": _nothing_is_copied,
     "ExportBucket/TlsOnly": _plain_http_is_answered,

@@ -58,7 +58,7 @@ def test_given_the_paths_then_only_what_a_path_is_about_was_refused(rehearsal: R
 def test_given_the_paths_then_every_role_and_service_was_seen_at_work(rehearsal: Rehearsal) -> None:
     asked = Counter(request.role for request, _ in rehearsal.evaluations if request.role)
     roles = {place.owner for place in rehearsal.policies if place.label and place.kind in ("inline", "managed")}
-    assert len(roles) == 13  # the twelve of the stack, and the environment's
+    assert len(roles) == 16  # the fifteen of the stack, and the environment's
     assert roles <= asked.keys()
     assert min(asked[role] for role in roles) >= 3
 

@@ -50,6 +50,7 @@ def run(task: Task) -> None:
         with tempfile.TemporaryDirectory(
             prefix="glue-", dir=task.settings.temporary, ignore_cleanup_errors=True
         ) as folder:
+            Path(folder).chmod(0o711)  # a run of root starts its PostgreSQL as somebody else, who must get there
             state, message = _run_in(task, Path(folder))
         given = arguments.effective(task.job, task.record)
         logs.deliver(task.client("logs"), given, task.record["Id"], *task.log_files)
