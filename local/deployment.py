@@ -57,26 +57,24 @@ def deploy(template: Path, stack: str, parameters: Mapping[str, str], *, aws_env
     processes.run([*command, "--parameter-overrides", *overrides], log=log, env=_environment(aws_env), cwd=paths.LOCAL)
 
 
-def deploy_saved(
-    template: Path, stack: str, parameters: Mapping[str, str], file: Path, *, aws_env: Mapping[str, str], log: Path
+def deploy_answered(
+    template: Path, environment: str, email: str, file: Path, *, aws_env: Mapping[str, str], log: Path
 ) -> None:
-    """Run `sam deploy` as the README has it: answers are given once and kept in a file, from which it deploys again.
+    """Run `sam deploy` as docs/deploy.md has it: by a copy of the example with two answers.
 
     Args:
         template: the built one.
-        stack: its name.
-        parameters: the answers.
-        file: gets them, in a section of the stack's own.
+        environment: the answer that also names the stack.
+        email: the other answer.
+        file: the copy to be written.
         aws_env: where it is deployed.
         log: gets what the SAM CLI prints.
     """
-    file.touch()
-    again = [str(SAM), "deploy", "--template-file", str(template), "--config-file", str(file), "--config-env", stack]
-    again += ["--no-fail-on-empty-changeset", "--no-progressbar"]
-    first = ["--stack-name", stack, "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset"]
-    first += ["--save-params", "--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())]
-    for command in ([*again, *first], again):
-        processes.run(command, log=log, env=_environment(aws_env), cwd=paths.LOCAL)
+    example = (paths.ROOT / "docs" / "examples" / "deploy.toml").read_text()
+    file.write_text(example.replace("platform-team@example.com", email).replace("orders", environment))
+    command = [str(SAM), "deploy", "--template-file", str(template), "--config-file", str(file)]
+    command += ["--config-env", environment, "--no-confirm-changeset", "--no-progressbar"]
+    processes.run(command, log=log, env=_environment(aws_env), cwd=paths.LOCAL)
 
 
 def deploy_release(

@@ -83,9 +83,9 @@ def deploy_neighbour(stack: RehearsedStack) -> str:
     held = stack.everything()
     neighbour = replace(stack, mwaa=replace(stack.mwaa, environment=NEIGHBOUR))
     built = deployment.build(log=stack.log)
-    answers = {name: neighbour.given[name] for name in ("MwaaEnvironmentName", "AlertEmail")}
-    saved = stack.log.with_name("deploy.toml")
-    deployment.deploy_saved(built, neighbour.name, answers, saved, aws_env=stack.aws.env, log=stack.log)
+    answers = (neighbour.given[name] for name in ("MwaaEnvironmentName", "AlertEmail"))
+    copy = stack.log.with_name("deploy.toml")
+    deployment.deploy_answered(built, *answers, copy, aws_env=stack.aws.env, log=stack.log)
     shared = set(stack.resources().values()) & set(neighbour.resources().values())
     _same("resources that both stacks have", shared, set())
     said = f"{works(neighbour)}; no resource is shared"

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,12 @@ def test_documents_and_links_are_found() -> None:
     assert len(TEXTS) > 15
     assert len(list(links())) > 30
     assert len(TARGETS) > 10
+
+
+def test_the_answers_to_copy_are_to_what_the_template_asks() -> None:
+    settings = tomllib.loads((ROOT / "docs" / "examples" / "deploy.toml").read_text())["orders"]["deploy"]["parameters"]
+    answered = {each.partition("=")[0] for each in settings["parameter_overrides"]}
+    assert answered == {name for name, body in TEMPLATE["Parameters"].items() if "Default" not in body}
 
 
 def test_a_decision_has_a_number_of_its_own_and_says_it() -> None:
