@@ -174,14 +174,16 @@ def stop(data_dir: Path, *, timeout_seconds: float = 60.0) -> bool:
 
 
 @contextlib.contextmanager
-def temporary_server(*, password: str, version: int = 18) -> Iterator[PostgresServer]:
+def temporary_server(
+    *, password: str, version: int = 18, settings: dict[str, str] | None = None
+) -> Iterator[PostgresServer]:
     """Run a server over a temporary folder and remove both afterwards.
 
     Prefer this to pytest's `tmp_path`, whose folders are closed to the user that root's server runs as.
     """
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     try:
-        with start(folder / "data", password=password, version=version) as server:
+        with start(folder / "data", password=password, version=version, settings=settings) as server:
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -27,7 +27,8 @@ ALL_CHOSEN = set(CHOSEN) == set(VERSIONS)
 
 @pytest.fixture(scope="session")
 def database_server() -> Iterator[PostgresServer]:
-    with postgres.temporary_server(password="pass'word \\ ünï", version=16) as running:
+    by_hand = {"autovacuum": "off"}  # a template would be analyzed meanwhile, and all that is made of it
+    with postgres.temporary_server(password="pass'word \\ ünï", version=16, settings=by_hand) as running:
         yield running
 
 

@@ -1,7 +1,6 @@
 """Databases of a kind: an Airflow version as its migration leaves it, or 2.9.2 upgraded in place to the newest."""
 
 import uuid
-from urllib.parse import unquote, urlsplit
 
 import psycopg
 from plan_export.table_registry import TABLES
@@ -26,6 +25,7 @@ class Databases:
     def __init__(self, server: PostgresServer) -> None:
         self.server = server
         self._templates: set[str] = set()
+        self._aged: dict[str, AgedData] = {}
 
     def empty(self, kind: str) -> str:
         """Return the URL of a new database with the schema of a kind, and at most the rows that a migration makes.
@@ -33,23 +33,33 @@ class Databases:
         Args:
             kind: an Airflow version; or UPGRADED, once `aged` has made one.
         """
-        if kind not in self._templates:
-            restore(self.server, kind, kind)
-            self._templates.add(kind)
+        self._restore(kind)
         return self.server.create_database(f"{kind}-{uuid.uuid4().hex[:8]}", template=kind)
 
     def aged(self, kind: str) -> tuple[str, AgedData]:
         """Return the URL of a new database of a kind with aged data, and what that data tells."""
-        url = self.empty(OLDEST if kind == UPGRADED else kind)
+        template = f"aged-{kind.replace(' ', '-')}"  # Airflow's driver does not decode a name in a URL
+        if kind not in self._aged:
+            self._aged[kind] = self._age(kind, template)
+        return self.server.create_database(f"{kind}-{uuid.uuid4().hex[:8]}", template=template), self._aged[kind]
+
+    def _age(self, kind: str, template: str) -> AgedData:
+        base = OLDEST if kind == UPGRADED else kind
+        self._restore(base)
+        url = self.server.create_database(template, template=base)
         with psycopg.connect(url) as connection:
             data = fill(connection, DATED)
             if kind == UPGRADED:  # what cannot be converted: the upgrade leaves it behind in _xcom_archive
                 connection.execute("UPDATE xcom SET value = %s WHERE task_id = 'extract'", [PICKLED])
         if kind == UPGRADED:
             migrate(NEWEST, url)
-            if kind not in self._templates:
-                self._keep_emptied(unquote(urlsplit(url).path[1:]), kind)
-        return url, data
+            self._keep_emptied(template, kind)
+        return data
+
+    def _restore(self, version: str) -> None:
+        if version not in self._templates:
+            restore(self.server, version, version)
+            self._templates.add(version)
 
     def _keep_emptied(self, dbname: str, kind: str) -> None:
         url = self.server.create_database(kind, template=dbname)
