@@ -45,7 +45,8 @@ set -- --parameter-overrides "ReleaseBucket=$bucket" "ReleasePrefix=$prefix" "Mw
 if [ -n "${TAGS-$tags}" ]; then set -f; IFS=,; set -- "$@" --tags ${TAGS-$tags}; unset IFS; set +f; fi
 aws cloudformation deploy --stack-name "$stack" --template-file template.json --s3-bucket "$bucket" \
   --s3-prefix "${prefix%/}" --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset "$@" || {
-  reasons=$(aws cloudformation describe-stack-events --stack-name "$stack" --output text --no-paginate \
+  # The end of a rollback is newest, and has two events for every resource.
+  reasons=$(aws cloudformation describe-stack-events --stack-name "$stack" --output text --max-items 300 \
     --query "StackEvents[?ends_with(ResourceStatus, 'FAILED')].[LogicalResourceId, ResourceStatusReason]" 2>/dev/null || true)
   [ -z "$reasons" ] || printf '%s\n' "What failed in this stack, the newest first:" "$reasons" >&2
   exit 1

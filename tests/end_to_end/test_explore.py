@@ -60,8 +60,10 @@ def test_given_a_stack_that_is_up_then_its_variables_lead_to_the_deployed_accoun
         aws_access_key_id=given["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=given["AWS_SECRET_ACCESS_KEY"],
     )
-    [machine] = client.list_state_machines()["stateMachines"]
-    assert f"--state-machine-arn {machine['stateMachineArn']} " in printed
+    machines = {each["stateMachineArn"] for each in client.list_state_machines()["stateMachines"]}
+    [told] = re.findall(r"--state-machine-arn (\S+) ", printed)
+    assert told in machines
+    assert told.endswith(":demo-metadata-export")
 
 
 def test_given_a_stack_that_is_up_when_taken_down_then_no_process_is_left(printed: str) -> None:

@@ -67,7 +67,7 @@ def test_given_unfinished_uploads_then_the_functions_role_may_abort_exactly_thes
 def test_given_the_stack_then_alarms_and_dashboard_are_there(deployed: Deployed) -> None:
     cloudwatch = deployed.client("cloudwatch")
     alarms = {alarm["AlarmName"]: alarm for alarm in cloudwatch.describe_alarms()["MetricAlarms"]}
-    assert alarms.keys() == {f"{STACK}-no-complete-export", f"{STACK}-undelivered"}
+    assert alarms.keys() == {f"{STACK}-no-complete-export", f"{STACK}-undelivered", f"{STACK}-unproven"}
     assert alarms[f"{STACK}-no-complete-export"]["EvaluationPeriods"] == 36
     body = cloudwatch.get_dashboard(DashboardName=STACK)["DashboardBody"]
-    assert len(json.loads(body)["widgets"]) == 9
+    assert len(json.loads(body)["widgets"]) == 10
