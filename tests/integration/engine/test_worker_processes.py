@@ -1,5 +1,6 @@
 """Worker processes that keep their connections: credentials that expire, processes that die, connections that break."""
 
+import contextlib
 import os
 import pickle
 import signal
@@ -196,23 +197,25 @@ def test_given_an_idle_process_then_it_keeps_its_connection_alive(runs: Runs, da
 def test_given_a_limit_on_idle_transactions_then_talking_keeps_the_connection(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sources.BEHAVIOUR_SETTINGS, "idle_in_transaction_session_timeout", "500ms")
+    # Ten times as long as it is silent: a busy machine makes pauses of its own.
+    monkeypatch.setitem(sources.BEHAVIOUR_SETTINGS, "idle_in_transaction_session_timeout", "3s")
     session, kept = runs.session(LONG), KeptConnection()
-    with kept.opened(session) as connection:
-        pass
-    for _ in range(10):
-        time.sleep(0.1)
-        kept.keep_alive(session)
-    with kept.opened(session) as again:
-        assert again is connection
-        assert again.execute("SELECT count(*) FROM public.one").fetchall() == [(1,)]
+    with contextlib.ExitStack() as stack:
+        stack.callback(kept.release)
+        with kept.opened(session) as connection:
+            pass
+        for _ in range(12):
+            time.sleep(0.3)
+            kept.keep_alive(session)
+        with kept.opened(session) as again:
+            assert again is connection
+            assert again.execute("SELECT count(*) FROM public.one").fetchall() == [(1,)]
 
-    # AND without it, the connection is opened anew
-    time.sleep(1)
-    kept.keep_alive(session)
-    with kept.opened(session) as again:
-        assert again is not connection
-    kept.release()
+        # AND without it, the connection is opened anew
+        time.sleep(4)
+        kept.keep_alive(session)
+        with kept.opened(session) as again:
+            assert again is not connection
 
 
 def test_given_a_failure_then_the_processes_are_gone_and_no_other_task_begins(
