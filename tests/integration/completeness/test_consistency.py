@@ -37,7 +37,9 @@ def test_given_write_load_when_all_groups_are_exported_then_every_invariant_hold
     before = writer.transactions
     # On a machine that is busy with other things the writer gets less done beside one export.
     while len(moments) < EXPORTS or writer.transactions - before < TRANSACTIONS:
+        written = writer.transactions
         export = engine.export(group_arguments(connection))
+        assert writer.transactions > written, "the writer has ended"
         assert {manifest["consistency"] for manifest in export.manifests.values()} == {"snapshot"}
         assert broken_invariants(export) == {}
         moments.append(frozenset(_loaded(export, "dag_run", "run_id")))
