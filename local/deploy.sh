@@ -45,9 +45,9 @@ set -- --parameter-overrides "ReleaseBucket=$bucket" "ReleasePrefix=$prefix" "Mw
 if [ -n "${TAGS-$tags}" ]; then set -f; IFS=,; set -- "$@" --tags ${TAGS-$tags}; unset IFS; set +f; fi
 aws cloudformation deploy --stack-name "$stack" --template-file template.json --s3-bucket "$bucket" \
   --s3-prefix "${prefix%/}" --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset "$@" || {
-  # The end of a rollback is newest, and has two events for every resource.
+  # The end of a rollback is newest, and has two events for every resource. Of older ones the CLI prints a token.
   reasons=$(aws cloudformation describe-stack-events --stack-name "$stack" --output text --max-items 300 \
-    --query "StackEvents[?ends_with(ResourceStatus, 'FAILED')].[LogicalResourceId, ResourceStatusReason]" 2>/dev/null || true)
+    --query "StackEvents[?ends_with(ResourceStatus, 'FAILED')].[LogicalResourceId, ResourceStatusReason]" 2>/dev/null | sed '/^NEXTTOKEN/d')
   [ -z "$reasons" ] || printf '%s\n' "What failed in this stack, the newest first:" "$reasons" >&2
   exit 1
 }
