@@ -65,9 +65,10 @@ DEPLOY = "deploy the stack for this environment and attach its managed policy to
 # AWS documented: InvalidRequestException is the answer of a secret that is scheduled for deletion.
 # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
 NOT_OURS = {"AccessDeniedException", "InvalidRequestException", "ResourceNotFoundException"}
-# AWS documented: all versions of a secret have 20 staging labels at most; AWSCURRENT and AWSPREVIOUS are two of them.
+# AWS documented: all versions of a secret have 20 staging labels at most. AWSCURRENT and AWSPREVIOUS are two of them,
+# and a new key has its own before the first one goes: what is put may fail, and then nothing may be gone.
 # A version without a label is deleted some day. https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
-KEPT_KEYS = 18
+KEPT_KEYS = 17
 KEPT = "kept-"  # prefix of the labels that keep them
 # AWS assumed: no retry cures an error whose code begins with AccessDenied, Invalid, ResourceNotFound,
 # StateMachineDoesNotExist or Validation, any other may pass.
@@ -368,13 +369,18 @@ def _keep(secrets: Any, secret_arn: str, stages: Mapping[str, list[str]], key: s
     """Have the version that holds a key, with a label that keeps it, be the current one; return its id."""
     version = _fingerprint(secret_arn, key)
     if version not in stages:
-        _make_room(secrets, secret_arn, stages)
-        labels = ["AWSCURRENT", f"{KEPT}{datetime.now(UTC):%Y%m%dT%H%M%SZ}"]
-        secrets.put_secret_value(
-            SecretId=secret_arn, SecretString=key, ClientRequestToken=version, VersionStages=labels
-        )
+        label = f"{KEPT}{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+        labels = {"ClientRequestToken": version, "VersionStages": ["AWSCURRENT", label]}
+        secrets.put_secret_value(SecretId=secret_arn, SecretString=key, **labels)
+        stages = secrets.describe_secret(SecretId=secret_arn)["VersionIdsToStages"]
+        # AWS documented: a put with the id and value of a version that is there is ignored, its labels too. That is a
+        # key of long ago, whose label went. https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
+        if version not in stages:
+            secrets.update_secret_version_stage(SecretId=secret_arn, VersionStage=label, MoveToVersionId=version)
+            stages = {**stages, version: [label]}
+        _let_go(secrets, secret_arn, stages)
         log.info("Keeps a new Fernet key as version %s of %s", version, secret_arn)
-    elif "AWSCURRENT" not in stages[version]:  # a key of before is back
+    if "AWSCURRENT" not in stages[version]:  # a key of before is back
         current = next(each for each, held in stages.items() if "AWSCURRENT" in held)
         secrets.update_secret_version_stage(
             SecretId=secret_arn, VersionStage="AWSCURRENT", RemoveFromVersionId=current, MoveToVersionId=version
@@ -387,10 +393,10 @@ def _fingerprint(secret_arn: str, key: str) -> str:
     return hashlib.pbkdf2_hmac("sha256", key.encode(), secret_arn.encode(), 600_000, dklen=16).hex()
 
 
-def _make_room(secrets: Any, secret_arn: str, stages: Mapping[str, list[str]]) -> None:
-    """Let go of the key that was kept first, where there are as many as a secret can hold."""
+def _let_go(secrets: Any, secret_arn: str, stages: Mapping[str, list[str]]) -> None:
+    """Take their labels from the keys that were kept first: the next key has to find room for its own."""
     kept = sorted((label, version) for version, held in stages.items() for label in held if label.startswith(KEPT))
-    for label, version in kept[: max(0, len(kept) - KEPT_KEYS + 1)]:
+    for label, version in kept[:-KEPT_KEYS]:
         secrets.update_secret_version_stage(SecretId=secret_arn, VersionStage=label, RemoveFromVersionId=version)
 
 

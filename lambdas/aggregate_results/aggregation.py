@@ -14,6 +14,7 @@ from aggregate_results.alert import write_alert
 from aggregate_results.errors import ExportIncompleteError, TableNotInDatabaseError
 from aggregate_results.event import Event
 from aggregate_results.row_falls import Comparison, compare_rows
+from aggregate_results.settings import Settings
 from aggregate_results.summary import build_summary, move_latest, write_summary
 from aggregate_results.verification import GroupOutcome, verify_groups
 
@@ -34,6 +35,8 @@ class Aggregate:
     """the newest complete export before this one"""
     catalog_problems: tuple[str, ...]
     """what the Glue Data Catalog lacks of this export"""
+    lacks_fernet_key: bool
+    """whether the key of what it holds encrypted is not kept, though the template says that it shall be"""
     alert: dict[str, str]
     group_seconds: dict[str, float]
     """how long the Glue runs of this attempt that delivered took, by group"""
@@ -55,6 +58,7 @@ class Aggregate:
             "retry_groups": [outcome.group.to_json() for outcome in self.outcomes if outcome.cause],
             "row_falls": len(self.summary.row_falls),
             "catalog_problems": len(self.catalog_problems),
+            "lacks_fernet_key": self.lacks_fernet_key,
             "alert": self.alert,
         }
 
@@ -63,9 +67,8 @@ def aggregate(
     event: Event,
     store: ObjectStore,
     now: datetime,
-    log_group: str,
-    fall_percent: int,
-    catalogue: Catalogue = lambda _: (),
+    settings: Settings,
+    catalogue: Catalogue,
 ) -> Aggregate:
     """Verify every group, write the summary and, when COMPLETE and full, latest.json.
 
@@ -73,18 +76,17 @@ def aggregate(
         event: what the state machine passed.
         store: export bucket.
         now: UTC.
-        log_group: where Glue writes what a run prints.
-        fall_percent: how far the rows of a table may fall without being named.
+        settings: what the template configures.
         catalogue: makes a COMPLETE export known to the catalog, and returns what that lacks.
 
     Raises:
         AwsCallError, AwsUnavailableError, ContentionError: S3 refused or did not answer.
     """
     outcomes = verify_groups(event, store)
-    summary = build_summary(event, outcomes, now, log_group)
+    summary = build_summary(event, outcomes, now, settings.log_group)
     comparison = Comparison()
     if summary.complete:
-        comparison = compare_rows(store, event.export, summary, fall_percent)
+        comparison = compare_rows(store, event.export, summary, settings.fall_percent)
     summary = replace(summary, compared_with=comparison.compared_with, row_falls=comparison.falls)
     write_summary(store, event.export, summary)
     uri = store.uri(event.export.summary_key)
@@ -92,9 +94,19 @@ def aggregate(
     if _is_backup(summary):
         move_latest(store, event.export, now)
     problems = catalogue(summary) if summary.complete else ()
-    alert = write_alert(summary, uri, event.is_retry, last, now, problems)
-    seconds = _group_seconds(event, outcomes)
-    return Aggregate(summary, uri, str(event.export.coverage), outcomes, comparison, last, problems, alert, seconds)
+    lacks_key = settings.keeps_fernet_key and summary.fernet_key_version is None
+    return Aggregate(
+        summary=summary,
+        summary_uri=uri,
+        covers=str(event.export.coverage),
+        outcomes=outcomes,
+        comparison=comparison,
+        last=last,
+        catalog_problems=problems,
+        lacks_fernet_key=lacks_key,
+        alert=write_alert(summary, uri, event.is_retry, last, now, problems, lacks_key),
+        group_seconds=_group_seconds(event, outcomes),
+    )
 
 
 def _is_backup(summary: Summary) -> bool:

@@ -14,6 +14,12 @@ from export_runtime.figures import count, counted
 from export_runtime.notice import command, notice, place, subject, two_ways
 from export_runtime.text import one_line
 
+_KEY_NOT_KEPT = (
+    "WHAT IT LACKS",
+    "The stack's parameter KeepFernetKey is true, and the key of this export's connections and variables is not kept:",
+    "when the environment is gone, so are they.",
+    "",
+)
 _ERRORS_SHOWN = 12
 _FALLS_SHOWN = 40
 
@@ -25,6 +31,7 @@ def write_alert(
     last: LastComplete,
     now: datetime,
     catalog_problems: Sequence[str] = (),
+    lacks_fernet_key: bool = False,
 ) -> dict[str, str]:
     """Return subject and message for a summary.
 
@@ -36,13 +43,16 @@ def write_alert(
         last: the newest complete export before this one.
         now: UTC.
         catalog_problems: what the Glue Data Catalog lacks of a COMPLETE export.
+        lacks_fernet_key: whether the key of what a COMPLETE export holds encrypted is not kept, though it shall be.
     """
     if summary.complete:
-        return _complete(summary, summary_uri, is_retry, catalog_problems)
+        return _complete(summary, summary_uri, is_retry, catalog_problems, lacks_fernet_key)
     return _incomplete(summary, summary_uri, last, now)
 
 
-def _complete(summary: Summary, summary_uri: str, is_retry: bool, catalog_problems: Sequence[str]) -> dict[str, str]:
+def _complete(
+    summary: Summary, summary_uri: str, is_retry: bool, catalog_problems: Sequence[str], lacks_fernet_key: bool
+) -> dict[str, str]:
     verdict = "has recovered: COMPLETE after a retry" if is_retry else "is COMPLETE"
     fallen = summary.row_falls
     but = f", but {counted(len(fallen), 'table')} lost many rows since the previous one" if fallen else ""
@@ -53,13 +63,14 @@ def _complete(summary: Summary, summary_uri: str, is_retry: bool, catalog_proble
         "",
         *_row_falls(summary),
         *_not_in_athena(summary, catalog_problems),
+        *(_KEY_NOT_KEPT if lacks_fernet_key else ()),
         *_warnings(summary),
-        *_what_to_do(summary, catalog_problems),
+        *_what_to_do(summary, catalog_problems, lacks_fernet_key),
         "",
         *_facts(summary, summary_uri),
     ]
     about = f"{'recovered' if is_retry else 'complete'}{' (partial export)' if _is_partial(summary) else ''}"
-    return notice(subject(summary.environment, about, _figures(summary, catalog_problems)), lines)
+    return notice(subject(summary.environment, about, _figures(summary, catalog_problems, lacks_fernet_key)), lines)
 
 
 def _not_in_athena(summary: Summary, problems: Sequence[str]) -> list[str]:
@@ -74,9 +85,16 @@ def _not_in_athena(summary: Summary, problems: Sequence[str]) -> list[str]:
     ]
 
 
-def _what_to_do(summary: Summary, catalog_problems: Sequence[str]) -> list[str]:
+def _what_to_do(summary: Summary, catalog_problems: Sequence[str], lacks_fernet_key: bool) -> list[str]:
     if summary.row_falls:
         return _check_the_database()
+    if lacks_fernet_key:
+        return [
+            "WHAT TO DO",
+            "The backup itself is whole; only what is encrypted in it needs the key. The log of the DAG's task",
+            "publish_credentials says why it keeps none: correct that, then trigger the DAG. To have it looked at:",
+            command("doctor", summary.environment, summary.execution_arn),
+        ]
     if catalog_problems:
         return [
             "WHAT TO DO",
@@ -87,7 +105,9 @@ def _what_to_do(summary: Summary, catalog_problems: Sequence[str]) -> list[str]:
     return ["WHAT TO DO", "Nothing."]
 
 
-def _figures(summary: Summary, catalog_problems: Sequence[str]) -> str:
+def _figures(summary: Summary, catalog_problems: Sequence[str], lacks_fernet_key: bool) -> str:
+    if lacks_fernet_key and not summary.row_falls:
+        return "but the Fernet key of its passwords is not kept"
     if catalog_problems and not summary.row_falls:
         return "not all of it can be queried in Athena"
     fallen = summary.row_falls

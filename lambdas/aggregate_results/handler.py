@@ -51,7 +51,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     store = ObjectStore(clients.s3(), export.bucket)
     settings = read_settings(os.environ)
     catalogue = partial(_catalogue, attempt.export, store, settings.catalog_database, context)
-    found = aggregate(attempt, store, datetime.now(UTC), settings.log_group, settings.fall_percent, catalogue)
+    found = aggregate(attempt, store, datetime.now(UTC), settings, catalogue)
     _observe(found)
     has_time = context.get_remaining_time_in_millis() > TIME_FOR_PROOFS
     proof = _newest_proof(export, store, settings.drills) if has_time else None
@@ -138,6 +138,8 @@ def _observe(found: Aggregate) -> None:
         logger.error("group failed", **to_json(failed))
     for fall in summary.row_falls:
         logger.warning("rows fell", **to_json(fall))
+    if found.lacks_fernet_key:
+        logger.warning("the Fernet key is not kept")
     for problem in found.catalog_problems:
         logger.warning("not in the catalog", detail=problem)
     if found.comparison.explained:

@@ -16,6 +16,8 @@ class Settings:
     """of the Glue Data Catalog; empty: exports are not catalogued"""
     drills: bool
     """whether exports are tried, so that the age of the newest proof is watched"""
+    keeps_fernet_key: bool
+    """whether the DAG shall keep the key of what an export holds encrypted"""
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
@@ -29,4 +31,5 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         fall_percent=whole_number(variables, "ROW_FALL_PERCENT"),
         catalog_database=may_be_empty(variables, "CATALOG_DATABASE"),
         drills=required(variables, "DRILL_SCHEDULE") != "none",
+        keeps_fernet_key=required(variables, "KEEP_FERNET_KEY") == "true",
     )

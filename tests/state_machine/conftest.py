@@ -99,7 +99,7 @@ class Stage:
         *,
         last_failure_after_a_sibling: Sequence[str] = (),
         needed_runs: Mapping[str, int] | None = None,
-        row_falls: int = 0,
+        warnings: Mapping[str, int | bool] | None = None,
         job_seconds: float = 0,
         bucket: str = "",
         **answers: Any,
@@ -110,7 +110,7 @@ class Stage:
             failing: how often each group fails.
             last_failure_after_a_sibling: groups that fail for the last time when another one's retry has succeeded.
             needed_runs: how many successful runs a group needs to be verified; 1 unless given.
-            row_falls: in how many tables a complete export finds that rows fell.
+            warnings: what else the aggregation answers of a complete export, such as in how many tables rows fell.
             job_seconds: how long a run that succeeds takes.
             bucket: a bucket that the answers name; without it, a new one.
             answers: list of answers by function: `{"return": ...}` or `{"raise": class, "message": ...}`.
@@ -118,7 +118,7 @@ class Stage:
         bucket = bucket or self.account.bucket()
         self._write(bucket, "job-seconds.json", job_seconds)
         self._write(bucket, "last-failure-after-a-sibling.json", last_failure_after_a_sibling)
-        self._write(bucket, "row-falls.json", row_falls)
+        self._write(bucket, "warnings.json", warnings or {})
         self._write(bucket, "needed-runs.json", needed_runs or {})
         for group in GROUPS:
             self._write(bucket, f"failing/{group}.json", (failing or {}).get(group, 0))

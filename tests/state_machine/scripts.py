@@ -32,8 +32,8 @@ def aggregate(event):
     return {
         "status": status, "scope": "full", "covers": "all tables; any age",
         "summary_uri": "s3://bucket/summary", "total_tables": 3, "total_rows": 4,
-        "retry_groups": incomplete, "catalog_problems": 0,
-        "row_falls": json.load(s3.get_object(Bucket=bucket, Key="row-falls.json")["Body"]),
+        "retry_groups": incomplete, "row_falls": 0, "catalog_problems": 0, "lacks_fernet_key": False,
+        **json.load(s3.get_object(Bucket=bucket, Key="warnings.json")["Body"]),
         "alert": {"subject": f"{status} {event['attempt']}", "message": names or "all well"},
     }
 '''

@@ -147,16 +147,19 @@ def test_given_group_that_fails_once_then_siblings_finish_and_only_it_is_retried
     assert stage.published() == [("INCOMPLETE first", "runs"), ("COMPLETE retry", "all well")]
 
 
-def test_given_rows_that_fell_then_one_warning_is_sent_before_the_end(stage: Stage) -> None:
-    export = stage.run(stage.script(row_falls=2))
+@pytest.mark.parametrize("warnings", [{"row_falls": 2}, {"lacks_fernet_key": True}], ids=str)
+def test_given_a_complete_export_with_something_amiss_then_one_warning_is_sent_before_the_end(
+    stage: Stage, warnings: dict[str, int | bool]
+) -> None:
+    export = stage.run(stage.script(warnings=warnings))
 
     assert export.states == [*HAPPY_PATH, "Send Warning", "Export Complete"]
     assert export.output["status"] == "COMPLETE"
     assert stage.published() == [("COMPLETE first", "all well")]
 
 
-def test_given_rows_that_fell_in_a_recovered_export_then_the_notice_is_the_only_other_message(stage: Stage) -> None:
-    export = stage.run(stage.script({"runs": 1}, row_falls=2))
+def test_given_something_amiss_in_a_recovered_export_then_the_notice_is_the_only_other_message(stage: Stage) -> None:
+    export = stage.run(stage.script({"runs": 1}, warnings={"catalog_problems": 2}))
 
     assert export.states == [*HAPPY_PATH, *RETRY]
     assert [subject for subject, _ in stage.published()] == ["INCOMPLETE first", "COMPLETE retry"]

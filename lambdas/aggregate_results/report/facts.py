@@ -49,8 +49,8 @@ def _facts(summary: Summary, summary_uri: str) -> Iterator[tuple[str, str]]:
         "Database",
         f"{foreign(summary.database_name)} on PostgreSQL {foreign(summary.server_version or 'unknown')}",
     )
-    if summary.fernet_key_version:
-        yield "Fernet key", f"kept as version {foreign(summary.fernet_key_version)} of its secret"
+    version = summary.fernet_key_version
+    yield "Fernet key", f"kept as version {foreign(version)} of its secret" if version else "not kept"
     yield "Execution", link(foreign(arn.rpartition(":")[2]), execution_url(arn))
     yield "Summary", _object(summary_uri, arn)
     if summary.exporter_version:

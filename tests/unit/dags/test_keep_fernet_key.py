@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
-from botocore.stub import Stubber
+from botocore.stub import ANY, Stubber
 
 from tests.unit.dags.conftest import ADDRESS, LOGIN
 
@@ -93,18 +94,53 @@ def test_given_keys_that_changed_and_changed_back_then_all_are_kept_and_the_work
     assert [value(aws, VersionId=version) for version in versions[:3]] == [KEY, NEWER, "third"]
 
 
+def _with_17_keys(aws: SimpleNamespace) -> str:
+    arn: str = aws.secrets.describe_secret(SecretId=NAME)["ARN"]
+    for number in range(17):
+        stages = {"VersionStages": [f"kept-202612{number + 1:02d}T000000Z"], "ClientRequestToken": f"{number:032d}"}
+        aws.secrets.put_secret_value(SecretId=arn, SecretString=f"key {number}", **stages)
+    return arn
+
+
 def test_given_as_many_keys_as_a_secret_can_hold_then_the_first_one_goes(
     dag_file: Any, aws: SimpleNamespace, published: Any, kept: Any, worker: pytest.MonkeyPatch
 ) -> None:
-    arn = aws.secrets.describe_secret(SecretId=NAME)["ARN"]
-    for number in range(18):
-        stages = {"VersionStages": [f"kept-202612{number + 1:02d}T000000Z"], "ClientRequestToken": f"{number:032d}"}
-        aws.secrets.put_secret_value(SecretId=arn, SecretString=f"key {number}", **stages)
+    _with_17_keys(aws)
     dag_file.publish_credentials("")
     labels = [label for held in kept().values() for label in held if label.startswith("kept-")]
-    assert len(labels) == 18
+    assert len(labels) == 17
     assert "kept-20261201T000000Z" not in labels
     assert "kept-20261202T000000Z" in labels
+
+
+def test_given_a_key_that_cannot_be_put_then_no_other_has_gone_for_it(
+    dag_file: Any, aws: SimpleNamespace, published: Any, kept: Any
+) -> None:
+    """Room was made before the new key was there: a put that failed had cost the oldest one its label."""
+    arn = _with_17_keys(aws)
+    before = kept()
+    with pytest.MonkeyPatch.context() as refusal:
+        refusal.setattr(aws.secrets, "put_secret_value", lambda **_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            dag_file._keep(aws.secrets, arn, kept(), KEY)
+    assert kept() == before
+
+
+def test_given_a_key_that_comes_back_when_its_label_is_gone_then_it_has_labels_again(dag_file: Any) -> None:
+    """A put with the id and value of a version changes nothing: such a key was said to be kept, and was not."""
+    arn, current = "arn:aws:secretsmanager:eu-west-1:1:secret:x-123456", "0" * 32
+    version = dag_file._fingerprint(arn, KEY)
+    labels: dict[str, list[str]] = {current: ["AWSCURRENT", "kept-20261201T000000Z"]}
+    client = boto3.client("secretsmanager", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    with Stubber(client) as stubbed:
+        stubbed.add_response("put_secret_value", {"VersionId": version})
+        stubbed.add_response("describe_secret", {"ARN": arn, "VersionIdsToStages": labels})
+        own = {"SecretId": arn, "MoveToVersionId": version}
+        stubbed.add_response("update_secret_version_stage", {}, {**own, "VersionStage": ANY})
+        promoted = {**own, "VersionStage": "AWSCURRENT", "RemoveFromVersionId": current}
+        stubbed.add_response("update_secret_version_stage", {}, promoted)
+        assert dag_file._keep(client, arn, labels, KEY) == version
+        stubbed.assert_no_pending_responses()
 
 
 @pytest.mark.parametrize("key", [None, "", "  "])

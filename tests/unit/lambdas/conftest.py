@@ -25,6 +25,7 @@ os.environ.update(
     ROW_FALL_PERCENT="50",
     CATALOG_DATABASE="",
     DRILL_SCHEDULE="cron(0 9 ? * SUN *)",
+    KEEP_FERNET_KEY="false",
 )
 
 import pytest  # noqa: E402

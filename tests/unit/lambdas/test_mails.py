@@ -47,9 +47,10 @@ def incomplete(*groups: FailedGroup, **changes: Any) -> Summary:
     return summary(details=DELIVERED, status="INCOMPLETE", failed_groups=groups, **changes)
 
 
-def aggregated(found: Summary, is_retry: bool = False) -> dict[str, str]:
+def aggregated(found: Summary, is_retry: bool = False, lacks_key: bool = False) -> dict[str, str]:
     """Return what the state machine sends of a summary."""
-    return aggregate_results.alert.write_alert(found, URI, is_retry, LastComplete(LAST), NOW)
+    last = LastComplete(LAST)
+    return aggregate_results.alert.write_alert(found, URI, is_retry, last, NOW, lacks_fernet_key=lacks_key)
 
 
 def failed(error: str | None = None, cause: str | None = None, **changes: Any) -> dict[str, str]:
@@ -93,6 +94,7 @@ CASES: dict[str, Callable[[], dict[str, str]]] = {
             row_falls=(RowFall("xcom", 20_000, 17, 99.9), RowFall("log", 2000, 900, 55.0)),
         )
     ),
+    "complete, key not kept": lambda: aggregated(summary(details=DELIVERED), lacks_key=True),
     "failed, tables missing": lambda: failed(
         **thrown("ExportIncompleteError", STILL), summary=incomplete(KILLED), **RETRIED
     ),

@@ -53,7 +53,7 @@ def test_given_a_complete_export_then_summary_and_pointer_are_written(store, con
         "report_error",
         "retry_groups",
     }
-    assert answer.keys() == {*fields, "row_falls", "catalog_problems", "alert"}
+    assert answer.keys() == {*fields, "row_falls", "catalog_problems", "lacks_fernet_key", "alert"}
     assert (answer["status"], answer["retry_groups"], answer["total_rows"]) == ("COMPLETE", [], 12)
     assert answer["summary_uri"] == f"s3://exports-bucket/{EXPORT.summary_key}"
     assert (answer["scope"], answer["covers"]) == ("full", "all tables; last 30 days")
@@ -202,6 +202,22 @@ def test_given_a_failure_without_error_and_cause_then_the_group_fails_all_the_sa
     deliver_all(store)
     results = [*succeeded(GROUPS[1:]), {"group": GROUPS[0].group, "status": "FAILED"}]
     assert "no reason was given" in entry.handler(raw_event(results), context)["alert"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("keep", "version", "lacks"), [("true", None, True), ("true", "ab" * 16, False), ("false", None, False)]
+)
+def test_given_a_key_that_shall_be_kept_and_is_not_then_a_person_hears_of_it(
+    store, context, monkeypatch, keep, version, lacks
+):
+    """The DAG's log, doctor and show said so, and nobody reads them until the day that they need the key."""
+    monkeypatch.setenv("KEEP_FERNET_KEY", keep)
+    deliver_all(store)
+    event = raw_event()
+    event["connection"]["fernet_key_version"] = version
+    answer = entry.handler(event, context)
+    assert (answer["status"], answer["lacks_fernet_key"]) == ("COMPLETE", lacks)
+    assert ("Fernet key of its passwords is not kept" in answer["alert"]["subject"]) is lacks
 
 
 def test_given_a_catalog_that_fails_in_an_odd_way_then_the_export_is_complete_all_the_same(store, context, monkeypatch):
