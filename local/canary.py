@@ -1,4 +1,4 @@
-"""Searches everything that a run leaves behind for a secret that must be in Secrets Manager alone.
+"""Searches everything that a run leaves behind for secrets that must be in Secrets Manager alone.
 
 with canary.watched(pipeline):
     ...  # exports, and whatever else leaves traces; at the end every trace is searched
@@ -31,13 +31,13 @@ class LeakError(AssertionError):
 
 @dataclass
 class Search:
-    """What was looked at, by kind, and where the secret was found.
+    """What was looked at, by kind, and where a secret was found.
 
     Args:
-        canary: a part of the secret that nobody would escape: letters, digits and hyphens.
+        canaries: a part of each secret that nobody would escape: letters, digits, hyphens and underscores.
     """
 
-    canary: str
+    canaries: tuple[str, ...]
     looked_at: Counter[str] = field(default_factory=Counter)
     found: list[str] = field(default_factory=list)
 
@@ -46,7 +46,7 @@ class Search:
         self.looked_at[kind] += 1
         text = content if isinstance(content, bytes | str) else json.dumps(content, default=str)
         data = text.encode() if isinstance(text, str) else text
-        if any(disguise in data for disguise in disguises(self.canary)):
+        if any(disguise in data for canary in self.canaries for disguise in disguises(canary)):
             self.found.append(f"{kind} {name}")
 
 
@@ -67,7 +67,7 @@ def watched(pipeline: Pipeline) -> Iterator[None]:
     """Let things happen, then search what they left.
 
     Raises:
-        LeakError: the password of the database is somewhere, or a kind of trace is missing.
+        LeakError: a secret is somewhere, or a kind of trace is missing.
     """
     queue = subscribe_queue(pipeline.aws, pipeline.outputs["AlertTopicArn"], QUEUE)
     yield
@@ -85,14 +85,19 @@ def check(search: Search) -> None:
     """
     missing = [kind for kind in ALWAYS if not search.looked_at[kind]]
     if missing:
-        raise LeakError(f"the search for the password found no {', no '.join(missing)}")
+        raise LeakError(f"the search for secrets found no {', no '.join(missing)}")
     if search.found:
-        raise LeakError(f"the password of the database is in {'; '.join(search.found)}")
+        raise LeakError(f"a secret is in {'; '.join(search.found)}")
 
 
-def search(pipeline: Pipeline) -> Search:
-    """Search logs, executions, Glue runs, functions, objects, XComs, dead letters and authorization decisions."""
-    made = Search(of(pipeline))
+def search(pipeline: Pipeline, *others: str) -> Search:
+    """Search logs, executions, Glue runs, functions, objects, XComs, dead letters and authorization decisions.
+
+    Args:
+        pipeline: which it leaves, and whose database's password is looked for.
+        others: secrets that are looked for too.
+    """
+    made = Search((of(pipeline), *others))
     _look_at_files(made, pipeline)
     _look_at_log_events(made, pipeline.client("logs"))
     _look_at_executions(made, pipeline.client("stepfunctions"), pipeline.outputs["StateMachineArn"])

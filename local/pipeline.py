@@ -104,6 +104,7 @@ def deploy(
             "MwaaEnvironmentName": ENVIRONMENT,
             "AlertEmail": "platform-team@example.com",
             "DagBucketName": mwaa.bucket,
+            "KeepFernetKey": "true",
             **also,
         }
         deployment.deploy(template, STACK, parameters, aws_env=aws.env, log=stack_paths.logs / "sam-deploy.log")

@@ -20,7 +20,7 @@ AIRFLOW_VERSION = "3.3.1"
 # Retries wait a fiftieth of the time; a time-out is a quarter of it, which leaves every state twice what it takes.
 # What the stack's own parameters ask for: few tables, so that an export of a scenario can be a full one.
 OWN_TABLES = (data.BIG_TABLE, "job")
-OWN = {"IncludeTables": ",".join(OWN_TABLES), "MaxAgeInDays": "null", "AllowRestore": "true", "KeepFernetKey": "true"}
+OWN = {"IncludeTables": ",".join(OWN_TABLES), "MaxAgeInDays": "null", "AllowRestore": "true"}
 SCALES = {"wait_scale": 0.02, "timeout_scale": 0.25}
 
 

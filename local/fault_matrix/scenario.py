@@ -23,6 +23,7 @@ JOB_FIELDS = (
     *("MaxRetries", "NumberOfWorkers", "Timeout", "WorkerType"),
 )
 ALERT_SECONDS = 120.0
+KEPT_KEY = "00112233445566778899aabbccddeeff"  # version of a Fernet key: the DAG has kept one
 
 
 class Scenario:
@@ -66,7 +67,7 @@ class Scenario:
     def publish(self, **changes: Any) -> None:
         """Publish credentials as the DAG does; those of the superuser, by way of the proxy, but for the changes."""
         secret = {"engine": "postgres", "host": HOST, "port": self.proxy.port, "dbname": DATABASE, "username": USER}
-        secret |= {"password": self.database.password, "sslmode": "disable"} | changes
+        secret |= {"password": self.database.password, "sslmode": "disable", "fernet_key_version": KEPT_KEY} | changes
         secrets = self.client("secretsmanager")
         secrets.put_secret_value(SecretId=self.pipeline.outputs["SecretArn"], SecretString=json.dumps(secret))
 

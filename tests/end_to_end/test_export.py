@@ -6,8 +6,10 @@ import jsonschema
 import psycopg
 
 from local import canary
+from local.airflow.configuration import Keys
 from local.compare import compare_export
 from local.paths import ROOT
+from local.pipeline import STACK
 
 EXPECTED_STATES = [
     "Plan Export",
@@ -88,19 +90,26 @@ def test_no_upload_is_left_incomplete(exported):
     assert answer.get("Uploads", []) == []
 
 
-class TestThePassword:
-    """The database's password is a canary: it must not be found anywhere but in the secret."""
+def fernet_key(exported) -> str:
+    """The worker's own, which the stack keeps (KeepFernetKey)."""
+    return Keys.load_or_create(exported.stack.paths.airflow / "keys.json").fernet
 
-    def test_is_what_the_dag_published(self, exported):
+
+class TestTheSecrets:
+    """The database's password and the Fernet key are canaries: nothing but Secrets Manager may have them."""
+
+    def test_are_what_the_dag_published(self, exported):
         secrets = exported.stack.client("secretsmanager")
         secret = json.loads(secrets.get_secret_value(SecretId=exported.stack.outputs["SecretArn"])["SecretString"])
 
         assert secret["password"] == exported.stack.database.password
         assert canary.of(exported.stack) in secret["password"]
+        kept = secrets.get_secret_value(SecretId=f"{STACK}/fernet-key", VersionId=secret["fernet_key_version"])
+        assert kept["SecretString"] == fernet_key(exported)
 
-    def test_is_in_no_trace_of_the_two_exports(self, exported):
+    def test_are_in_no_trace_of_the_two_exports(self, exported):
         """In no log, history, input, output, argument, XCom, manifest, report, summary, row, alert or decision."""
-        found = canary.search(exported.stack)
+        found = canary.search(exported.stack, fernet_key(exported).rstrip("="))
         for export in (exported.by_dag, exported.quiet):
             found.look("alerts", "of an export", export["alerts"])
 

@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 
 from local.fault_matrix import outcome
 from local.fault_matrix.proxy import HOST
-from local.fault_matrix.scenario import Scenario
+from local.fault_matrix.scenario import KEPT_KEY, Scenario
 from local.pipeline import DATABASE, ENVIRONMENT, STACK
 from local.postgres import USER
 
@@ -37,7 +37,7 @@ def exported(scenario: Scenario) -> str:
     return str(json.loads(scenario.describe()["output"])["summary_uri"])
 
 
-def begin(scenario: Scenario, fernet_key: str | None = None, **given: Any) -> str:
+def begin(scenario: Scenario, fernet_key: str = KEPT_KEY, **given: Any) -> str:
     """Restore as a person does in the console, with credentials of its own, and return the execution's ARN.
 
     Args:
@@ -49,7 +49,7 @@ def begin(scenario: Scenario, fernet_key: str | None = None, **given: Any) -> st
     return str(states.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"])
 
 
-def publish_for_restores(scenario: Scenario, fernet_key: str | None = None) -> None:
+def publish_for_restores(scenario: Scenario, fernet_key: str = KEPT_KEY) -> None:
     """Write the secret by which a restore writes, as the DAG does."""
     secret = {"engine": "postgres", "host": HOST, "port": scenario.proxy.port, "dbname": DATABASE, "username": USER}
     secret |= {"password": scenario.database.password, "sslmode": "disable", "fernet_key_version": fernet_key}

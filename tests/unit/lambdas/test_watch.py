@@ -77,14 +77,15 @@ def dashboard(*conditions: str) -> list[dict[str, Any]]:
     for name, value in values.items():
         if "Fn::If" in value and name != "Bucket":
             condition, yes, no = value["Fn::If"]
-            body = body.replace(f"${{{name}}}", yes["Fn::Sub"] if condition in conditions else no)
+            chosen = yes if condition in conditions else no
+            body = body.replace(f"${{{name}}}", chosen["Fn::Sub"] if isinstance(chosen, dict) else str(chosen))
     body = re.sub(r"\$\{(\w+)\.Arn\}", r"\1", body)  # an alarm by its logical id
     return list(json.loads(resolved(body))["widgets"])
 
 
 def widgets() -> list[dict[str, Any]]:
     """Return the dashboard's widgets that show metrics."""
-    return [widget["properties"] for widget in dashboard() if widget["type"] == "metric"]
+    return [widget["properties"] for widget in dashboard("Drills") if widget["type"] == "metric"]
 
 
 def shown(widget: dict[str, Any]) -> list[Metric]:
@@ -135,6 +136,17 @@ def test_given_the_dashboard_then_it_shows_every_alarm_that_the_stack_has(held):
     alarms = resources("AWS::CloudWatch::Alarm").items()
     there = {name for name, alarm in alarms if alarm.get("Condition") in (None, *held)}
     assert [set(widget["alarms"]) for widget in shown] == [there]
+
+
+@pytest.mark.parametrize("held", [(), ("Drills",)], ids=str)
+def test_given_a_stack_without_drills_then_no_tile_waits_for_a_proof_and_none_leaves_a_gap(held):
+    """The tile stayed empty where the parameter DrillSchedule was none."""
+    found = dashboard(*held)
+    proofs = [w for w in found if "ProvenRestorableAge" in json.dumps(w)]
+    assert len(proofs) == len(held)
+    assert {row: sum(w["width"] for w in found if w["y"] == row) for row in {w["y"] for w in found}} == dict.fromkeys(
+        (0, 2, 6, 12), 24
+    )
 
 
 def test_given_exports_with_parquet_then_the_dashboard_leads_to_the_workgroup():
