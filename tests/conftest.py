@@ -2,6 +2,7 @@
 
 import re
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,20 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     runtestprotocol(item, nextitem=None)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    _forget_sessions()
     return True
+
+
+def _forget_sessions() -> None:
+    """Drop the sessions of AWS that boto3 and the engine keep: they keep the credentials of their first user, too.
+
+    Which group comes next in this process is chance, and its account may know other credentials only.
+    """
+    if engine := sys.modules.get("metadata_export.aws"):
+        engine.s3_client.cache_clear()
+        engine._session.cache_clear()
+    if boto3 := sys.modules.get("boto3"):
+        boto3.DEFAULT_SESSION = None  # type: ignore[attr-defined]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

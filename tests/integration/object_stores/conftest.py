@@ -101,8 +101,6 @@ def _account(endpoint: str | None) -> Iterator[Backend]:
         for name, value in ACCOUNT.items():
             environment.setenv(name, value)
         environment.delenv("AWS_ENDPOINT_URL", raising=False)
-        # boto3 keeps its first session, with the credentials of whoever ran before in this process.
-        environment.setattr(boto3, "DEFAULT_SESSION", None)
         if endpoint:
             environment.setenv("AWS_ENDPOINT_URL", endpoint)
         made = Backend(BUCKET)
