@@ -11,6 +11,8 @@ RESTORE ?=
 VERSIONS ?= 2.9.2,2.10.3,2.11.0,3.0.6,3.2.1,3.3.1
 
 export SAM_CLI_TELEMETRY := 0
+# A run starts more than a thousand Pythons. Where this is set, each of them compiles all that it imports once more.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo up down test unit lint lint-code lint-template lint-security sizes evidence faults release deploy-local iam test-on-aws test-versions mutants bench lock clean
 
