@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 import threading
+import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -14,9 +15,9 @@ from math import inf
 from typing import Any
 
 from botocore.exceptions import ClientError
+from export_contracts.exported_schema import ExportedSchema
 from export_contracts.exported_table import ExportedTable
 from export_contracts.layout import SUMMARY_NAME, Layout, export_id
-from export_contracts.past_exports import read_summary
 from export_contracts.summary import Summary
 from export_runtime.aws import error_code
 from export_runtime.errors import AwsCallError
@@ -52,7 +53,7 @@ def kept_layout(where: Layout) -> Layout:
 
 def kept_ids(store: ObjectStore, where: Layout) -> frozenset[str]:
     """Return the ids of the exports that are kept; see ``aws_call`` for errors."""
-    keys = store.keys(f"{kept_layout(where).root}/")
+    keys = store.all_keys(f"{kept_layout(where).root}/")
     found = [match for key in keys if SUMMARY_NAME in key and (match := _SUMMARY.search(key))]
     return frozenset(f"{each[1]}{each[2]}{each[3]}T{each[4]}Z" for each in found)
 
@@ -81,7 +82,7 @@ def find_kept(store: ObjectStore, where: Layout, reference: str) -> Export:
 def objects_of(store: ObjectStore, layout: Layout, export: Export) -> list[str]:
     """Return the keys of an export's objects: those of its day that bear its time."""
     ending = re.compile(rf"_{export.started:%H%M%S}\.[a-z.]+$")
-    return [key for key in store.keys(layout.day_prefix(export.started)) if ending.search(key)]
+    return [key for key in store.all_keys(layout.day_prefix(export.started)) if ending.search(key)]
 
 
 def bucket_rules(aws: Aws, bucket: str) -> Lifecycle:
@@ -139,23 +140,25 @@ class Keeper:
             AwsCallError: S3 refused, or a copy is not what the summary says.
             AwsUnavailableError: see ``aws_call``.
         """
-        summary_key = self._moved(export.key)
-        there = read_summary(self._store, summary_key)
-        if there is not None and there.status == summary.status:
-            return Kept(summary_key, len(there.details), there.object_bytes, was_there=True)
-        tables = {entry.key: entry for entry in summary.details.values()}
+        summary_key, wanted = self._moved(export.key), self._summary_for(export)
+        # By all that it says, not by its verdict: an INCOMPLETE one may have got more since.
+        if _content(self._store, summary_key) == wanted:
+            return Kept(summary_key, len(summary.details), summary.object_bytes, was_there=True)
+        told: list[ExportedTable | ExportedSchema] = list(summary.details.values())
+        told += [summary.schema] if summary.schema else []
+        named = {entry.key for entry in told}
         objects = objects_of(self._store, self._where, export)
-        others = [key for key in objects if key not in tables and key != export.key]
+        others = [key for key in objects if key not in named and key != export.key]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             try:
-                for size in pool.map(self._copy_table, tables.values()):
+                for size in pool.map(self._copy_verified, told):
                     note(size)
                 list(pool.map(self._copy_plain, others))
             except BaseException:  # Ctrl-C, which reaches this thread alone: the others end at their next part
                 self._ended.set()
                 raise
-        self._store.write(summary_key, self._summary_for(export), "application/gzip")
-        return Kept(summary_key, len(tables) + len(others) + 1, summary.object_bytes)
+        self._store.write(summary_key, _packed(wanted), "application/gzip")
+        return Kept(summary_key, len(told) + len(others) + 1, summary.object_bytes)
 
     def release(self, export: Export) -> int:
         """Remove the copy, its summary first, and return how many objects it had."""
@@ -173,8 +176,11 @@ class Keeper:
             answer = self._s3.copy_object(ChecksumAlgorithm="SHA256", **self._from_to(key))
         return str(answer["CopyObjectResult"].get("ChecksumSHA256", ""))
 
-    def _copy_table(self, entry: ExportedTable) -> int:
-        copied = self._copy_parts(entry) if "-" in entry.checksum_sha256 else self._copy_plain(entry.key)
+    def _copy_verified(self, entry: ExportedTable | ExportedSchema) -> int:
+        if isinstance(entry, ExportedTable) and "-" in entry.checksum_sha256:
+            copied = self._copy_parts(entry)
+        else:
+            copied = self._copy_plain(entry.key)
         if copied != entry.checksum_sha256:
             raise AwsCallError(
                 f"The copy of {self._store.uri(entry.key)} has SHA-256 {copied or '(none)'}, the summary says "
@@ -213,19 +219,32 @@ class Keeper:
         bucket = self._where.bucket
         return {"Bucket": bucket, "Key": self._moved(key), "CopySource": {"Bucket": bucket, "Key": key}}
 
-    def _summary_for(self, export: Export) -> bytes:
+    def _summary_for(self, export: Export) -> dict[str, Any]:
         """Return the summary with the keys of the copies and without Parquet, which goes with the export's own files.
 
         Whatever else it says stays.
         """
-        found = self._store.read(export.key)
-        content: dict[str, Any] = json.loads(gzip.decompress(found.body)) if found else {}
+        content = _content(self._store, export.key)
         details: Mapping[str, dict[str, Any]] = content["details"]
         content["details"] = {
             name: {field: value for field, value in entry.items() if field != "parquet"}
             | {"key": self._moved(entry["key"])}
             for name, entry in details.items()
         }
-        return gzip.compress(
-            json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n", mtime=0
-        )
+        if schema := content.get("schema"):
+            content["schema"] = {**schema, "key": self._moved(schema["key"])}
+        return content
+
+
+def _content(store: ObjectStore, key: str) -> dict[str, Any]:
+    """Return what a summary says, as it is written; nothing if there is none, or it is damaged."""
+    found = store.read(key)
+    try:
+        content: Any = json.loads(gzip.decompress(found.body)) if found else {}
+    except (OSError, EOFError, zlib.error, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _packed(content: Mapping[str, Any]) -> bytes:
+    return gzip.compress(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n", mtime=0)

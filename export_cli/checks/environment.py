@@ -73,7 +73,7 @@ def dag(patient: Patient) -> Finding:
         return unknown("it is not known where the environment has its DAGs", "See the check of the environment.")
     place = f"s3://{bucket}/{folder}/"
     store = ObjectStore(patient.aws.client("s3"), bucket, "Allow s3:ListBucket on the environment's bucket.")
-    there = [key for key in store.keys(f"{folder}/") if key.endswith(f"/{DAG_FILE}")]
+    there = [key for key in store.all_keys(f"{folder}/") if key.endswith(f"/{DAG_FILE}")]
     if not there:
         return failed(f"{DAG_FILE} is not below {place}", _put_dag(patient, place))
     if patient.target.stack and patient.secret is None:

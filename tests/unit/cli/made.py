@@ -120,6 +120,11 @@ class Made:
         """Write an object."""
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
 
+    def all_keys(self, prefix: str) -> list[str]:
+        """Return all keys below a prefix."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+        return [each["Key"] for page in pages for each in page.get("Contents", ())]
+
     def body(self, key: str) -> bytes:
         """Return an object."""
         return bytes(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())

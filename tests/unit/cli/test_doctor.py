@@ -400,6 +400,12 @@ def test_given_no_stack_yet_then_environment_and_network_are_examined_all_the_sa
     assert found["state machine"]["verdict"] == found["last export"]["verdict"] == "unknown"
 
 
+def test_given_more_files_of_dags_than_s3_lists_at_once_then_the_dag_is_found_among_them(sound, run):
+    for number in range(1000):
+        sound.s3.put_object(Bucket=DAGS, Key=f"dags/a{number:04}.py", Body=b"")
+    assert checks(run("doctor", "--json"))["DAG"]["verdict"] == "pass"
+
+
 def test_given_hours_then_they_decide_what_is_fresh(sound, fakes, run):
     assert checks(run("doctor", "--fresh-hours", "2", "--json"))["last export"]["verdict"] == "fail"
     parameter = {"ParameterKey": "AlarmAfterHours", "ParameterValue": "2"}

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from export_cli.commands.expiring import deleted_on
 from tests.unit.cli.environment import refusal, set_lifecycle
-from tests.unit.cli.made import BUCKET, LAYOUT, Made, composite, digest
+from tests.unit.cli.made import BUCKET, LAYOUT, TABLES, Made, composite, digest
 from tests.unit.cli.test_parquet_query import add_parquet
 from tests.unit.cli.test_query import RUNS, TYPES
 
@@ -94,6 +94,61 @@ def test_given_an_export_then_it_is_kept_whole_without_the_others_and_every_comm
     assert (verified.code, verified.json["sound"], len(verified.json["tables"])) == (0, True, 3)
     assert "3 tables" in run("show", kept.export_id, "--base-prefix", "kept").out
     assert "It is kept: say --base-prefix kept." in run("show", kept.export_id).err
+
+
+def test_given_a_schema_then_the_copy_names_its_own_and_stays_whole_when_the_export_has_gone(made, run, other):
+    summary = made.export(timedelta(hours=3), schema=b"CREATE TABLE")
+    assert run("keep", summary.export_id).code == 0
+    remove(made, f"{LAYOUT.root}/20")
+    verified = run("verify", summary.export_id, "--base-prefix", "kept", "--json").json
+    assert (verified["sound"], verified["schema"]["problems"]) == (True, [])
+    assert verified["schema"]["key"].startswith(f"{ROOT}/")
+
+
+def test_given_a_schema_that_is_gone_then_nothing_counts_as_kept(made, run, other):
+    summary = made.export(timedelta(hours=3), schema=b"CREATE TABLE")
+    made.s3.delete_object(Bucket=BUCKET, Key=summary.schema.key)
+    result = run("keep", summary.export_id)
+    assert (result.code, summary.schema.key in result.err) == (3, True)
+    assert [key for key in keys(made, ROOT) if "summary" in key] == []
+
+
+def test_given_a_copy_that_names_the_schema_of_the_export_then_it_is_not_taken_for_kept(made, run, other):
+    summary = made.export(timedelta(hours=3), schema=b"CREATE TABLE")
+    assert run("keep", summary.export_id).code == 0
+    key = LAYOUT.summary_key(summary.started).replace(LAYOUT.root, ROOT)
+    copy = json.loads(gzip.decompress(made.body(key)))
+    copy["schema"]["key"] = summary.schema.key  # as `keep` wrote it once
+    made.put(key, gzip.compress(json.dumps(copy).encode()))
+    assert run("keep", summary.export_id, "--json").json["was_there"] is False
+    assert run("verify", summary.export_id, "--base-prefix", "kept").code == 0
+
+
+def test_given_a_copy_of_an_incomplete_export_that_got_more_since_then_that_is_copied_too(made, run, other):
+    age = timedelta(hours=3)
+    tables = {name: TABLES[name] for name in ("dag", "slot_pool")}
+    first = made.export(age, tables={"dag": TABLES["dag"]}, status="INCOMPLETE")
+    assert run("keep", first.export_id).code == 0
+    key = LAYOUT.summary_key(first.started)
+    now = made.export(datetime.now(UTC) - first.started, tables=tables, status="INCOMPLETE")
+    assert LAYOUT.summary_key(now.started) == key
+    assert run("keep", first.export_id).code == 0
+    copy = json.loads(gzip.decompress(made.body(key.replace(LAYOUT.root, ROOT))))
+    assert copy["details"].keys() == tables.keys()
+
+
+def test_given_more_objects_than_s3_lists_at_once_then_all_of_the_export_is_kept_and_released(made, run, other):
+    summary = made.export(timedelta(hours=3))
+    for number in range(1000):  # of other exports of that day
+        made.put(f"{LAYOUT.day_prefix(summary.started)}ab_{number:04}_000000.csv.gz", b"")
+        made.put(f"{LAYOUT.day_prefix(summary.started)}ab_{number:04}_000000.csv.gz".replace(LAYOUT.root, ROOT), b"")
+    assert run("keep", summary.export_id).code == 0
+    kept = [key for key in made.all_keys(ROOT) if f"_{summary.started:%H%M%S}." in key]
+    assert len(kept) == 5  # the report is one
+    [shown] = [each for each in run("list", "--expiring", "--json").json if each["export_id"] == summary.export_id]
+    assert shown["kept"] is True
+    assert run("release", summary.export_id).code == 0
+    assert len(made.all_keys(ROOT)) == 1000
 
 
 def test_given_it_is_kept_already_then_nothing_is_copied_again(made, run, other):
