@@ -23,6 +23,8 @@ MISTAKES = (
     "TableNotInDatabaseError",
 )  # fmt: skip
 """errors of an input that no redrive cures"""
+SAME_SECOND = "SameSecondError"
+"""of the name of an export, which a redrive would have again"""
 _RUNNING = ("RUNNING", "PENDING_REDRIVE")
 _CLOCKS_APART = timedelta(seconds=1)
 
@@ -161,6 +163,11 @@ def failed_execution(client: Any, machine_arn: str, identifier: str | None) -> s
     if execution.get("error") in MISTAKES:
         raise InvalidOptionError(
             f"{arn} failed with {execution['error']}, and a redrive would have the same input. Start a new {what}."
+        )
+    if execution.get("error") == SAME_SECOND:
+        raise InvalidOptionError(
+            f"{arn} would overwrite the export of another execution, which began in the same second, and a redrive "
+            "would have the same name. Start a new export."
         )
     if execution.get("redriveStatus") == "NOT_REDRIVABLE":
         why = execution.get("redriveStatusReason", "no reason was given")

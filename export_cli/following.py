@@ -18,7 +18,7 @@ from export_runtime.figures import counted, duration, size
 from export_runtime.text import one_line
 
 from export_cli.errors import BAD, BUSY, INTERRUPTED, OK
-from export_cli.executions import MISTAKES, Follower, Step, is_restore
+from export_cli.executions import MISTAKES, SAME_SECOND, Follower, Step, is_restore
 from export_cli.exports import Export
 from export_cli.options import Session
 from export_cli.screen import age
@@ -201,6 +201,8 @@ def _failed(session: Session, target: Target, ending: Ending) -> Iterator[tuple[
     if ending.error in MISTAKES:
         what = "restore" if is_restore(ending.arn) else "export"
         yield f"A redrive would have the same input. Correct it, and start a new {what}.", ""
+    elif ending.error == SAME_SECOND:
+        yield f"A redrive would have the same name. Start a new one: {session.ours('export', target)}", ""
     else:
         yield f"Correct the cause, then: {session.ours(ending.redrive, target)}", ""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from export_contracts.layout import export_id, started_at
 from export_contracts.lock import ExportLock
+from export_contracts.past_exports import readable_summary
 from export_contracts.plan import Decision, Export, Plan, TableGroup
 from export_contracts.summary import FULL, PARTIAL
 from export_runtime.errors import InvalidEventError
@@ -13,7 +14,7 @@ from export_runtime.executions import Executions
 from export_runtime.store import ObjectStore
 from export_runtime.text import shown
 
-from plan_export.errors import OtherExportError
+from plan_export.errors import OtherExportError, SameSecondError
 from plan_export.execution_input import ExecutionInput, parse_input
 from plan_export.fresh_export import find_fresh_export
 from plan_export.lock import release_lock, take_lock
@@ -100,6 +101,7 @@ def decide(
 
     Raises:
         OtherExportError: it has waited long enough.
+        SameSecondError: it would overwrite another one.
         ContentionError: others kept changing the lock.
         AwsCallError, AwsUnavailableError: see ``aws_call``.
     """
@@ -114,7 +116,21 @@ def decide(
     if yields and (key := find_fresh_export(store, export, settings.fresh_hours, now)):
         release_lock(store, lock_key, export)
         return _already_exported(store.uri(key), settings.fresh_hours)
+    if other := _completed_in_the_same_second(store, export):
+        release_lock(store, lock_key, export)
+        raise SameSecondError(
+            f"Export {export.export_id} of {export.environment} is complete and another execution's, which started in "
+            f"the same second ({other}). An export is named by that second, so this one would overwrite it: start a "
+            "new one. A redrive would have the same name."
+        )
     return Decision(True, _why_due(request, settings.fresh_hours))
+
+
+def _completed_in_the_same_second(store: ObjectStore, export: Export) -> str | None:
+    """Return the execution that made a complete export under this one's keys: this one may have waited for its end."""
+    summary = readable_summary(store, export.summary_key)
+    others = summary is not None and summary.complete and summary.execution_arn != export.execution_arn
+    return summary.execution_arn if summary is not None and others else None
 
 
 def settle(decision: Decision, export: Export, groups: tuple[TableGroup, ...]) -> Plan:

@@ -21,12 +21,14 @@ CAUSE_LIMIT = 6000
 INVALID_INPUT = "InvalidExportInputError"
 NO_SUCH_TABLE = "TableNotInDatabaseError"
 OTHER_EXPORT = "OtherExportError"
+SAME_SECOND = "SameSecondError"
 TASK_FAILED = "States.TaskFailed"  # says no more than that it failed
 _VERDICTS = {ABORTED: "was ABORTED: a person (or a script) stopped it", TIMED_OUT: "TIMED_OUT: it took too long"}
 _SHORTLY = {
     INVALID_INPUT: "its input is not valid",
     NO_SUCH_TABLE: "include_tables names a table that does not exist",
     OTHER_EXPORT: "another export was at work for two hours",
+    SAME_SECOND: "another export began in the same second",
     "ConnectionImpossibleError": "the database cannot be reached",
 }
 """error -> what has happened, for a subject"""
@@ -202,6 +204,8 @@ def _what_to_do(execution: FailedExecution, report: Report, environment: str, er
     elif error == NO_SUCH_TABLE:
         yield "Correct the name, or leave it out, and start a new export: a redrive would ask for the same table. If it"
         yield "came from the stack's parameter IncludeTables, deploy the stack with the right one."
+    elif error == SAME_SECOND:
+        yield "Start a new export with the same input: a redrive would have the same name. The other one is whole."
     elif error == OTHER_EXPORT:
         yield "See what holds up the other export that WHY names. When it has ended, redrive this one:"
         yield f"  {redrive}"

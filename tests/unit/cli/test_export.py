@@ -328,6 +328,7 @@ STACK = json.dumps({"errorMessage": "still INCOMPLETE", "errorType": "ExportInco
         ("ExportIncompleteError", STACK, "ExportIncompleteError: still INCOMPLETE", "stackTrace"),
         ("States.TaskFailed", GLUE, "disk full x", "Arguments"),
         ("InvalidExportInputError", "field x", "A redrive would have the same input.", "export redrive"),
+        ("SameSecondError", "another's", "A redrive would have the same name.", "export redrive"),
     ],
 )
 def test_given_a_failure_then_reason_age_of_the_last_good_one_and_commands_are_told(
@@ -344,7 +345,9 @@ def test_given_a_failure_then_reason_age_of_the_last_good_one_and_commands_are_t
     assert unsaid not in result.out
     assert f"Last complete export: {good.export_id}, 9 h ago" in result.out
     assert "mwaa-metadata-export show 20261211T143022Z -e prod --region eu-central-1" in result.out
-    assert ("redrive 20261211T143022Z -e prod" in result.out) is (error != "InvalidExportInputError")
+    assert ("redrive 20261211T143022Z -e prod" in result.out) is (
+        error not in ("InvalidExportInputError", "SameSecondError")
+    )
     assert "\x1b" not in result.out
 
 
@@ -363,6 +366,7 @@ def test_given_a_failed_execution_then_redrive_lets_it_go_on_and_shows_only_what
         ({"status": "RUNNING"}, {}, [], 7, "is at work. Follow it"),
         ({"output": COMPLETE}, {}, [], 2, "there is nothing to redrive"),
         ({"status": "FAILED"}, {"error": "TableNotInDatabaseError"}, [], 2, "would have the same input"),
+        ({"status": "FAILED"}, {"error": "SameSecondError"}, [], 2, "would have the same name"),
         (
             {"status": "FAILED"},
             {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": "it is too old"},
@@ -373,7 +377,7 @@ def test_given_a_failed_execution_then_redrive_lets_it_go_on_and_shows_only_what
         ({}, {}, ["20200101T000000Z"], 4, "There is no execution of export 20200101T000000Z"),
         ({}, {}, ["latest"], 2, "'latest' is no id of an export"),
     ],
-    ids=["running", "succeeded", "a mistake", "too old", "not there", "no id"],
+    ids=["running", "succeeded", "a mistake", "the same second", "too old", "not there", "no id"],
 )
 def test_given_what_cannot_be_redriven_then_it_is_said_why(machine, run, how, more, arguments, code, said):
     client = machine(**how, looks=0)

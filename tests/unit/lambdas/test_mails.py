@@ -111,6 +111,10 @@ CASES: dict[str, Callable[[], dict[str, str]]] = {
         **thrown("TableNotInDatabaseError", MISTAKE), summary=incomplete(replace(KILLED, tables=("dagrun",)))
     ),
     "failed, another export": lambda: failed(**thrown("OtherExportError", "It has not ended within 2 hours: see ...")),
+    "failed, same second": lambda: failed(
+        **thrown("SameSecondError", "Export ... is complete and another execution's ..."),
+        summary=summary(details=DELIVERED),
+    ),
     "failed, network": lambda: failed(
         **thrown("ConnectionImpossibleError", NETWORK), last_state="Prepare Connection", latest_export_id=None
     ),

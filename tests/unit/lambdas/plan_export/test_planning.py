@@ -6,13 +6,16 @@ from datetime import datetime, timedelta
 
 import pytest
 from export_contracts.coverage import Coverage
+from export_contracts.layout import export_id
 from export_contracts.plan import Decision, Plan
+from export_contracts.summary import Selection
 from export_runtime.errors import InvalidEventError, TerminalError
-from plan_export.errors import OtherExportError
+from plan_export.errors import OtherExportError, SameSecondError
 from plan_export.planning import LONGEST_WAIT, decide, parse_request, settle
 from plan_export.settings import Settings
 
 from tests.contracts import violations
+from tests.documents import stored, summary
 from tests.unit.lambdas.plan_export.cases import ARN, LAYOUT, NOW, OTHER_ARN, SETTINGS, STARTED, draft, request_with
 from tests.unit.lambdas.plan_export.test_fresh_export import SUMMARY_KEY, publish
 
@@ -108,6 +111,33 @@ def test_given_the_other_export_does_not_end_then_the_waiting_fails_in_one_line_
     assert [part for part in ("all tables; last 30 days", OTHER_ARN, "redrive") if part not in message] == []
     assert message.isprintable()
     assert isinstance(caught.value, TerminalError)
+
+
+def export_under_the_same_name(store, **changes) -> None:
+    """Write the summary of an export that began in the same second."""
+    key, name = LAYOUT.summary_key(STARTED), export_id(STARTED)
+    store.write(key, stored(summary(export_id=name, **changes)), "application/gzip")
+
+
+@pytest.mark.parametrize("raw", [{}, {"trigger": "dag"}, {"include_tables": ["dag"], "force": True}], ids=str)
+def test_given_it_waited_for_an_export_of_the_same_second_then_it_does_not_overwrite_that(store, raw):
+    lock_for_another(store, include_tables=("xcom",))
+    assert decide_on(store, raw, OTHER_ARN).wait
+    export_under_the_same_name(store, execution_arn=OTHER_ARN, selection=Selection(("xcom",)))
+    with pytest.raises(SameSecondError, match="start a new one") as caught:
+        decide_on(store, raw)
+    assert (OTHER_ARN in str(caught.value), isinstance(caught.value, TerminalError)) == (True, True)
+    assert locked_by(store) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"execution_arn": ARN}, {"execution_arn": OTHER_ARN, "status": "INCOMPLETE"}],
+    ids=["its own, before an answer was lost", "nothing that is whole"],
+)
+def test_given_nothing_to_lose_under_its_name_then_it_exports(store, changes):
+    export_under_the_same_name(store, **changes)
+    assert decide_on(store, {}).due
 
 
 def test_given_a_schedule_waits_when_a_full_export_appears_then_it_is_done(store):
