@@ -107,11 +107,17 @@ def test_start_refused_at_first(scenario: Scenario, code: str) -> None:
     assert refused.hits == 2
 
 
-@pytest.mark.parametrize("code", ["ConcurrentRunsExceededException", "ThrottlingException"])
-def test_start_always_refused(scenario: Scenario, code: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [
+        ("ConcurrentRunsExceededException", "ConcurrentRunsExceededException"),
+        ("ThrottlingException", "AWSGlueException"),
+    ],
+)
+def test_start_always_refused(scenario: Scenario, code: str, named: str) -> None:
     """Glue refuses to start any run."""
     scenario.faults.refuse("glue", "StartJobRun", code, times=ALWAYS)
 
     scenario.start()
 
-    scenario.must_fail("logs", f"Glue.{code}")
+    scenario.must_fail("logs", f"Glue.{named}")

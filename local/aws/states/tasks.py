@@ -3,7 +3,10 @@
 AWS documented: what lambda:invoke, sns:publish and glue:startJobRun.sync take and give.
 https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html
 
-AWS assumed: the names and causes of the errors of calls that a service refuses, such as Glue.AWSGlueException.
+AWS documented: a start that Glue throttles is Glue.AWSGlueException, since its API names no such error for the call.
+https://repost.aws/knowledge-center/glue-throttling-rate-exceeded
+
+AWS assumed: the names and causes of the errors of other calls that a service refuses.
 """
 
 import json
@@ -258,6 +261,8 @@ class _named_errors:  # noqa: N801 - reads as a statement
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         message = error.response["Error"].get("Message", "")
         name = code if code.endswith("Exception") else f"{code}Exception"
+        if code.startswith("Throttling") and self._prefix in ("Glue", "StepFunctions"):
+            name = f"{self._service}Exception"
         if "AccessDenied" in code or "AuthorizationError" in code:
             name = "AuthorizationErrorException" if self._prefix == "SNS" else f"{self._service}Exception"
         return (

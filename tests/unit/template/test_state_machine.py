@@ -109,8 +109,10 @@ class TestEveryTask:
             assert errors - transient_errors_of_functions() == TRANSIENT_LAMBDA_ERRORS
         elif "glue:" in state["Resource"]:
             assert all(error.startswith("Glue.") for error in errors)
+            assert errors >= {"Glue.AWSGlueException", "Glue.SdkClientException"}, "throttled, or no answer"
         elif "states:startExecution" in state["Resource"]:
             assert all(error.startswith("StepFunctions.") for error in errors)
+            assert errors >= {"StepFunctions.AWSStepFunctionsException", "StepFunctions.SdkClientException"}
         else:
             assert state["Resource"].endswith("sns:publish")
 
