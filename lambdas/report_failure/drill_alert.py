@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from export_contracts.layout import Layout
 from export_contracts.proofs import newest_restorable
 from export_runtime.cause import read_cause
+from export_runtime.console import execution_url
 from export_runtime.errors import ExportError
 from export_runtime.notice import command, notice, place, subject
 from export_runtime.store import ObjectStore
@@ -43,6 +44,8 @@ def write_drill_alert(execution: FailedExecution, layout: Layout, store: ObjectS
         "",
         "WHAT TO DO",
         *_what_to_do(damaged, command("export", environment, execution.arn), environment),
+        "",
+        f"Execution: {execution_url(execution.arn)}",
     ]
     verdict = "does NOT restore" if damaged else f"drill {execution.status}"
     return notice(subject(environment, verdict, error or cause.text), lines)

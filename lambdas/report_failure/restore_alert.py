@@ -21,6 +21,8 @@ _MISTAKES = ("InvalidRestoreInputError", "NoSuchExportError", "NotRestorableErro
 
 COMMITTED, COMMITTING, NOT_COMMITTED = "report", "committing", ""
 """how far a restore came; the words are those of the documents that it left, each when it came so far"""
+UNKNOWN = "unknown"
+"""S3 could not say"""
 
 
 def how_far(execution: FailedExecution, layout: Layout, store: ObjectStore) -> str:
@@ -29,7 +31,7 @@ def how_far(execution: FailedExecution, layout: Layout, store: ObjectStore) -> s
         there = (each for each in (COMMITTED, COMMITTING) if store.keys(layout.restore_key(execution.export_id, each)))
         return next(there, NOT_COMMITTED)
     except ExportError:
-        return NOT_COMMITTED
+        return NOT_COMMITTED if execution.error in _MISTAKES else UNKNOWN
 
 
 def write_restore_alert(execution: FailedExecution, layout: Layout, came: str) -> dict[str, str]:
@@ -41,7 +43,8 @@ def write_restore_alert(execution: FailedExecution, layout: Layout, came: str) -
         came: as ``how_far`` returns it.
     """
     environment = layout.environment
-    left = f"s3://{layout.bucket}/{layout.restore_key(execution.export_id, came or COMMITTED)}"
+    document = COMMITTING if came == COMMITTING else COMMITTED
+    left = f"s3://{layout.bucket}/{layout.restore_key(execution.export_id, document)}"
     cause = read_cause("", execution.cause, _CAUSE_LIMIT)
     error = "" if execution.error == TASK_FAILED else one_line(execution.error, 200)
     lines = [
@@ -73,6 +76,10 @@ def _database(came: str, left: str) -> Iterator[str]:
         yield "The reason below may say which; else SELECT pg_xact_status('...') does, with the transaction's number in"
         yield f"{left}"
         return
+    if came == UNKNOWN:
+        yield "As it was, or what the export was, nothing between: S3 could not be asked which. One that was committed"
+        yield f"has left its report: {left}"
+        return
     yield "A restore is one transaction, and nothing is committed that was not read back and compared. So the database"
     yield "is as it was, unless the reason below says otherwise; Airflow went on meanwhile. One that had been committed"
     yield f"before this happened has left its report: {left}"
@@ -85,6 +92,10 @@ def _what_to_do(came: str, error: str) -> Iterator[str]:
     elif came == COMMITTING:
         yield "Look first. If the database is as it was, redrive the execution in the Step Functions console. If it is"
         yield "what the export was, leave it: a redrive would overwrite what Airflow has done since."
+    elif came == UNKNOWN:
+        yield "Look for that report first. If it is not there, and the reason above does not say otherwise,"
+        yield "redrive the execution in the Step Functions console. If it is, leave it: a redrive would overwrite what"
+        yield "Airflow has done since."
     elif error in _MISTAKES:
         yield "Correct the input as WHY says, and start a new restore with it: a redrive would have the same one."
     else:

@@ -115,6 +115,21 @@ def test_given_a_restore_that_failed_late_or_by_its_input_then_nobody_is_told_wh
     assert report in published["Message"]
 
 
+@pytest.mark.parametrize("error", ["States.Timeout", "States.TaskFailed", "Glue.AWSGlueException"])
+def test_given_a_restore_and_s3_does_not_say_how_far_it_came_then_nothing_is_claimed_of_the_database(
+    inbox, context, monkeypatch, error
+):
+    monkeypatch.setenv("EXPORT_BUCKET", "no-such-bucket")
+    arn = event()["detail"]["executionArn"].replace("metadata-export", "db-restore")
+
+    entry.handler(event(executionArn=arn, error=error, cause="exit code 137"), context)
+
+    [published] = inbox()
+    assert "As it was, or what the export was, nothing between: S3 could not be asked which." in published["Message"]
+    assert "Look for that report first." in published["Message"]
+    assert "is as it was, unless" not in published["Message"]
+
+
 DRILL = event()["detail"]["executionArn"].replace("metadata-export", "db-drill")
 
 
@@ -140,6 +155,7 @@ def test_given_an_export_that_does_not_restore_then_people_are_told_what_is_wron
     assert "The newest export that is proven to restore: 20261204T143022Z, on 2026-12-13\n" in message
     assert "  mwaa-metadata-export export -e prod --region eu-central-1\n" in message
     assert "prod-db-drill" in message
+    assert message.endswith(f"\nExecution: {execution_url(DRILL)}")
 
 
 @pytest.mark.parametrize(
