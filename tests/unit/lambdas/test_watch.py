@@ -70,15 +70,23 @@ def resolved(text: str) -> str:
     return re.sub(r"\$\{[\w:.]+\}", "1", text)
 
 
+def chosen(value: Any, conditions: tuple[str, ...]) -> str:
+    """Return what Fn::If and Fn::Sub make of a value of the template where these conditions hold, and no other."""
+    if isinstance(value, dict) and "Fn::If" in value:
+        condition, yes, no = value["Fn::If"]
+        return chosen(yes if condition in conditions else no, conditions)
+    if isinstance(value, dict) and "Fn::Sub" in value:
+        text, values = value["Fn::Sub"] if isinstance(value["Fn::Sub"], list) else (value["Fn::Sub"], {})
+        for name, each in values.items():
+            text = text.replace(f"${{{name}}}", chosen(each, conditions))
+        return str(text)
+    return "1" if isinstance(value, dict) else str(value)
+
+
 def dashboard(*conditions: str) -> list[dict[str, Any]]:
     """Return the dashboard's widgets where these conditions hold, and no other."""
     [found] = resources("AWS::CloudWatch::Dashboard").values()
-    body, values = found["Properties"]["DashboardBody"]["Fn::Sub"]
-    for name, value in values.items():
-        if "Fn::If" in value and name != "Bucket":
-            condition, yes, no = value["Fn::If"]
-            chosen = yes if condition in conditions else no
-            body = body.replace(f"${{{name}}}", chosen["Fn::Sub"] if isinstance(chosen, dict) else str(chosen))
+    body = chosen(found["Properties"]["DashboardBody"], conditions)
     body = re.sub(r"\$\{(\w+)\.Arn\}", r"\1", body)  # an alarm by its logical id
     return list(json.loads(resolved(body))["widgets"])
 

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as SCHEMAS
+from export_runtime.console import console
 
 from tests.contract_examples import base, examples
 
@@ -255,3 +256,22 @@ def test_only_name_and_address_have_no_default():
         "MwaaEnvironmentName",
         "AlertEmail",
     }
+
+
+@pytest.mark.parametrize(
+    ("partition", "condition"), [("aws-cn", "InChina"), ("aws-us-gov", "InGovCloud"), ("aws", None)]
+)
+def test_given_a_partition_then_people_are_led_to_the_console_that_it_has(partition, condition):
+    text = (ROOT / "template.yaml").read_text()
+    lines = [line for line in text.splitlines() if "console.aws.amazon.com" in line]
+    address = console(f"arn:{partition}:states:here:123456789012:x").removeprefix("https://here.")
+    assert len(lines) == 4
+    assert [line for line in lines if f"{condition}, {address}" not in line and f" {address}]" not in line] == []
+    if condition:
+        assert template()["Conditions"][condition] == {"Fn::Equals": [{"Ref": "AWS::Partition"}, partition]}
+
+
+def test_given_china_then_the_endpoint_of_step_functions_has_the_name_that_it_has_there():
+    prefix = {"Fn::If": ["InChina", "cn.com.amazonaws", "com.amazonaws"]}
+    service = template()["Resources"]["StatesInterface"]["Properties"]["ServiceName"]
+    assert service == {"Fn::Sub": ["${Prefix}.${AWS::Region}.states", {"Prefix": prefix}]}
