@@ -121,9 +121,22 @@ def test_every_documented_command_exists() -> None:
     assert documented
 
 
+ALARMS = [
+    each["Properties"]["AlarmName"].rpartition("}")[2]
+    for each in TEMPLATE["Resources"].values()
+    if each["Type"] == "AWS::CloudWatch::Alarm"
+]
+
+
 @pytest.mark.parametrize("name", ["FAILED", "TIMED_OUT", "ABORTED", "INCOMPLETE", "recovered", "complete"])
 def test_every_alert_is_documented(name: str) -> None:
     assert re.search(rf"\| `<env> .*{name}", TEXTS["docs/operate.md"])
+
+
+def test_every_alarm_is_named_where_pagers_are_told_of_them() -> None:
+    listed = TEXTS["docs/notify.md"].partition("it hears of the [alarms]")[2].partition("which is what should")[0]
+    names = [name.removeprefix("-metadata-export-").replace("-", " ") for name in ALARMS]
+    assert [name for name in names if name not in " ".join(listed.split())] == []
 
 
 def test_the_snippets_for_chat_and_pagers_fit_the_event() -> None:
@@ -140,14 +153,7 @@ def test_the_snippets_for_chat_and_pagers_fit_the_event() -> None:
     assert {"Opsgenie", "PagerDuty"} < resources.keys()
 
 
-@pytest.mark.parametrize(
-    "alarm",
-    [
-        each["Properties"]["AlarmName"].rpartition("}")[2]
-        for each in TEMPLATE["Resources"].values()
-        if each["Type"] == "AWS::CloudWatch::Alarm"
-    ],
-)
+@pytest.mark.parametrize("alarm", ALARMS)
 def test_every_alarm_is_documented(alarm: str) -> None:
     assert f"<env>{alarm}`" in TEXTS["docs/operate.md"]
 

@@ -152,3 +152,18 @@ def test_the_mail_is_the_one_that_was_read(name: str) -> None:
 
 def test_no_mail_is_left_that_nobody_sends() -> None:
     assert len(list(MAILS.iterdir())) == len(CASES)
+
+
+SAID = (
+    *report_failure.alert._SHORTLY.values(),
+    aggregate_results.alert._figures(summary(), (), lacks_fernet_key=True),
+    aggregate_results.alert._figures(summary(), ("no partition",), lacks_fernet_key=False),
+    "restore FAILED", "MWAA restored: ", "does NOT restore", "drill FAILED",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_what_a_subject_says_is_in_the_list_of_what_people_may_get(said: str) -> None:
+    lines = (Path(__file__).parents[3] / "docs" / "operate.md").read_text().splitlines()
+    messages = [line.split(" | ")[0] for line in lines if line.startswith("|")]
+    assert [message for message in messages if said in message] != []
