@@ -33,6 +33,10 @@ _WRONG = (
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 )
+# AWS documented: a request that is minutes away from AWS's own time is refused; some services call that a signature that
+# does not match. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+_SKEWED = ("RequestTimeTooSkewed", "RequestInTheFuture")
+_SKEWED_MESSAGES = ("Signature expired", "Signature not yet current")
 _NONE = (NoCredentialsError, PartialCredentialsError)
 _SSO = (SSOError, TokenRetrievalError, CredentialRetrievalError)
 
@@ -74,6 +78,8 @@ def _advice(error: BotoCoreError | ClientError, profile: str | None) -> str | No
             return "No AWS region is known. Say it with --region, or set AWS_REGION."
         case ProfileNotFound():
             return f"There is no AWS profile {one_line(str(profile), 80)}. {_profiles()}"
+        case ClientError() if _is_of_another_time(error):
+            return f"The clock of this machine is wrong ({_message(error)}). Set it, then run the command again."
         case ClientError() if error_code(error) in _EXPIRED:
             return f"Your AWS login has expired. Log in again ({again}), or get new keys; then run the command again."
         case ClientError() if error_code(error) in _WRONG:
@@ -85,6 +91,14 @@ def _advice(error: BotoCoreError | ClientError, profile: str | None) -> str | No
     if isinstance(error, _SSO):
         return f"Your AWS login does not work ({one_line(str(error), 200)}). Log in again: {again}"
     return None
+
+
+def _is_of_another_time(error: ClientError) -> bool:
+    return error_code(error) in _SKEWED or any(words in _message(error) for words in _SKEWED_MESSAGES)
+
+
+def _message(error: ClientError) -> str:
+    return one_line(str(error.response.get("Error", {}).get("Message", "")), 300)
 
 
 def _profiles() -> str:

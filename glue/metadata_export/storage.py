@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 CONTENT_TYPE = "application/gzip"
-BUSY = {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "RequestTimeTooSkewed", "OperationAborted"}
+# AWS seen: a key that KMS throttles is KMS.ThrottlingException, with status 400, in the service that uses it.
+# https://github.com/aws/aws-sdk-js-v3/tree/main/clients/client-sqs
+THROTTLED_KEY = "KMS.ThrottlingException"
+BUSY = {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "RequestTimeTooSkewed", "OperationAborted",
+        THROTTLED_KEY}  # fmt: skip
 DAMAGED_ON_THE_WAY = {"BadDigest", "IncompleteBody"}  # what arrived is not what was sent; nothing was stored
 MISSING = {"NoSuchKey", "404"}
 ADVICE = {

@@ -20,13 +20,20 @@ CLIENT_CONFIG = Config(
     user_agent_extra=USER_AGENT,
 )
 
+# AWS seen: a key that KMS throttles is KMS.ThrottlingException, with status 400, in the service that uses it.
+# https://github.com/aws/aws-sdk-js-v3/tree/main/clients/client-sqs
 _TRANSIENT_CODES = frozenset(
     {
+        "BadDigest",
         "ConcurrentModificationException",
+        "IncompleteBody",
         "InternalError",
         "InternalServiceException",
+        "KMS.ThrottlingException",
+        "OperationAborted",
         "OperationTimeoutException",
         "RequestLimitExceeded",
+        "RequestTimeTooSkewed",
         "RequestTimeout",
         "ServiceUnavailable",
         "SlowDown",

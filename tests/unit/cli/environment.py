@@ -22,9 +22,9 @@ def client(service: str) -> Any:
     return boto3.client(service)  # type: ignore[call-overload]
 
 
-def refusal(code: str, operation: str = "Call") -> ClientError:
+def refusal(code: str, operation: str = "Call", message: str = "not allowed") -> ClientError:
     """Return what AWS answers when it refuses."""
-    return ClientError({"Error": {"Code": code, "Message": "not allowed"}}, operation)  # type: ignore[typeddict-item]
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)  # type: ignore[typeddict-item]
 
 
 class Mwaa:

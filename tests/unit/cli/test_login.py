@@ -16,6 +16,7 @@ from botocore.exceptions import (
 from tests.unit.cli.environment import refusal
 
 COMMANDS = (["doctor"], ["show", "--bucket", "b", "-e", "prod"])
+LATE = "Signature expired: 20261211T143022Z is now earlier than 20261211T150022Z (20261211T150522Z - 5 min.)"
 LOGIN = "aws sso login --profile work"
 
 
@@ -32,6 +33,9 @@ LOGIN = "aws sso login --profile work"
         (refusal("ExpiredTokenException"), "Your AWS login has expired"),
         (refusal("InvalidClientTokenId"), "AWS does not know these credentials (InvalidClientTokenId)"),
         (refusal("UnrecognizedClientException"), "AWS does not know these credentials"),
+        (refusal("SignatureDoesNotMatch", message=LATE), f"The clock of this machine is wrong ({LATE}). Set it"),
+        (refusal("InvalidSignatureException", message=LATE), "The clock of this machine is wrong"),
+        (refusal("RequestTimeTooSkewed"), "The clock of this machine is wrong"),
         (NoRegionError(), "No AWS region is known. Say it with --region, or set AWS_REGION."),
         (EndpointConnectionError(endpoint_url="https://x.eu-centrl-1"), "and the name of the region (--region)"),
     ],

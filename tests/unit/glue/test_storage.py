@@ -107,11 +107,12 @@ def client_error(code: str, status: int) -> ClientError:
     [
         (client_error("AccessDenied", 403), StorageError),
         (client_error("SlowDown", 503), TransientStorageError),
+        (client_error("KMS.ThrottlingException", 400), TransientStorageError),
         (client_error("InternalError", 500), TransientStorageError),
         (client_error("BadDigest", 400), TransientStorageError),
         (ConnectTimeoutError(endpoint_url="http://s3"), TransientStorageError),
     ],
-    ids=["denied", "busy", "internal", "damaged", "unreachable"],
+    ids=["denied", "busy", "key busy", "internal", "damaged", "unreachable"],
 )
 def test_given_an_error_of_s3_then_it_names_the_object_and_says_whether_to_try_again(
     error: Exception, kind: type[StorageError]

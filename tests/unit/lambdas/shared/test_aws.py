@@ -19,6 +19,10 @@ def client_error(code: str, status: int = 400, message: str = "said so") -> Clie
     [
         client_error("SlowDown", 503),
         client_error("ThrottlingException"),
+        client_error("KMS.ThrottlingException"),
+        client_error("OperationAborted", 409),
+        client_error("BadDigest"),
+        client_error("RequestTimeTooSkewed", 403),
         client_error("SomethingNew", 500),
         ConnectTimeoutError(endpoint_url="https://x"),
         EndpointConnectionError(endpoint_url="https://x"),
