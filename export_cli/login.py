@@ -33,7 +33,7 @@ _WRONG = (
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 )
-# AWS documented: a request that is minutes away from AWS's own time is refused; some services call that a signature that
+# AWS documented: a request that is minutes away from AWS's own time is refused; some services say that its signature
 # does not match. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
 _SKEWED = ("RequestTimeTooSkewed", "RequestInTheFuture")
 _SKEWED_MESSAGES = ("Signature expired", "Signature not yet current")
