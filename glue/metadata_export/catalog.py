@@ -11,7 +11,10 @@ class Column:
     name: str
     type: str
     not_null: bool
+    """no row has NULL there, in whatever heap it lies"""
     is_timestamp: bool
+    takes_no_null: bool = False
+    """declared NOT NULL, though there may be rows from before (NOT VALID), or of a child that takes it"""
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,15 @@ class ForeignKey:
     columns: tuple[str, ...]
     parent_columns: tuple[str, ...]
     enforced: bool = True
-    """whether PostgreSQL sees to it that every row has its parent"""
+    """whether PostgreSQL sees to it that every row that has the key has its parent"""
+    heaps: frozenset[int] = frozenset()
+    """the child's heaps whose rows have the key; empty: all. Tables do not pass theirs on to those that inherit"""
+    parent_heaps: frozenset[int] = frozenset()
+    """the parent's heaps that it refers to; empty: all"""
+    operators: tuple[str, ...] = ()
+    """that compare the parent's column with the child's, position by position; empty: `=`"""
+    period: bool = False
+    """whether the last column is a PERIOD, which several rows of the parent may cover together"""
 
 
 @dataclass(frozen=True)

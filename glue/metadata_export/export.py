@@ -62,7 +62,7 @@ def export_group(
         snapshot = shared.open(source, connection)
         deadline = time.monotonic() + arguments.snapshot_hold_seconds
         shared.announce(snapshot.role)
-        catalog = read_catalog(connection, request.stands_alone, request.any_schema)
+        catalog = read_catalog(connection, request.stands_alone, request.any_schema, request.exclude_tables)
         heads = read_alembic_heads(connection, catalog)
         decide = SharedWindow(arguments.export_id, shared, snapshot, ended).decide
         parquet_of = _parquet_targets(arguments, store)

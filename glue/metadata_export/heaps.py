@@ -32,11 +32,20 @@ class Family:
     """All relations of a database, and which are partitions or children of which."""
 
     def __init__(
-        self, relations: Iterable[Relation], links: Iterable[tuple[int, int]], stands_alone: StandsAlone
+        self,
+        relations: Iterable[Relation],
+        links: Iterable[tuple[int, int]],
+        stands_alone: StandsAlone,
+        excluded: Collection[str] = (),
     ) -> None:
-        """Take links as (oid of the parent, oid of the child); links to unknown relations do not count."""
+        """Take links as (oid of the parent, oid of the child); links to unknown relations do not count.
+
+        Args:
+            excluded: names, with or without schema, of what is left out of the table that it is a part of.
+        """
         self.relations = tuple(relations)
         self._stands_alone = stands_alone
+        self._excluded = frozenset(excluded)
         self._children: dict[int, list[Relation]] = {}
         self._parents: dict[int, list[Relation]] = {}
         known = {relation.oid: relation for relation in self.relations}
@@ -47,6 +56,10 @@ class Family:
 
     def heaps(self, table: Relation) -> list[Relation]:
         """Return the relations that hold the rows of a table, each once, less those with a file of their own."""
+        return [relation for relation in self.members(table) if relation.kind != "p"]
+
+    def members(self, table: Relation) -> list[Relation]:
+        """Return what a table consists of: itself, partitions of every level, children without a file of their own."""
         found: dict[int, Relation] = {}
         waiting = [table]
         while waiting:
@@ -54,7 +67,41 @@ class Family:
             if relation.oid not in found:
                 found[relation.oid] = relation
                 waiting += [child for child in self._children.get(relation.oid, ()) if not self._is_apart(child)]
-        return [relation for relation in found.values() if relation.kind != "p"]
+        return list(found.values())
+
+    def under_key(self, relation: Relation) -> frozenset[int]:
+        """Return the heaps that a foreign key of a relation, or one that refers to it, is about.
+
+        Partitions have their parent's keys, what inherits has not:
+        https://www.postgresql.org/docs/current/ddl-inherit.html#DDL-INHERIT-CAVEATS
+        """
+        members = self.members(relation) if relation.kind == "p" else [relation]
+        return frozenset(each.oid for each in members if each.kind != "p")
+
+    def consulted(self, own: dict[str, Relation], references: Iterable[tuple[int, int]]) -> dict[str, Relation]:
+        """Return the tables of other schemas that have no file, but decide about rows that refer to them, by name.
+
+        Args:
+            own: what has a file.
+            references: the foreign keys of the database, as (oid of the child, oid of the parent).
+        """
+        found: dict[str, Relation] = {}
+        known = {each.oid: each for each in self.relations}
+        held = {each.oid for table in own.values() for each in self.members(table)}
+        references = list(references)
+        while (
+            parents := {parent for child, parent in references if child in held and parent not in held} & known.keys()
+        ):
+            for root in map(self._root, map(known.__getitem__, sorted(parents))):
+                found[f"{root.schema}.{root.name}"] = root
+                held |= {each.oid for each in self.members(root)}
+            held |= parents
+        return {name: root for name, root in found.items() if name not in own}
+
+    def _root(self, relation: Relation) -> Relation:
+        """Return the partitioned table that a relation is a partition of, on whatever level; itself otherwise."""
+        parents = self._parents.get(relation.oid, ()) if relation.is_partition else ()
+        return self._root(parents[0]) if parents else relation
 
     def own_files(self, any_schema: Collection[str]) -> dict[str, Relation]:
         """Return what has a file of its own, by its name.
@@ -63,11 +110,14 @@ class Family:
             any_schema: tables that are exported from whatever schemas they are in, as `schema.table`, or from one.
         """
         found = {each.name: each for each in self.relations if self._is_public_table(each) and not self._owner(each)}
-        for each in self.relations:
-            name = f"{each.schema}.{each.name}"
-            if each.schema != PUBLIC and self._is_free(each) and (each.name in any_schema or name in any_schema):
-                found.setdefault(name, each)
-        return found
+        elsewhere = {f"{each.schema}.{each.name}": each for each in self.relations if each.schema != PUBLIC}
+        named = {name: each for name, each in elsewhere.items() if self._is_free(each) and each.name in any_schema}
+        # One that has the name of the table that it inherits from is a part of that.
+        whole = [*found.values(), *named.values()]
+        parts = {each.oid for table in whole for each in self.members(table) if each is not table}
+        named = {name: each for name, each in named.items() if each.oid not in parts}
+        named |= {name: each for name, each in elsewhere.items() if self._is_free(each) and name in any_schema}
+        return named | found
 
     def not_tables(self) -> dict[str, str]:
         """Return what has a name in the schema public, but is not a table: name -> what it is."""
@@ -100,6 +150,8 @@ class Family:
         return None
 
     def _is_apart(self, relation: Relation) -> bool:
+        if self._excluded & {relation.name, f"{relation.schema}.{relation.name}"}:
+            return True
         return self._is_public_table(relation) and not relation.is_partition and self._stands_alone(relation.name)
 
     def _is_public_table(self, relation: Relation) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from psycopg import sql
 
 from metadata_export.catalog import Heap, Table
-from metadata_export.introspection import oid_array
+from metadata_export.oids import oid_array
 from metadata_export.sizes import PAGE_BYTES
 from metadata_export.source import Connection, naming
 

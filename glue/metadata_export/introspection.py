@@ -11,36 +11,40 @@ from psycopg import sql
 
 from metadata_export.catalog import Catalog, Column, ForeignKey, Heap, OwnedSequence, Table
 from metadata_export.errors import SourceError
+from metadata_export.foreign_keys import read_foreign_keys, read_references
 from metadata_export.heaps import PUBLIC, Family, Relation, StandsAlone
 from metadata_export.log import warning
+from metadata_export.oids import oid_array
 from metadata_export.references import with_expected_keys
 from metadata_export.source import Connection, naming, savepoint
 
+# A partition whose DETACH CONCURRENTLY was cut off in the middle belongs to the table for nobody any more, though it is
+# listed until FINALIZE: https://www.postgresql.org/docs/current/catalog-pg-inherits.html (from PostgreSQL 14 on)
 RELATIONS = """
-SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relispartition, NULLIF(c.relfilenode, 0), c.relpages
+SELECT c.oid, n.nspname, c.relname, c.relkind::text,
+       c.relispartition AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid
+                                        AND (pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::boolean),
+       NULLIF(c.relfilenode, 0), c.relpages
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
 ORDER BY n.nspname, c.relname
 """
-CHILDREN = "SELECT inhparent, inhrelid FROM pg_catalog.pg_inherits ORDER BY inhparent, inhseqno, inhrelid"
-# A generated column cannot be loaded, and COPY of a whole table leaves it out too.
+CHILDREN = """
+SELECT i.inhparent, i.inhrelid FROM pg_catalog.pg_inherits i
+WHERE (pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::boolean IS NOT TRUE
+ORDER BY i.inhparent, i.inhseqno, i.inhrelid
+"""
+# A generated column cannot be loaded, and COPY of a whole table leaves it out too. From PostgreSQL 18 on a column may
+# be marked NOT NULL before its rows are (NOT VALID): https://www.postgresql.org/docs/current/catalog-pg-attribute.html
 COLUMNS = """
-SELECT a.attrelid, a.attnum, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
-       a.atttypid IN ('pg_catalog.timestamptz'::pg_catalog.regtype, 'pg_catalog.timestamp'::pg_catalog.regtype)
+SELECT a.attrelid, a.attnum, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+       a.attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = a.attrelid
+                                    AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated),
+       a.atttypid IN ('pg_catalog.timestamptz'::pg_catalog.regtype, 'pg_catalog.timestamp'::pg_catalog.regtype),
+       a.attnotnull
 FROM pg_catalog.pg_attribute a
 WHERE a.attrelid = ANY ({}) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 ORDER BY a.attrelid, a.attnum
-"""
-FOREIGN_KEYS = """
-SELECT k.conrelid, k.conname, k.confrelid,
-       ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS u(attnum, position)
-             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum ORDER BY u.position),
-       ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS u(attnum, position)
-             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum ORDER BY u.position),
-       k.convalidated
-FROM pg_catalog.pg_constraint k
-WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid = ANY ({0}) AND k.confrelid = ANY ({0})
-ORDER BY k.conrelid, k.conname
 """
 PRIMARY_KEYS = """
 SELECT k.conrelid, ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS u(attnum, position)
@@ -69,24 +73,32 @@ SELECT pg_catalog.current_setting('server_version'), pg_catalog.current_setting(
 """
 
 
-def read_catalog(connection: Connection, stands_alone: StandsAlone, any_schema: Collection[str] = ()) -> Catalog:
+def read_catalog(
+    connection: Connection,
+    stands_alone: StandsAlone,
+    any_schema: Collection[str] = (),
+    excluded: Collection[str] = (),
+) -> Catalog:
     """Read the catalog within the connection's transaction.
 
     Args:
         stands_alone: see `heaps.StandsAlone`.
         any_schema: names of tables that are exported from whatever schemas they are in.
+        excluded: see `heaps.Family`.
     """
     with naming("read the catalog", connection):
         server_version, server_version_num = connection.execute(SERVER).fetchall()[0]
         relations = [_relation(row) for row in connection.execute(RELATIONS).fetchall()]
         links = [(_int(parent), _int(child)) for parent, child in connection.execute(CHILDREN).fetchall()]
-        family = Family(relations, links, stands_alone)
+        family = Family(relations, links, stands_alone, excluded)
         own = family.own_files(any_schema)
-        heaps = {name: family.heaps(table) for name, table in own.items()}
-        oids = {relation.oid for name, table in own.items() for relation in (table, *heaps[name])}
+        files = own | family.consulted(own, read_references(connection))
+        heaps = {name: family.heaps(table) for name, table in files.items()}
+        oids = {relation.oid for name, table in files.items() for relation in (table, *heaps[name])}
         columns = _columns(connection, oids)
-        names = {table.oid: name for name, table in own.items()}
-        keys = _foreign_keys(connection, names)
+        named = {name: [column.name for _, column in columns.get(table.oid, ())] for name, table in files.items()}
+        keys = read_foreign_keys(connection, family, files, named)
+        names = {table.oid: name for name, table in files.items()}
         primary_keys, sequences = _primary_keys(connection, names), _owned_sequences(connection, names)
     tables = {
         name: replace(
@@ -94,7 +106,7 @@ def read_catalog(connection: Connection, stands_alone: StandsAlone, any_schema: 
             primary_key=primary_keys.get(name, ()),
             sequences=tuple(sequences.get(name, ())),
         )
-        for name, each in own.items()
+        for name, each in files.items()
     }
     return Catalog(
         tables=with_expected_keys(tables),
@@ -122,11 +134,6 @@ def still_there(connection: Connection, tables: Collection[Table]) -> frozenset[
     return frozenset(str(row[0]) for row in rows)
 
 
-def oid_array(oids: Iterable[int]) -> sql.Composable:
-    """Return oids as a literal; psycopg would write an array of bigint, which is compared with oid row by row."""
-    return sql.SQL("'{{{}}}'::pg_catalog.oid[]").format(sql.SQL(",").join(sql.SQL(str(int(oid))) for oid in oids))
-
-
 def _table(
     name: str,
     relation: Relation,
@@ -134,8 +141,17 @@ def _table(
     columns: dict[int, list[tuple[int, Column]]],
     keys: list[ForeignKey],
 ) -> Table:
-    own = [column for _, column in columns.get(relation.oid, ())]
     numbers = {oid: {column.name: number for number, column in found} for oid, found in columns.items()}
+    # A child may have NULL where its parent does not: https://www.postgresql.org/docs/current/ddl-inherit.html
+    # Nobody sees to it that a foreign table has none: https://www.postgresql.org/docs/current/sql-createforeigntable.html
+    filled = [
+        {column.name for _, column in columns.get(heap.oid, ()) if column.not_null and heap.filenode is not None}
+        for heap in heaps
+    ]
+    own = [
+        replace(column, not_null=column.not_null and all(column.name in each for each in filled))
+        for _, column in columns.get(relation.oid, ())
+    ]
     return Table(
         name=name,
         schema=relation.schema,
@@ -167,21 +183,10 @@ def _relation(row: tuple[object, ...]) -> Relation:
 def _columns(connection: Connection, oids: Iterable[int]) -> dict[int, list[tuple[int, Column]]]:
     columns: dict[int, list[tuple[int, Column]]] = {}
     query = sql.SQL(COLUMNS).format(oid_array(sorted(oids)))
-    for oid, number, name, kind, not_null, is_timestamp in connection.execute(query).fetchall():
-        column = Column(str(name), str(kind), bool(not_null), bool(is_timestamp))
+    for oid, number, name, kind, not_null, is_timestamp, takes_no_null in connection.execute(query).fetchall():
+        column = Column(str(name), str(kind), bool(not_null), bool(is_timestamp), bool(takes_no_null))
         columns.setdefault(_int(oid), []).append((_int(number), column))
     return columns
-
-
-def _foreign_keys(connection: Connection, names: dict[int, str]) -> dict[str, list[ForeignKey]]:
-    keys: dict[str, list[ForeignKey]] = {}
-    query = sql.SQL(FOREIGN_KEYS).format(oid_array(sorted(names)))
-    for child, name, parent, columns, parent_columns, validated in connection.execute(query).fetchall():
-        key = ForeignKey(
-            str(name), names[_int(parent)], _names(columns), _names(parent_columns), enforced=bool(validated)
-        )
-        keys.setdefault(names[_int(child)], []).append(key)
-    return keys
 
 
 def _primary_keys(connection: Connection, names: dict[int, str]) -> dict[str, tuple[str, ...]]:

@@ -64,7 +64,7 @@ def _check(table: Table, name: str, keys: set[str]) -> None:
         raise _refused(table, name, "this version of Airflow has no such column, and may have the values in another")
     if name in keys:
         raise _refused(table, name, "it belongs to a key, and the rows could not be loaded without it")
-    if column.not_null and _kind(column) not in EMPTY:
+    if _takes_no_null(column) and _kind(column) not in EMPTY:
         raise _refused(table, name, f"it is {column.type} and NOT NULL, which has no empty value")
 
 
@@ -77,8 +77,12 @@ def _refused(table: Table, column: str, why: str) -> SourceError:
 
 def _instead(column: Column) -> sql.Composable:
     # COPY writes the text of a value, whatever its type: NULL as nothing, an empty text as "".
-    value = EMPTY[_kind(column)] if column.not_null else None
+    value = EMPTY[_kind(column)] if _takes_no_null(column) else None
     return sql.SQL("{} AS {}").format(sql.Literal(value), sql.Identifier(column.name))
+
+
+def _takes_no_null(column: Column) -> bool:
+    return column.not_null or column.takes_no_null
 
 
 def _kind(column: Column) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from psycopg import sql
 
 from metadata_export.catalog import Catalog, ForeignKey, Table
-from metadata_export.from_clause import relation
+from metadata_export.from_clause import in_heaps, pairs, relation
 from metadata_export.identity import changed_query, check_unchanged
 from metadata_export.source import Connection, naming, savepoint
 from metadata_export.window import Condition
@@ -20,7 +20,7 @@ def count_orphans(connection: Connection, catalog: Catalog, table: Table) -> int
     Raises:
         SourceError: the table, or one that it refers to, cannot be read.
     """
-    keys = [key for key in table.foreign_keys if not key.enforced]
+    keys = [key for key in table.foreign_keys if not key.enforced and not key.period]
     if not keys:
         return 0
     lacking = sql.SQL(" OR ").join(_lacking(catalog.tables[key.parent], key) for key in keys)
@@ -37,11 +37,7 @@ def _read(catalog: Catalog, table: Table, keys: Iterable[ForeignKey]) -> list[Ta
 
 
 def _lacking(parent: Table, key: ForeignKey) -> Condition:
-    made = sql.SQL(" AND ").join(
-        sql.SQL("{} IS NOT NULL").format(sql.Identifier("t0", column)) for column in key.columns
-    )
-    pairs = sql.SQL(" AND ").join(
-        sql.SQL("{} = {}").format(sql.Identifier("p", theirs), sql.Identifier("t0", own))
-        for own, theirs in zip(key.columns, key.parent_columns, strict=True)
-    )
-    return sql.SQL("({} AND NOT EXISTS (SELECT FROM {} AS p WHERE {}))").format(made, relation(parent), pairs)
+    made = [sql.SQL("{} IS NOT NULL").format(sql.Identifier("t0", column)) for column in key.columns]
+    made += [in_heaps("t0", key.heaps)] if key.heaps else []
+    template = sql.SQL("({} AND NOT EXISTS (SELECT FROM {} AS p WHERE {}))")
+    return template.format(sql.SQL(" AND ").join(made), relation(parent), pairs(key, "t0", "p"))

@@ -137,7 +137,9 @@ def with_expected_keys(tables: Mapping[str, Table]) -> dict[str, Table]:
 def _has(table: Table, expected: ForeignKey) -> bool:
     pairs = set(zip(expected.columns, expected.parent_columns, strict=True))
     return any(
-        key.parent == expected.parent and set(zip(key.columns, key.parent_columns, strict=True)) == pairs
+        not key.heaps
+        and key.parent == expected.parent
+        and set(zip(key.columns, key.parent_columns, strict=True)) == pairs
         for key in table.foreign_keys
     )
 

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from metadata_export.catalog import ForeignKey, Table
 from metadata_export.errors import SourceError
-from metadata_export.from_clause import relation
+from metadata_export.from_clause import in_heaps, pairs, relation
 from metadata_export.references import AIRFLOW_TABLES
 from metadata_export.window import RUN_KEY, RUN_TABLE, Condition, Window
 
@@ -74,10 +74,10 @@ class Conditions:
             to_run = [key for key in link.foreign_keys if key.parent == RUN_TABLE]
             link_alias = f"t{len(path)}"
             for event_key, run_key in ((first, second) for first in to_event for second in to_run):
-                run = self._exists(RUN_TABLE, run_key.columns, run_key.parent_columns, link_alias, (*path, link.name))
-                pairs = _pairs(link_alias, event_key.columns, alias, event_key.parent_columns)
+                run = self._exists(run_key, link_alias, (*path, link.name))
+                linked = pairs(event_key, link_alias, alias)
                 template = sql.SQL("EXISTS (SELECT FROM {} AS {} WHERE {} AND {})")
-                yield template.format(self._relation(link), sql.Identifier(link_alias), pairs, run)
+                yield template.format(self._relation(link), sql.Identifier(link_alias), linked, run)
 
     def _follow(self, table: Table, alias: str, path: tuple[str, ...]) -> Condition | None:
         parents = self._parents(table, alias, path, by_key_only=table.name in self.window.by_key_only)
@@ -98,10 +98,7 @@ class Conditions:
     ) -> list[tuple[Condition | None, Condition]]:
         """Return for each reference to a windowed row when it is missing (None: never) and when its row is exported."""
         return [
-            (
-                _missing(table, alias, key.columns),
-                self._exists(key.parent, key.columns, key.parent_columns, alias, path),
-            )
+            (_missing(table, alias, key), self._exists(key, alias, path))
             for key in self.references(table, path, by_key_only=by_key_only)
         ]
 
@@ -113,9 +110,9 @@ class Conditions:
         if direct:
             found.append(ForeignKey("", RUN_TABLE, RUN_KEY, RUN_KEY, enforced=False))
         for key in table.foreign_keys:
-            windowed = Conditions(self.window).of(tables[key.parent], "unused", path) is not None
+            windowed = key.parent in self.window.windowed
             if windowed and not (direct and self.decided_by_run(key, path)):
-                found.append(key)
+                found.append(_followed(table, key))
         return found
 
     def decided_by_run(self, key: ForeignKey, path: tuple[str, ...]) -> bool:
@@ -130,15 +127,13 @@ class Conditions:
             and len(self.references(parent, (*path, parent.name))) == 1
         )
 
-    def _exists(
-        self, parent: str, columns: Sequence[str], parent_columns: Sequence[str], alias: str, path: tuple[str, ...]
-    ) -> Condition:
-        parent_alias = f"t{len(path)}"
-        condition = self.of(self._table(parent), parent_alias, path)
+    def _exists(self, key: ForeignKey, alias: str, path: tuple[str, ...]) -> Condition:
+        parent, parent_alias = self._table(key.parent), f"t{len(path)}"
+        condition = self.of(parent, parent_alias, path)
         return sql.SQL("EXISTS (SELECT FROM {} AS {} WHERE {} AND ({}))").format(
-            self._relation(self._table(parent)),
+            self._relation(parent),
             sql.Identifier(parent_alias),
-            _pairs(parent_alias, parent_columns, alias, columns),
+            pairs(key, alias, parent_alias),
             condition if condition is not None else sql.SQL("true"),
         )
 
@@ -153,17 +148,22 @@ def _all_exported(parents: Sequence[tuple[Condition | None, Condition]]) -> Cond
     )
 
 
-def _missing(table: Table, alias: str, columns: Sequence[str]) -> Condition | None:
-    """Return when a reference is not made: one of its columns is NULL (MATCH SIMPLE); None when that cannot be."""
-    nullable = [column for column in table.columns if column.name in columns and not column.not_null]
-    if not nullable:
-        return None
-    tests = (sql.SQL("{} IS NULL").format(sql.Identifier(alias, column.name)) for column in nullable)
-    return sql.SQL("({})").format(sql.SQL(" OR ").join(tests))
+def _followed(table: Table, key: ForeignKey) -> ForeignKey:
+    if key.period:
+        raise SourceError(
+            f"{table.name} refers to a PERIOD of {key.parent} ({', '.join(key.columns)}), which the window cannot "
+            "follow: export with max_age_in_days null"
+        )
+    return key
 
 
-def _pairs(left: str, left_columns: Sequence[str], right: str, right_columns: Sequence[str]) -> Condition:
-    return sql.SQL(" AND ").join(
-        sql.SQL("{} = {}").format(sql.Identifier(left, one), sql.Identifier(right, other))
-        for one, other in zip(left_columns, right_columns, strict=True)
-    )
+def _missing(table: Table, alias: str, key: ForeignKey) -> Condition | None:
+    """Return when a reference is not made; None when that cannot be.
+
+    One of its columns is NULL (MATCH SIMPLE), or the row lies in a heap that does not have the key.
+    """
+    nullable = [column for column in table.columns if column.name in key.columns and not column.not_null]
+    tests = [sql.SQL("{} IS NULL").format(sql.Identifier(alias, column.name)) for column in nullable]
+    if key.heaps:
+        tests.append(sql.SQL("NOT {}").format(in_heaps(alias, key.heaps)))
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(tests)) if tests else None

@@ -1,6 +1,6 @@
 """Which tables this run exports, skips, and cannot know from the table registry: the live catalog decides."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from metadata_export.catalog import Catalog
@@ -78,7 +78,16 @@ def _known_rules(request: TableRequest, catalog: Catalog, selection: Selection) 
     told = request.windows or {name: rule for name, rule in parent_rules(catalog).items() if name in AIRFLOW_TABLES}
     own = {} if request.group == UNCATALOGUED_GROUP else selection.rules
     unknown = frozenset(selection.uncatalogued)
-    return {name: rule for name, rule in {**told, **own}.items() if name in catalog.tables and name not in unknown}
+    rules = {**dict(_elsewhere(told, catalog)), **told, **own}
+    return {name: rule for name, rule in rules.items() if name in catalog.tables and name not in unknown}
+
+
+def _elsewhere(rules: Mapping[str, str], catalog: Catalog) -> Iterator[tuple[str, str]]:
+    """Yield the rules of tables that another schema has in the place of public: another group may export them."""
+    for table in catalog.tables.values():
+        bare = table.name.removeprefix(f"{table.schema}.")
+        if table.schema != PUBLIC and bare in rules and bare not in catalog.tables:
+            yield table.name, rules[bare]
 
 
 def _tables_named(name: str, request: TableRequest, catalog: Catalog) -> Iterator[str]:

@@ -7,8 +7,8 @@ from psycopg import sql
 
 from metadata_export.catalog import Heap, Table
 from metadata_export.errors import SourceError
-from metadata_export.introspection import oid_array
 from metadata_export.log import warning
+from metadata_export.oids import oid_array
 from metadata_export.parts import MIB
 from metadata_export.source import Connection, naming, savepoint
 

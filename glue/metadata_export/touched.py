@@ -6,13 +6,14 @@ that leads to a run tells of it. Catalog and registry alone decide where to look
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import psycopg
 from psycopg import sql
 
-from metadata_export.catalog import Table
+from metadata_export.catalog import ForeignKey, Table
 from metadata_export.errors import SourceError
-from metadata_export.from_clause import relation
+from metadata_export.from_clause import in_heaps, pairs, relation
 from metadata_export.identity import changed_query, check_unchanged
 from metadata_export.indexes import Indexes
 from metadata_export.log import warning
@@ -22,15 +23,15 @@ from metadata_export.source import Connection, naming, savepoint
 from metadata_export.window import DATA_DATES, RUN_KEY, RUN_TABLE, Condition, Window
 
 FOR_GOOD = ("42501", "XX00")  # no permission; data or an index is damaged
+MAXIMUM_WAYS = 32  # from one table to dag runs: tables that refer to each other twice double them with every step
 
 
 @dataclass(frozen=True)
 class Step:
     """From rows of a table to those that they refer to."""
 
-    columns: tuple[str, ...]
+    key: ForeignKey
     parent: Table
-    parent_columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -91,15 +92,13 @@ def evidence_of_runs(window: Window) -> Iterator[Evidence]:
         if window.rules[table.name] in ("follow", "date") and any(
             window.rules[key.parent] != "full" for key in table.foreign_keys
         ):
-            evidence = _evidence(window, table)
-            if evidence is not None:
-                yield evidence
+            yield from _evidence(window, table)
 
 
 def _ids(connection: Connection, evidence: Evidence, indexes: Indexes, final: Connection | None) -> set[object]:
     action = f"look in {evidence.table} for dag runs that something happened to"
     # One scan of the table, then one look for each key: where the indexes for that are missing, PostgreSQL decides.
-    indexed = all(indexes.serving(step.parent, step.parent_columns) for step in evidence.steps)
+    indexed = all(indexes.serving(step.parent, step.key.parent_columns) for step in evidence.steps)
     with naming(action, final), savepoint(connection):
         with pinned(connection, LOOK_UP if indexed else ()):
             ids = {row[0] for row in connection.execute(evidence.query).fetchall()}
@@ -107,42 +106,52 @@ def _ids(connection: Connection, evidence: Evidence, indexes: Indexes, final: Co
     return ids
 
 
-def _evidence(window: Window, table: Table) -> Evidence | None:
-    steps = _steps_to_run(window, table, (table,))
+def _evidence(window: Window, table: Table) -> Iterator[Evidence]:
     happened = window.since_cutoff("e0", table, DATA_DATES)
-    if steps is None or happened is None:
-        return None
+    if happened is None:
+        return
+    ways = list(islice(_ways_to_runs(window, table, (table,)), MAXIMUM_WAYS + 1))
+    if len(ways) > MAXIMUM_WAYS:
+        warning(f"{table.name} tells only of dag runs that {MAXIMUM_WAYS} ways lead to: it has more", table=table.name)
     template = sql.SQL("SELECT {} FROM (SELECT DISTINCT {} FROM {} AS e0 WHERE {}) AS e0 {}")
-    keys = sql.SQL(", ").join(sql.Identifier("e0", column) for column in steps[0].columns)
-    joins = sql.SQL(" ").join(_join(step, f"e{number}", f"e{number + 1}") for number, step in enumerate(steps))
-    run_id = window.run_id(f"e{len(steps)}")
-    query = template.format(run_id, keys, relation(table), happened, joins)
-    return Evidence(table.name, query, (table, *(step.parent for step in steps)), tuple(steps))
+    for steps in ways[:MAXIMUM_WAYS]:
+        key = steps[0].key
+        columns = sql.SQL(", ").join(sql.Identifier("e0", column) for column in key.columns)
+        chosen = sql.SQL("{} AND {}").format(happened, in_heaps("e0", key.heaps)) if key.heaps else happened
+        joins = sql.SQL(" ").join(_join(step, f"e{number}", f"e{number + 1}") for number, step in enumerate(steps))
+        run_id = window.run_id(f"e{len(steps)}")
+        query = template.format(run_id, columns, relation(table), chosen, joins)
+        yield Evidence(table.name, query, (table, *(step.parent for step in steps)), steps)
 
 
-def _steps_to_run(window: Window, table: Table, path: tuple[Table, ...]) -> list[Step] | None:
-    """Return the way from a table to its dag run, by the run's key or along foreign keys; None: it leads to no run.
+def _ways_to_runs(window: Window, table: Table, path: tuple[Table, ...]) -> Iterator[tuple[Step, ...]]:
+    """Yield the ways from a table to the dag runs that its rows are about; none: it leads to no run.
+
+    A row of a table of Airflow's has one run, to which its key or any foreign key leads. One of any other table may
+    refer to several, and its columns dag_id and run_id may mean anything.
 
     Args:
         path: the tables from the first one to this one.
     """
-    runs = window.catalog.tables[RUN_TABLE]
-    if table.has(*RUN_KEY):
-        return [Step(RUN_KEY, runs, RUN_KEY)]
+    runs, unknown = window.catalog.tables[RUN_TABLE], table.name in window.by_key_only
+    if table.has(*RUN_KEY) and not unknown:
+        yield (Step(ForeignKey("", RUN_TABLE, RUN_KEY, RUN_KEY), runs),)
+        return
+    found = False
     for key in table.foreign_keys:
         parent = window.catalog.tables[key.parent]
-        step = Step(key.columns, parent, key.parent_columns)
+        step = Step(key, parent)
+        if key.period or (found and not unknown):
+            continue
         if parent is runs:
-            return [step]
-        onward = _steps_to_run(window, parent, (*path, parent)) if parent not in path else None
-        if onward is not None:
-            return [step, *onward]
-    return None
+            found = True
+            yield (step,)
+        elif parent not in path:
+            for onward in _ways_to_runs(window, parent, (*path, parent)):
+                found = True
+                yield (step, *onward)
 
 
 def _join(step: Step, child_alias: str, alias: str) -> Condition:
-    pairs = sql.SQL(" AND ").join(
-        sql.SQL("{} = {}").format(sql.Identifier(alias, one), sql.Identifier(child_alias, other))
-        for one, other in zip(step.parent_columns, step.columns, strict=True)
-    )
-    return sql.SQL("JOIN {} AS {} ON {}").format(relation(step.parent), sql.Identifier(alias), pairs)
+    template = sql.SQL("JOIN {} AS {} ON {}")
+    return template.format(relation(step.parent), sql.Identifier(alias), pairs(step.key, child_alias, alias))

@@ -108,7 +108,7 @@ def _hops(
     path = (*path, table.name)
     for key in _references(conditions, table, path):
         parent, index = window.catalog.tables[key.parent], indexes.serving(table, key.columns)
-        if not indexes.unique(parent, key.parent_columns) or not _always_made(table, key.columns):
+        if not indexes.unique(parent, key.parent_columns) or not _always_made(table, key.columns) or key.operators:
             continue
         by_run_key = key.parent == RUN_TABLE and key.columns == key.parent_columns == RUN_KEY
         if index is None and loose and by_run_key and (hop := _loose_hop(indexes, table, parent)):

@@ -7,6 +7,7 @@ them, because a row follows its parents wherever those are; the rule of any othe
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from psycopg import sql
 
@@ -90,6 +91,27 @@ class Window:
     def has_runs(self) -> bool:
         """Whether some table may be exported by what happened to its dag run."""
         return self.cutoff is not None and RUN_TABLE in self.catalog.tables
+
+    @cached_property
+    def windowed(self) -> frozenset[str]:
+        """The tables that are not exported whole."""
+        tables = self.catalog.tables
+        found = {name for name in tables if self.cutoff is not None and self.rules[name] != "full"}
+        # What follows nothing is exported whole, and so is what follows only that.
+        while whole := {
+            name
+            for name in found
+            if self.rules[name] == "follow"
+            and not self.names_its_run(tables[name])
+            and not any(key.parent in found for key in tables[name].foreign_keys)
+        }:
+            found -= whole
+        return frozenset(found)
+
+    def names_its_run(self, table: Table) -> bool:
+        """Return whether each row has the key of the dag run that it is part of."""
+        by_key_only = table.name in self.by_key_only or table.name == RUN_TABLE
+        return not by_key_only and table.has(*RUN_KEY) and RUN_TABLE in self.catalog.tables
 
     def in_window(self, alias: str, table: Table) -> Condition:
         """Return whether the newest of a row's moments is in the window, or there is none."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from psycopg import sql
 
 from metadata_export.errors import SourceError
-from metadata_export.introspection import oid_array
+from metadata_export.oids import oid_array
 from metadata_export.schema import constraints, tables, types
 from metadata_export.schema.entries import ROWS, Entry
 from metadata_export.schema.left_out import LEFT_OUT

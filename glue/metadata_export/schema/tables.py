@@ -124,5 +124,6 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_inherits i ON i.inhrelid = c.oid JOIN pg_class p ON p.oid = i.inhparent
 JOIN pg_namespace m ON m.oid = p.relnamespace AND {there("p.oid")}
 WHERE c.relkind IN ('r', 'p') AND c.relispartition AND {USERS} AND {own("pg_class", "c.oid")}
+  AND NOT COALESCE((to_jsonb(i) ->> 'inhdetachpending')::boolean, false)
 ORDER BY n.nspname, c.relname
 """

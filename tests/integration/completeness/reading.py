@@ -81,7 +81,7 @@ def reading(url: str, *, cutoff: datetime = CUTOFF, **more: str) -> Iterator[Rea
         for argv in group_arguments("none", cutoff=cutoff, **more).values():
             arguments = parse_arguments([*argv, "--JOB_RUN_ID", "jr_reading"])
             request = arguments.table_request
-            catalog = read_catalog(connection, request.stands_alone, request.any_schema)
+            catalog = read_catalog(connection, request.stands_alone, request.any_schema, request.exclude_tables)
             plans.append(make_plan(connection, catalog, request, cutoff, arguments.table_key))
         yield Reader(connection, tuple(plans))
     finally:

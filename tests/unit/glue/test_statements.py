@@ -70,15 +70,15 @@ def test_given_more_partitions_than_s3_takes_parts_then_each_is_one_statement() 
 
 def test_given_small_partitions_then_one_statement_reads_them_all() -> None:
     (statement,) = copies(table("log", "id", heaps=("public.low", "archive.high")), total_bytes=10)
-    union = 'SELECT "id" FROM ONLY "public"."low" UNION ALL SELECT "id" FROM ONLY "archive"."high"'
+    low, high = (f'SELECT "id", tableoid FROM ONLY {heap}' for heap in ('"public"."low"', '"archive"."high"'))
+    union = f"{low} UNION ALL {high}"
     assert statement == f'COPY (SELECT "t0"."id" FROM ({union}) AS t0) TO STDOUT (FORMAT csv)'
 
 
 def test_given_no_partition_then_there_is_a_statement_without_rows() -> None:
     (statement,) = copies(table("log", "id", heaps=()))
-    assert (
-        statement == 'COPY (SELECT "t0"."id" FROM (SELECT NULL::text AS "id" WHERE false) AS t0) TO STDOUT (FORMAT csv)'
-    )
+    nothing = 'SELECT NULL::text AS "id", NULL::oid AS tableoid WHERE false'
+    assert statement == f'COPY (SELECT "t0"."id" FROM ({nothing}) AS t0) TO STDOUT (FORMAT csv)'
 
 
 def test_given_a_condition_on_another_table_then_that_one_is_checked_too() -> None:

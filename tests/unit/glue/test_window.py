@@ -114,7 +114,7 @@ def test_given_a_reference_that_may_be_missing_then_rows_without_it_are_kept() -
 def test_given_an_event_then_its_date_or_an_exported_run_that_used_it_decides() -> None:
     own = "(COALESCE(t0.timestamp >= '2026-11-11T14:30:22+00:00'::timestamptz, true))"
     run = f"EXISTS (SELECT FROM ONLY public.dag_run AS t2 WHERE t2.id = t1.dag_run_id AND ({RUN.format('t2')}))"
-    used = f"(EXISTS (SELECT FROM ONLY public.dagrun_asset_event AS t1 WHERE t1.event_id = t0.id AND {run}))"
+    used = f"(EXISTS (SELECT FROM ONLY public.dagrun_asset_event AS t1 WHERE t0.id = t1.event_id AND {run}))"
     assert condition(EVENT) == f"{own} OR {used}"
 
 
