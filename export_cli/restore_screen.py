@@ -61,7 +61,8 @@ def show_plan(
         screen.blank()
     for name, reason in found.left_out.items():
         table = plan.table(name)
-        screen.line("unknown", f"{name} is left out ({count(table.rows if table else 0)} rows): {reason}")
+        has = f" ({count(table.rows)} rows)" if table else ""
+        screen.line("unknown", f"{name} is left out{has}: {reason}")
     for name, columns in plan.masked_columns.items():
         screen.line("unknown", f"{name} comes without the values of {', '.join(columns)}: they were not exported")
     if summary.consistency != SNAPSHOT:

@@ -70,6 +70,10 @@ def check(
     behind = list(_behind(connection, owned, target))
     problems, notes, rows, contents = compare_rows(connection, plan.tables, target, left_out, watch)
     notes += masked(plan)
+    if plan.schema and plan.schema.left_out:
+        notes.append(
+            f"not in the restored database, for an export does not carry it: {', '.join(plan.schema.left_out)}"
+        )
     return Checked((*problems, *unchecked, *behind), tuple(notes), rows, contents, int(str(constraints)), len(owned))
 
 

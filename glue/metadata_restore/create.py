@@ -47,7 +47,8 @@ def look_at_create(address: Address, plan: RestorePlan, options: Options) -> Exa
         target = examine(connection)
         rollback(connection)
     order = sorted(plan.tables, key=lambda table: (-table.csv_bytes, table.name))
-    return Examination(target, {}, tuple(order), {}, {}, tuple(create_refusals(plan, target, options)))
+    left_out = dict.fromkeys(plan.schema.left_out if plan.schema else (), "an export does not carry it")
+    return Examination(target, {}, tuple(order), {}, left_out, tuple(create_refusals(plan, target, options)))
 
 
 def create(

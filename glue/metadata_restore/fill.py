@@ -32,7 +32,7 @@ class Examination:
         rows: of its tables that have any, by name.
         order: the tables that would be loaded, in this order.
         emptied: tables whose rows would go first -> how many.
-        left_out: tables of the plan that would not be loaded -> why.
+        left_out: tables of the plan that would not be loaded, and what else would not be there -> why.
         refusals: why it must not begin; none: it may.
     """
 

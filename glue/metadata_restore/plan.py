@@ -39,11 +39,15 @@ class PlannedTable:
 
 @dataclass(frozen=True)
 class PlannedSchema:
-    """The object with the schema of the exported database; its checksum is plain."""
+    """The object with the schema of the exported database; its checksum is plain.
+
+    ``left_out``: what that database has and the object does not make (a view, a rule), for people.
+    """
 
     key: str
     object_bytes: int
     checksum_sha256: str
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,7 @@ def _schema(content: object, where: str) -> PlannedSchema:
         key=_field(schema, where, "key", _text),
         object_bytes=_field(schema, where, "object_bytes", _count),
         checksum_sha256=_field(schema, where, "checksum_sha256", _text),
+        left_out=_list(_text)(schema.get("left_out", []), f"{where}.left_out"),
     )
 
 

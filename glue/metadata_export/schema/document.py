@@ -69,7 +69,7 @@ def read_schema(connection: Connection) -> Schema:
         after = [_after(row) for query in constraints.QUERIES for row in connection.execute(query.encode()).fetchall()]
         _check_names(connection, objects)
         named = sql.SQL(LEFT_OUT).format(oid_array(oid for _, oid in extensions))
-        left_out = tuple(str(row[0]) for row in connection.execute(named).fetchall())
+        left_out = tuple(str(told) for (told,) in connection.execute(named).fetchall() if told is not None)
     needed_ones = {each for others in needed.values() for each in others}
     ordered = [
         replace(objects[each], shared=True) if objects[each].table and each in needed_ones else objects[each]

@@ -96,6 +96,15 @@ JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a'
   AND d.refobjid = c.oid AND d.refobjsubid > 0
 """
+# What an identity column numbers by is made as its table is, logged or not.
+LOGGED = """
+SELECT string_agg(format(E'\\nALTER SEQUENCE %I.%I SET %s;', m.nspname, s.relname,
+                         CASE s.relpersistence WHEN 'u' THEN 'UNLOGGED' ELSE 'LOGGED' END), ''
+                  ORDER BY m.nspname, s.relname)
+FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S' JOIN pg_namespace m ON m.oid = s.relnamespace
+WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i'
+  AND d.refobjid = c.oid AND d.refobjsubid > 0 AND s.relpersistence <> c.relpersistence
+"""
 TABLES = f"""
 SELECT 'pg_class'::regclass::oid, c.oid, 'table', n.nspname, c.relname, c.relname,
        format(E'CREATE %sTABLE %I.%I (%s\\n)%s%s%s%s;', CASE c.relpersistence WHEN 'u' THEN 'UNLOGGED ' END, n.nspname,
@@ -103,7 +112,7 @@ SELECT 'pg_class'::regclass::oid, c.oid, 'table', n.nspname, c.relname, c.relnam
               CASE WHEN c.relkind = 'p' THEN ' PARTITION BY ' || pg_get_partkeydef(c.oid) END,
               (SELECT format(' USING %I', m.amname) FROM pg_am m WHERE m.oid = c.relam AND m.amname <> 'heap'),
               ({OPTIONS}))
-       || COALESCE(({ALTERATIONS}), '') || COALESCE(({OWNED}), '')
+       || COALESCE(({ALTERATIONS}), '') || COALESCE(({OWNED}), '') || COALESCE(({LOGGED}), '')
        || COALESCE((SELECT format(E'\\nALTER TABLE ONLY %I.%I OF %s;', n.nspname, c.relname,
                                   format_type(c.reloftype, NULL)) WHERE c.reloftype <> 0), '')
        || COALESCE((SELECT format(E'\\nALTER TABLE ONLY %I.%I REPLICA IDENTITY %s;', n.nspname, c.relname,

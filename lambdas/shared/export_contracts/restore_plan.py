@@ -58,7 +58,8 @@ def restore_plan(summary: Summary, bucket: str, tables: Collection[str] = ()) ->
 
 
 def _schema(schema: ExportedSchema) -> dict[str, Any]:
-    return {name: getattr(schema, name) for name in ("key", "object_bytes", "checksum_sha256")}
+    names = ("key", "object_bytes", "checksum_sha256", "left_out")
+    return {name: to_json(getattr(schema, name)) for name in names}
 
 
 def _table(name: str, table: ExportedTable) -> dict[str, Any]:

@@ -55,3 +55,9 @@ CREATE FUNCTION of_table(s self) RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE SEQUENCE "own""ed"; ALTER SEQUENCE "own""ed" OWNED BY dropped.c;
 CREATE EXTENSION vector;
 CREATE TABLE embedded (v vector(3)[]); -- its type is a part of the extension's
+CREATE DOMAIN bounded AS int CHECK (VALUE > 0); ALTER DOMAIN bounded ADD CONSTRAINT "la ter" CHECK (VALUE < 9) NOT VALID;
+COMMENT ON CONSTRAINT "la ter" ON DOMAIN bounded IS 'it''s'; COMMENT ON COLLATION "my coll" IS 'coll';
+CREATE UNLOGGED TABLE fleeting (id int GENERATED ALWAYS AS IDENTITY); ALTER SEQUENCE fleeting_id_seq SET LOGGED;
+CREATE TABLE lasting (id int GENERATED ALWAYS AS IDENTITY); ALTER SEQUENCE lasting_id_seq SET UNLOGGED;
+CREATE TABLE tuned (") DEFERRABLE" int, b int, c int, PRIMARY KEY (b) WITH (fillfactor = 66), UNIQUE (") DEFERRABLE") INCLUDE (c) WITH (fillfactor = 60, deduplicate_items = off) DEFERRABLE INITIALLY DEFERRED, UNIQUE (c) DEFERRABLE, EXCLUDE USING gist (int4range(b, b) WITH &&) WITH (fillfactor = 44));
+CREATE STATISTICS "other team's"."s 1" ON b, c FROM tuned; ALTER STATISTICS "other team's"."s 1" SET STATISTICS 50; COMMENT ON STATISTICS "other team's"."s 1" IS 'stat';

@@ -9,6 +9,7 @@ from metadata_export.aws import s3_client
 from metadata_export.errors import ExportError, SourceError
 from metadata_export.parts import sha256_base64
 from metadata_export.schema.document import read_schema
+from metadata_export.schema.entries import file_text
 from metadata_export.source import releasing
 from metadata_restore.entries import SEQUENCE_STATE, read_entries
 
@@ -81,6 +82,52 @@ def test_a_database_made_from_the_file_has_the_same_schema_and_sequences(
         assert sequence_states(server, copy)["public", "ab_x_id_seq"] == (8, True)  # five are taken at a time
     finally:
         server.drop_database(copy)
+
+
+LEFT_OUT = {
+    "CREATE VIEW seen AS SELECT 1 AS x": "view public.seen",
+    "COMMENT ON VIEW seen IS 'x'; COMMENT ON COLUMN seen.x IS 'x'; COMMENT ON TYPE seen IS 'x'": None,
+    "CREATE TRIGGER instead INSTEAD OF INSERT ON seen FOR EACH ROW EXECUTE FUNCTION "
+    "suppress_redundant_updates_trigger(); COMMENT ON TRIGGER instead ON seen IS 'x'": None,
+    "CREATE MATERIALIZED VIEW kept AS SELECT 1 AS x; COMMENT ON MATERIALIZED VIEW kept IS 'x'": (
+        "materialized view public.kept"
+    ),
+    "CREATE INDEX kept_x ON kept (x); COMMENT ON INDEX kept_x IS 'x'": None,
+    "CREATE FUNCTION inner_one(int) RETURNS int LANGUAGE internal AS 'int4inc'; COMMENT ON FUNCTION inner_one IS 'x'": (
+        "function public.inner_one"
+    ),
+    "CREATE FOREIGN DATA WRAPPER far": "foreign-data wrapper far",
+    "CREATE SERVER away FOREIGN DATA WRAPPER far": "server away",
+    "CREATE FOREIGN TABLE there (a int CONSTRAINT above CHECK (a > 0)) SERVER away; "
+    "COMMENT ON CONSTRAINT above ON there IS 'x'": "foreign table public.there",
+    "CREATE TYPE one AS (a int); CREATE CAST (one AS text) WITH INOUT": "cast from public.one to text",
+    "CREATE FUNCTION said() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; "
+    "CREATE EVENT TRIGGER on_create ON ddl_command_start EXECUTE FUNCTION said()": "event trigger on_create",
+    "CREATE PUBLICATION told FOR ALL TABLES": "publication told",
+    "CREATE TEXT SEARCH DICTIONARY words (TEMPLATE = simple)": "text search dictionary public.words",
+    "CREATE OPERATOR FAMILY kin USING btree": "operator family public.kin for access method btree",
+    "SELECT lo_create(0)": "large objects (1)",
+    "COMMENT ON SCHEMA public IS 'mine'": "the comment on schema public",
+    "CREATE EXTENSION vector; CREATE TABLE dot (v vector(3)); CREATE INDEX dots ON dot (v); "
+    "ALTER INDEX dots DEPENDS ON EXTENSION vector": "the dependency of index public.dots on extension vector",
+}
+
+
+@pytest.mark.parametrize("postgres_server", [16, 18], ids=["PostgreSQL 16", "PostgreSQL 18"], indirect=True)
+def test_what_is_left_out_is_named_and_nothing_in_the_file_needs_it(database: Database, tmp_path: Path) -> None:
+    database.execute(*LEFT_OUT)
+    with releasing(database.source().connect()) as connection:
+        database.source().begin(connection)
+        schema = read_schema(connection)
+    assert schema.left_out == tuple(sorted(filter(None, LEFT_OUT.values())))
+
+    (tmp_path / "schema.sql").write_bytes(file_text("a test", schema.entries))
+    copy = f"{database.name}_copy"
+    database.server.create_database(copy, template="template0")
+    try:
+        run_psql(database.server, copy, tmp_path / "schema.sql")
+    finally:
+        database.server.drop_database(copy)
 
 
 def test_an_entry_tells_what_must_be_there_before_any_row(engine: Engine, database: Database) -> None:

@@ -41,6 +41,7 @@ from tests.integration.restore.conftest import (
 BUCKET = "prod-exports"
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "restore.md").read_text()
 LAYOUT = Layout(BUCKET, "exports", "prod")
+VIEW = "view public.reports"  # what the exported database has, and the export does not carry
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 
 
@@ -93,7 +94,7 @@ def bucket(exported: Export, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         heads = dict(exported.plan.alembic_heads)
         schema = exported.plan.schema
         assert schema
-        held = ExportedSchema(schema.key, 1, schema.object_bytes, schema.checksum_sha256, {}, ())
+        held = ExportedSchema(schema.key, 1, schema.object_bytes, schema.checksum_sha256, {}, (VIEW,))
         document = summary(details=details, alembic_heads=heads, airflow_version="3.3.1", schema=held)
         key = LAYOUT.summary_key(started_at(EXPORT_ID))
         s3.put_object(Bucket=BUCKET, Key=key, Body=stored(document))
@@ -143,6 +144,7 @@ def test_given_mode_create_when_restored_then_an_empty_database_is_the_exported_
 
     assert (code, err) == (0, "")
     assert "with 3 connections" in out
+    assert f"{VIEW} is left out: an export does not carry it" in out
     # the sequences apart, whose numbers a fill reckons
     as_exported = ["--yes", "--as-exported", "--unfinished", "keep"]
     assert Command(capsys, filled)(*as_exported)[0] == 0
@@ -232,6 +234,7 @@ def test_given_an_export_when_proven_then_the_proof_is_shown_and_kept(
 
     assert code == 0, said
     assert f"export {EXPORT_ID} restores: {len(exported.plan.tables)} tables" in said
+    assert f"not in the restored database, for an export does not carry it: {VIEW}" in said
     body = bucket.get_object(Bucket=BUCKET, Key=LAYOUT.proof_key(EXPORT_ID))["Body"].read()
     assert Proof.from_bytes(body).contents == len(exported.plan.tables)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from export_contracts.exported_schema import ExportedSchema
 from export_contracts.restore_plan import NotRestorableError, restore_plan
 from metadata_restore.plan import RestorePlan
 
@@ -11,7 +12,8 @@ from tests.documents import of_rows, summary
 
 TABLES = of_rows({"dag": 3, "dag_run": 5, "variable": 1})
 ORPHANS, MASKED = {"dag_run": 2, "dag": 1}, {"variable": ("val",)}
-TOLD: dict[str, Any] = {"details": TABLES, "orphans": ORPHANS, "masked_columns": MASKED}
+SCHEMA = ExportedSchema("schema.sql.gz", 9, 7, "c2hh", {}, ("view public.reports", "rule quiet on public.dag"))
+TOLD: dict[str, Any] = {"details": TABLES, "orphans": ORPHANS, "masked_columns": MASKED, "schema": SCHEMA}
 
 
 def test_given_a_summary_when_all_is_restored_then_the_plan_has_what_it_tells() -> None:
@@ -22,6 +24,8 @@ def test_given_a_summary_when_all_is_restored_then_the_plan_has_what_it_tells() 
     assert (plan.whole, plan.rows, plan.bucket) == (True, 9, "bucket")
     assert [table.name for table in plan.tables] == ["dag", "dag_run", "variable"]
     assert (plan.orphans, plan.masked_columns) == (ORPHANS, MASKED)
+    assert plan.schema
+    assert plan.schema.left_out == SCHEMA.left_out
 
 
 def test_given_names_of_tables_when_restored_then_the_plan_has_these_alone() -> None:
