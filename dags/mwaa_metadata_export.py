@@ -368,16 +368,16 @@ def _keep_fernet_key(secrets: Any, secret_id: str) -> str | None:
 def _keep(secrets: Any, secret_arn: str, stages: Mapping[str, list[str]], key: str) -> str:
     """Have the version that holds a key, with a label that keeps it, be the current one; return its id."""
     version = _fingerprint(secret_arn, key)
-    if version not in stages:
+    if not _is_kept(stages, version):
         label = f"{KEPT}{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         labels = {"ClientRequestToken": version, "VersionStages": ["AWSCURRENT", label]}
         secrets.put_secret_value(SecretId=secret_arn, SecretString=key, **labels)
         stages = secrets.describe_secret(SecretId=secret_arn)["VersionIdsToStages"]
         # AWS documented: a put with the id and value of a version that is there is ignored, its labels too. That is a
         # key of long ago, whose label went. https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
-        if version not in stages:
+        if not _is_kept(stages, version):
             secrets.update_secret_version_stage(SecretId=secret_arn, VersionStage=label, MoveToVersionId=version)
-            stages = {**stages, version: [label]}
+            stages = {**stages, version: [*stages.get(version, ()), label]}
         _let_go(secrets, secret_arn, stages)
         log.info("Keeps a new Fernet key as version %s of %s", version, secret_arn)
     if "AWSCURRENT" not in stages[version]:  # a key of before is back
@@ -386,6 +386,10 @@ def _keep(secrets: Any, secret_arn: str, stages: Mapping[str, list[str]], key: s
             SecretId=secret_arn, VersionStage="AWSCURRENT", RemoveFromVersionId=current, MoveToVersionId=version
         )
     return version
+
+
+def _is_kept(stages: Mapping[str, list[str]], version: str) -> bool:
+    return any(label.startswith(KEPT) for label in stages.get(version, ()))
 
 
 def _fingerprint(secret_arn: str, key: str) -> str:
