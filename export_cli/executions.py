@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from export_contracts.layout import export_id, started_at
+from export_runtime.notice import command
 from export_runtime.text import shown
 
 from export_cli.aws import call, missing
@@ -32,6 +33,12 @@ _CLOCKS_APART = timedelta(seconds=1)
 def is_restore(execution_arn: str) -> bool:
     """Say whether an execution restores, as the name of its state machine does."""
     return execution_arn.rpartition(":")[0].endswith("-db-restore")
+
+
+def environment_of(execution_arn: str) -> str:
+    """Return the environment of an execution, as the name of its state machine has it."""
+    machine = execution_arn.split(":")[6]
+    return machine.removesuffix("-db-restore").removesuffix("-metadata-export")
 
 
 @dataclass(frozen=True)
@@ -156,7 +163,8 @@ def failed_execution(client: Any, machine_arn: str, identifier: str | None) -> s
     arn, status = str(execution["executionArn"]), execution["status"]
     what = "restore" if is_restore(arn) else "export"
     if status in _RUNNING:
-        raise BusyError(f"{arn} is at work. Follow it: mwaa-metadata-export export --execution {arn}")
+        follow = command(f"export --execution {arn}", environment_of(arn), arn)
+        raise BusyError(f"{arn} is at work. Follow it: {follow}")
     if status == "SUCCEEDED":
         which = "It" if identifier else f"The newest execution; the {what}"
         raise InvalidOptionError(f"{which} {export_id(_second(execution))} has succeeded: there is nothing to redrive.")

@@ -142,7 +142,8 @@ class Exports:
             asked = f"covers what the stack asks for ({self._stack})" if self._stack else "is full"
             raise NotFoundError(
                 f"There is no COMPLETE export that {asked} among the newest {_SEARCHED}. latest.json names "
-                f"{pointed.export_id}, which covers less: {pointed.coverage}. Start one: mwaa-metadata-export export"
+                f"{pointed.export_id}, which covers less: {pointed.coverage}. Start one: mwaa-metadata-export export "
+                f"-e {self._layout.environment}"
             )
         return found
 

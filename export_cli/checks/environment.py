@@ -85,7 +85,8 @@ def dag(patient: Patient) -> Finding:
 def _put_dag(patient: Patient, place: str) -> str:
     if patient.target.parameters.get("DagBucketName"):
         return f"Have the stack put it there again: {patient.ours('publish')}"
-    return f"Copy it there, from this checkout: {patient.aws_cli(f's3 cp dags/{DAG_FILE} {place}')}"
+    copy = patient.aws_cli(f"s3 cp dags/{DAG_FILE} {place}")
+    return f"Copy it there, from a checkout (a release has it beside deploy.sh): {copy}"
 
 
 def network(patient: Patient) -> Finding:

@@ -25,5 +25,5 @@ def publish(session: Session) -> int:
     if not fits:
         names = f"names {named.script} and {named.packages}" if named else "does not exist"
         session.screen.line("bad", f"Glue job {target.name} {names}. Make it what the template says:",
-                            f"mwaa-metadata-export repair -e {target.environment} --yes")  # fmt: skip
+                            f"{session.ours('repair', target)} --yes")  # fmt: skip
     return OK if fits else BAD

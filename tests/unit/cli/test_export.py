@@ -360,10 +360,13 @@ def test_given_a_failed_execution_then_redrive_lets_it_go_on_and_shows_only_what
     assert "Plan Export started" not in result.out
 
 
+FOLLOW = f"mwaa-metadata-export export --execution {ARN} -e prod --region eu-central-1"
+
+
 @pytest.mark.parametrize(
     ("how", "more", "arguments", "code", "said"),
     [
-        ({"status": "RUNNING"}, {}, [], 7, "is at work. Follow it"),
+        ({"status": "RUNNING"}, {}, [], 7, f"is at work. Follow it: {FOLLOW}"),
         ({"output": COMPLETE}, {}, [], 2, "there is nothing to redrive"),
         ({"status": "FAILED"}, {"error": "TableNotInDatabaseError"}, [], 2, "would have the same input"),
         ({"status": "FAILED"}, {"error": "SameSecondError"}, [], 2, "would have the same name"),

@@ -96,6 +96,8 @@ def test_given_the_job_names_others_then_it_is_told_and_the_exit_code_is_one(sou
     assert result.code == 1
     assert (SCRIPT if there else "does not exist") in result.out
     assert "mwaa-metadata-export repair -e prod --yes" in result.out
+    shown = run("publish", "--region", "eu-central-1").out
+    assert "mwaa-metadata-export repair -e prod --region eu-central-1 --yes" in " ".join(shown.split())
 
 
 @pytest.mark.parametrize("example", examples("published_assets", "valid"), ids=str)
