@@ -19,10 +19,13 @@ from metadata_export.indexes import Indexes
 from metadata_export.log import warning
 from metadata_export.planner import LOOK_UP, pinned
 from metadata_export.references import AIRFLOW_TABLES
-from metadata_export.source import Connection, naming, savepoint
+from metadata_export.source import CHANGED_STATES, Connection, naming, savepoint
 from metadata_export.window import DATA_DATES, RUN_KEY, RUN_TABLE, Condition, Window
 
-FOR_GOOD = ("42501", "XX00")  # no permission; data or an index is damaged
+# Connections, the transaction's state, conflicts, resources, locks, somebody's or an operator's interference, the disk,
+# and what has changed since the snapshot. Anything else (no permission, damage, a value too large or out of range, a
+# foreign table that nobody can read) is so at any time: https://www.postgresql.org/docs/current/errcodes-appendix.html
+MAY_PASS = ("08", "25", "40", "53", "55006", "55P03", "57", "58", *CHANGED_STATES)
 MAXIMUM_WAYS = 32  # from one table to dag runs: tables that refer to each other twice double them with every step
 
 
@@ -82,7 +85,8 @@ def find_touched_runs(connection: Connection, window: Window, indexes: Indexes, 
 def is_for_good(error: SourceError) -> bool:
     """Return whether a table cannot be read at any other time either."""
     cause = error.__cause__
-    return isinstance(cause, psycopg.Error) and (cause.sqlstate or "").startswith(FOR_GOOD)
+    state = cause.sqlstate if isinstance(cause, psycopg.Error) else None
+    return state is not None and not state.startswith(MAY_PASS)
 
 
 def evidence_of_runs(window: Window) -> Iterator[Evidence]:

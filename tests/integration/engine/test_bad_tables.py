@@ -140,6 +140,37 @@ def test_an_unknown_table_that_fails_is_named_too(engine: Engine, airflow: Datab
     assert manifest["uncatalogued_tables"] == ["variable", "xcom"]
 
 
+@pytest.mark.parametrize(
+    ("part_of", "lost"),
+    [("task_instance", ["task_instance"]), ("dag_run", ["dag_run", "task_instance"])],
+    ids=["of a table that tells of runs", "of the runs"],
+)
+def test_a_part_that_nobody_can_read_costs_only_what_depends_on_it(
+    engine: Engine, database: Database, part_of: str, lost: list[str]
+) -> None:
+    # GIVEN a foreign table without a handler that inherits from one of Airflow's
+    key = "dag_id text, run_id text, updated_at timestamptz"
+    database.execute(
+        f"CREATE TABLE dag_run (id int PRIMARY KEY, state text, {key}, UNIQUE (dag_id, run_id))",
+        f"CREATE TABLE task_instance ({key}, FOREIGN KEY (dag_id, run_id) REFERENCES dag_run (dag_id, run_id))",
+        "CREATE TABLE job (id int)",
+        "CREATE FOREIGN DATA WRAPPER nothing",
+        "CREATE SERVER far FOREIGN DATA WRAPPER nothing",
+        f"CREATE FOREIGN TABLE far () INHERITS ({part_of}) SERVER far",
+    )
+    window = {"CUTOFF": "2026-11-11T14:30:22Z", "MAX_AGE_IN_DAYS": "30"}
+    rules = {"dag_run": "run", "task_instance": "follow", "job": "date"}
+
+    # WHEN the window is exported
+    with pytest.raises(ExportError, match=rf"{len(lost)} of 3 tables .* no handler"):
+        engine.export(rules, **window)
+
+    # THEN the others are exported, and what tells of no run is named
+    manifest = engine.manifest()
+    assert (sorted(manifest["failed_tables"]), manifest["unread_evidence"]) == (lost, [part_of])
+    assert sorted(manifest["tables"]) == sorted(rules.keys() - lost)
+
+
 def test_a_large_table_that_fails_in_the_middle_leaves_no_part_and_is_not_read_on(
     engine: Engine, airflow: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
