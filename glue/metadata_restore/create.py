@@ -82,14 +82,17 @@ def create(
     if keys is not None:
         check_keys(objects, plan, keys, lambda size: None)
     making = _Making(objects, plan, keys, watcher, schema)
-    with undoing(address, making.made), address.connected() as connection:
-        making.first(connection)
+    with undoing(address, making.made):
+        with address.connected() as connection:
+            making.first(connection)
         with Workers(address, jobs) as workers:
             workers.run(making.works())
         watcher.table("foreign keys")
-        with _transaction(connection):
-            _make(connection, schema.last)
-        return making.finish(address, connection, options)
+        # another one: the role may have its sessions ended that have been idle for as long as that took
+        with address.connected() as connection:
+            with _transaction(connection):
+                _make(connection, schema.last)
+            return making.finish(address, connection, options)
 
 
 @contextmanager

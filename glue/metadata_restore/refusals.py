@@ -47,6 +47,7 @@ def fill_refusals(plan: RestorePlan, target: Target, rows: Mapping[str, int], op
             "make them first (airflow db migrate), or restore with --mode create."
         )
         return
+    yield from _read_only(target)
     yield from _other_version(plan, target)
     if target.running and not options.while_running:
         yield (
@@ -56,6 +57,11 @@ def fill_refusals(plan: RestorePlan, target: Target, rows: Mapping[str, int], op
     yield from _rows_in_the_way(plan, target, rows, options)
     for table in to_load(plan, target):
         yield from _columns(table, target.tables[table.name])
+        if triggers := target.triggers.get(table.name):
+            yield (
+                f"The target's table {table.name} has the trigger {', '.join(triggers)}, which could change the rows "
+                "or leave them out. Turn it off for the restore (ALTER TABLE ... DISABLE TRIGGER ...)."
+            )
     if not plan.whole:
         for name in left_out(plan, target):
             yield f"The target has no table {name}: leave it out of --table."
@@ -71,6 +77,7 @@ def create_refusals(plan: RestorePlan, target: Target, options: Options) -> Iter
             "The export carries no schema (those from before 2026-12 do not): let Airflow "
             f"{version} make the target's tables (airflow db migrate), and restore with --mode fill."
         )
+    yield from _read_only(target)
     if not target.empty:
         there = f"{len(target.tables):,} tables ({_several(sorted(target.tables))})"
         yield (
@@ -86,6 +93,11 @@ def create_refusals(plan: RestorePlan, target: Target, options: Options) -> Iter
     ):
         if given:
             yield f"{flag} is for --mode fill: an empty database has neither rows nor constraints in the way."
+
+
+def _read_only(target: Target) -> Iterator[str]:
+    if target.read_only:
+        yield f"The target {target.place} lets nothing be written: {target.read_only}."
 
 
 def _other_version(plan: RestorePlan, target: Target) -> Iterator[str]:

@@ -41,6 +41,17 @@ JOIN pg_catalog.pg_class p ON p.oid = k.confrelid JOIN pg_catalog.pg_namespace p
 WHERE k.contype = 'f' AND k.conparentid = 0
 ORDER BY n.nspname, c.relname, k.conname
 """
+# Those that run before a row and could change it or leave it out, also in a partition; COPY runs no rules.
+_TRIGGERS = """
+SELECT DISTINCT n.nspname, c.relname, t.tgname
+FROM pg_catalog.pg_trigger t
+JOIN pg_catalog.pg_class c ON c.oid = COALESCE(pg_catalog.pg_partition_root(t.tgrelid), t.tgrelid)
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & 7 = 7 AND c.relkind IN ('r', 'p')
+ORDER BY n.nspname, c.relname, t.tgname
+"""
+# In this transaction nothing may be written; in the next one what is the default for this role and database.
+_READ_ONLY = "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only') = 'on'"
 
 
 @dataclass(frozen=True)
@@ -96,6 +107,8 @@ class Target:
         foreign_keys: of all tables.
         heads: revisions of the schema by version table (``alembic_version`` and those that begin with that).
         running: Airflow's components whose heartbeat is fresh, for people.
+        triggers: table -> those that could change a row which is loaded.
+        read_only: why nothing can be written, for people; nothing: it can.
     """
 
     place: str
@@ -104,6 +117,8 @@ class Target:
     foreign_keys: tuple[ForeignKey, ...]
     heads: Mapping[str, tuple[str, ...]]
     running: tuple[str, ...]
+    triggers: Mapping[str, tuple[str, ...]]
+    read_only: str
 
     @property
     def empty(self) -> bool:
@@ -139,6 +154,8 @@ def examine(connection: Connection) -> Target:
             foreign_keys=tuple(_read_keys(connection)),
             heads=_read_heads(connection, tables),
             running=tuple(_read_running(connection, tables)),
+            triggers=_read_triggers(connection),
+            read_only=_read_only(connection),
         )
 
 
@@ -203,6 +220,20 @@ def _read_heads(connection: Connection, tables: Mapping[str, TargetTable]) -> di
             query = sql.SQL("SELECT version_num FROM {} ORDER BY version_num").format(table.relation)
             heads[name] = tuple(str(row[0]) for row in connection.execute(query).fetchall())
     return heads
+
+
+def _read_triggers(connection: Connection) -> dict[str, tuple[str, ...]]:
+    triggers: dict[str, tuple[str, ...]] = {}
+    for schema, table, name in connection.execute(_TRIGGERS).fetchall():
+        triggers[_name(schema, table)] = (*triggers.get(_name(schema, table), ()), str(name))
+    return triggers
+
+
+def _read_only(connection: Connection) -> str:
+    [[standby, by_default]] = connection.execute(_READ_ONLY).fetchall()
+    if standby:
+        return "it is a standby. Restore into its primary"
+    return "default_transaction_read_only is on for it or for this role. Turn that off" if by_default else ""
 
 
 def _read_running(connection: Connection, tables: Mapping[str, TargetTable]) -> Iterable[str]:

@@ -12,6 +12,7 @@ import psycopg
 from metadata_restore.database import Address, Connection
 
 PAUSE_SECONDS = 0.2
+IDLE_SECONDS = 30  # then a connection is opened anew: the role may have idle sessions ended, a network forget them
 Work = Callable[[Connection], "Iterable[Work]"]
 """is done on a connection outside of a transaction, and returns what can be done once it is done"""
 
@@ -45,12 +46,18 @@ class Workers:
         if self._ended:
             return ()
         try:
-            return work(self._connection())
+            later = work(self._connection())
         except BaseException:
             self._ended = True  # before anything else fails for it, and is taken for the reason
             raise
+        self._own.used = time.monotonic()
+        return later
 
     def _connection(self) -> Connection:
+        used = getattr(self._own, "used", None)
+        if used is not None and time.monotonic() - used > IDLE_SECONDS:
+            self._own.connection.close()
+            del self._own.connection
         if not hasattr(self._own, "connection"):
             self._own.connection = self._address.connect()
             with self._lock:
@@ -79,4 +86,5 @@ class Workers:
         with self._lock:
             connections = list(self._all)
         for connection in connections:
-            connection.cancel_safe(timeout=5)
+            if not connection.closed:
+                connection.cancel_safe(timeout=5)

@@ -200,6 +200,23 @@ def test_a_create_that_learns_only_when_it_is_undone_that_the_last_commit_was_lo
     assert query(empty, OBJECTS) == before
 
 
+def test_a_role_whose_idle_sessions_are_ended_creates_all_the_same(
+    aged: tuple[str, Export], empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("metadata_restore.workers.IDLE_SECONDS", 0)
+    execute(empty, "ALTER DATABASE \"empty one\" SET idle_session_timeout = '3s'")
+    begun: list[str] = []
+
+    def slow(table: str) -> None:
+        if not begun:
+            begun.append(table)
+            time.sleep(5)
+
+    outcome = create(Address(empty), aged[1], aged[1].plan, AS_EXPORTED, None, Watcher(table=slow))
+
+    assert sum(outcome.rows.values()) == aged[1].plan.rows
+
+
 def test_another_interrupt_while_it_is_undone_is_told_for_what_it_is(
     aged: tuple[str, Export], empty: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

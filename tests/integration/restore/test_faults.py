@@ -3,15 +3,18 @@
 import base64
 import gzip
 import hashlib
+import re
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import psycopg
 import pytest
 from cryptography.fernet import Fernet
+from metadata_restore.create import look_at_create
 from metadata_restore.database import Address
 from metadata_restore.errors import (
     DamagedObjectError,
@@ -22,7 +25,7 @@ from metadata_restore.errors import (
     TargetError,
     UncertainError,
 )
-from metadata_restore.fill import Watcher
+from metadata_restore.fill import Examination, Watcher, look_at_fill
 from metadata_restore.keys import make_keys
 from metadata_restore.plan import Column, PlannedTable
 from psycopg import sql
@@ -38,6 +41,10 @@ KEY = f"exports/{LATE}.csv.gz"
 JOB = (
     "INSERT INTO job (id, job_type, state, hostname, latest_heartbeat) "
     "VALUES ({}, 'SchedulerJob', 'running', 'here', now() - interval '{} s')"
+)
+TRIGGER = (
+    "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; "
+    "CREATE TRIGGER skip BEFORE INSERT ON variable FOR EACH ROW EXECUTE FUNCTION skip()"
 )
 
 
@@ -236,8 +243,9 @@ def test_given_a_target_that_changes_before_it_is_locked_when_restored_then_it_i
         ("ALTER TABLE xcom DROP COLUMN value", "xcom has no column value"),
         ("ALTER TABLE xcom ADD mine int NOT NULL", "xcom demands mine"),
         (JOB.format(1, 30), r"Airflow is running on the target: SchedulerJob on here \(3\d s ago\)"),
+        (TRIGGER, r"The target's table variable has the trigger skip, .*DISABLE TRIGGER"),
     ],
-    ids=["another version", "no version", "rows", "column gone", "column demanded", "Airflow runs"],
+    ids=["another version", "no version", "rows", "column gone", "column demanded", "Airflow runs", "a trigger"],
 )
 def test_given_a_target_that_does_not_fit_when_restored_then_the_reason_is_told_and_nothing_changed(
     change: str, said: str, export: Export, target: str
@@ -249,6 +257,20 @@ def test_given_a_target_that_does_not_fit_when_restored_then_the_reason_is_told_
         export.restore(target)
 
     assert content(target) == before
+
+
+@pytest.mark.parametrize("begin", [look_at_fill, look_at_create], ids=["fill", "create"])
+def test_given_a_target_that_lets_nothing_be_written_when_looked_at_then_it_is_told(
+    begin: Callable[..., Examination], export: Export, databases: Databases
+) -> None:
+    url = databases.empty("3.3.1")
+    name = sql.Identifier(unquote(urlsplit(url).path[1:]))
+    with psycopg.connect(databases.server.url(), autocommit=True) as connection:
+        connection.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
+
+    refusals = begin(Address(url), export.plan, AS_EXPORTED).refusals
+
+    assert any(re.search("lets nothing be written: default_transaction_read_only is on", each) for each in refusals)
 
 
 def test_given_a_database_without_tables_when_restored_then_it_is_refused(export: Export, databases: Databases) -> None:
