@@ -213,9 +213,10 @@ def restore_of_nothing(scenario: Scenario) -> None:
 
 def restore_stopped(scenario: Scenario) -> None:
     """A person stops a restore while the target is exported, and one while it is restored; that then lacks a table."""
-    s3, states, key = scenario.client("s3"), scenario.client("stepfunctions"), outcome.latest(scenario.pipeline)
-    bucket, table = scenario.pipeline.bucket, str(key).replace("export_summary", "log").replace(".json", ".csv")
-    given = {"summary_uri": f"s3://{bucket}/{key}", "confirm": ENVIRONMENT}
+    s3, states, bucket = scenario.client("s3"), scenario.client("stepfunctions"), scenario.pipeline.bucket
+    summary = exported(scenario)  # the newest one may be another path's, and of another Fernet key
+    table = summary.removeprefix(f"s3://{bucket}/").replace("export_summary", "log").replace(".json", ".csv")
+    given = {"summary_uri": summary, "confirm": ENVIRONMENT}
     seen = executions(scenario)
     arn = begin(scenario, **given)
     [export] = scenario.wait_for(lambda: executions(scenario) - seen, "The target was not exported")
@@ -230,7 +231,8 @@ def restore_stopped(scenario: Scenario) -> None:
     scenario.wait_for(lambda: test_drill.state(scenario, JOB) == "STOPPED", "The restore goes on")
     s3.delete_object(Bucket=bucket, Key=table)
     states.redrive_execution(executionArn=arn)
-    assert "does not exist" in end(scenario, arn)["cause"]
+    cause = end(scenario, arn)["cause"]
+    assert "does not exist" in cause, cause
 
 
 def drilled(scenario: Scenario) -> None:
