@@ -13,7 +13,6 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local.fault_matrix import outcome
 from local.fault_matrix.faulted_stack import FaultedStack
 from local.fault_matrix.scenario import Scenario
 from local.pipeline import DATABASE, ENVIRONMENT, STACK
