@@ -23,7 +23,7 @@ LONGEST = (
 )
 
 # The servers of the suite make and remove some hundred thousand small files, for which a disk can take as long as for
-# everything else. In memory where there is plenty; TMPDIR decides otherwise. Measured: 6 GB at most.
+# everything else. In memory where there is plenty; TMPDIR decides otherwise. Measured: 3.4 GB at most.
 MEMORY = Path("/dev/shm")
 if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 12 * 2**30:
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)

@@ -41,7 +41,7 @@ class Family:
         """Take links as (oid of the parent, oid of the child); links to unknown relations do not count.
 
         Args:
-            excluded: names, with or without schema, of what is left out of the table that it is a part of.
+            excluded: names, with schema or of public, of what is left out of the table that it is a part of.
         """
         self.relations = tuple(relations)
         self._stands_alone = stands_alone
@@ -150,7 +150,9 @@ class Family:
         return None
 
     def _is_apart(self, relation: Relation) -> bool:
-        if self._excluded & {relation.name, f"{relation.schema}.{relation.name}"}:
+        # A bare name is one of public: what only has that name elsewhere may be a part of any table.
+        bare = {relation.name} if relation.schema == PUBLIC else set()
+        if self._excluded & {f"{relation.schema}.{relation.name}", *bare}:
             return True
         return self._is_public_table(relation) and not relation.is_partition and self._stands_alone(relation.name)
 

@@ -245,6 +245,21 @@ def test_given_a_partition_that_is_excluded_then_its_rows_are_nowhere(
     assert {table: each["rows"] for table, each in tables.items()} == {"log": 1}
 
 
+def test_given_a_partition_elsewhere_by_the_name_of_an_excluded_table_then_its_rows_stay(
+    engine: Engine, database: Database
+) -> None:
+    database.execute(
+        *RUNS,
+        "CREATE TABLE job (id int)",
+        "CREATE TABLE log (id int) PARTITION BY RANGE (id)",
+        "CREATE SCHEMA archive",
+        "CREATE TABLE archive.job PARTITION OF log FOR VALUES FROM (0) TO (10)",
+        "INSERT INTO log VALUES (1)",
+    )
+    tables = engine.export({"log": "full"}, EXCLUDE_TABLES='["job"]')["tables"]
+    assert {table: each["rows"] for table, each in tables.items()} == {"log": 1}
+
+
 def test_given_a_detach_that_was_cut_off_then_the_files_hold_what_a_select_sees(
     engine: Engine, database: Database
 ) -> None:
