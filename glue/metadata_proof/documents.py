@@ -51,6 +51,26 @@ def write(s3: "S3Client", uri: str, document: Mapping[str, Any]) -> None:
     s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
 
 
+def exists(s3: "S3Client", uri: str) -> bool:
+    """Say whether there is an object.
+
+    Raises:
+        ObjectsUnavailableError: S3 refuses, or does not answer.
+    """
+    bucket, key = _place(uri)
+    return S3Objects(s3, bucket).size(key) is not None
+
+
+def remove(s3: "S3Client", uri: str) -> None:
+    """Delete an object.
+
+    Raises:
+        ClientError, BotoCoreError: S3 refuses, or does not answer.
+    """
+    bucket, key = _place(uri)
+    s3.delete_object(Bucket=bucket, Key=key)
+
+
 def _place(uri: str) -> tuple[str, str]:
     parts = urlsplit(uri)
     return parts.netloc, parts.path.lstrip("/")

@@ -28,6 +28,7 @@ from psycopg.conninfo import make_conninfo
 
 from metadata_proof import documents
 from metadata_proof.checks import compare_rows, masked
+from metadata_proof.earlier_try import Marker
 from metadata_proof.errors import ProofError
 from metadata_proof.restore_keys import KeptKeys, read_keys
 
@@ -136,6 +137,26 @@ def _restore(arguments: Arguments) -> None:
     plan = documents.read_plan(s3, arguments.plan_uri)
     log.info(f"restoring the export {plan.export_id}", tables=len(plan.tables), rows=plan.rows)
     credentials, fernet_key = _read_secret(arguments)
+    address = _address(credentials)
+    marker = Marker(
+        s3,
+        arguments.report_uri.removesuffix("report.json") + "committing.json",
+        f"{credentials.host}:{credentials.port}/{credentials.dbname}",
+    )
+    report = marker.report_of_committed(address)
+    if report is not None:
+        log.info("an earlier try was committed: nothing is restored again")
+    else:
+        report = _fill(arguments, s3, plan, address, marker, fernet_key)
+        log.info(f"restored {sum(report['rows'].values())} rows")
+    _write_report(s3, arguments.report_uri, report)
+    log.info(f"the report is {arguments.report_uri}")
+
+
+def _fill(
+    arguments: Arguments, s3: "S3Client", plan: RestorePlan, address: Address, marker: Marker, fernet_key: str | None
+) -> dict[str, Any]:
+    """Restore, and return the report."""
     kept_keys = KeptKeys(arguments.fernet_secret_id, fernet_key, arguments.old_fernet_secret_id)
     keys, told = read_keys(secretsmanager_client(arguments.region), kept_keys, plan.fernet_key_version)
     if told:
@@ -146,16 +167,14 @@ def _restore(arguments: Arguments) -> None:
         compared.update(notes=[*([told] if told else ()), *notes], contents=contents)
         log.info(f"the content of {contents} tables is what was exported")
 
-    marker = arguments.report_uri.removesuffix("report.json") + "committing.json"
     watcher = Watcher(
         table=lambda name: log.info(f"loading {name}", table=name),
         waiting=lambda seconds: log.info(f"waiting for locks for {seconds:.0f} s"),
-        committing=lambda transaction: _announce(s3, marker, transaction),
+        committing=lambda transaction, outcome: marker.write(transaction, _report(plan, outcome, compared)),
     )
     check = before_commit(plan, arguments.options, keys is not None, noted)
-    outcome = fill(_address(credentials), S3Objects(s3, plan.bucket), plan, arguments.options, keys, watcher, check)
-    _write_report(s3, arguments.report_uri, _report(plan, outcome, compared))
-    log.info(f"restored {sum(outcome.rows.values())} rows: the report is {arguments.report_uri}")
+    outcome = fill(address, S3Objects(s3, plan.bucket), plan, arguments.options, keys, watcher, check)
+    return _report(plan, outcome, compared)
 
 
 def _read_secret(arguments: Arguments) -> tuple[Credentials, str | None]:
@@ -173,20 +192,12 @@ def _read_secret(arguments: Arguments) -> tuple[Credentials, str | None]:
     return credentials, json.loads(text).get("fernet_key_version") or None
 
 
-def _announce(s3: "S3Client", uri: str, transaction: str) -> None:
-    """Leave the number of the transaction: of a run that is killed at its commit, the server then tells by it."""
-    try:
-        documents.write(s3, uri, {"transaction": transaction})
-    except (ClientError, BotoCoreError) as error:
-        raise ProofError(f"{uri} cannot be written: {error}") from error
-
-
 def _write_report(s3: "S3Client", uri: str, report: Mapping[str, Any]) -> None:
     try:
         documents.write(s3, uri, report)
     except (ClientError, BotoCoreError) as error:
         raise ReportError(
-            f"the target is restored, but the report {uri} cannot be written: {error} - a redrive restores it again"
+            f"the target is restored, but the report {uri} cannot be written: {error} - a redrive writes it"
         ) from error
 
 

@@ -74,7 +74,7 @@ class Watcher:
     """so many bytes of objects were read"""
     waiting: Callable[[float], None] = field(default=lambda seconds: None)
     """it has waited so many seconds for locks"""
-    committing: Callable[[str], None] = field(default=lambda transaction: None)
+    committing: Callable[[str, Outcome], None] = field(default=lambda transaction, outcome: None)
     """everything is done but the COMMIT of the transaction with this number; only of a fill"""
 
 
@@ -151,7 +151,7 @@ def fill(
         except BaseException:
             rollback(connection)
             raise
-        commit(address, connection, watcher.committing)
+        commit(address, connection, lambda transaction: watcher.committing(transaction, outcome))
         return outcome
 
 

@@ -87,15 +87,10 @@ def _database(came: str, left: str) -> Iterator[str]:
 
 def _what_to_do(came: str, error: str) -> Iterator[str]:
     if came == COMMITTED:
-        yield "Nothing has to be restored again. Redrive only if the execution stopped at Send Restore Notice: from the"
-        yield "state Restore it would overwrite what Airflow has done since."
-    elif came == COMMITTING:
-        yield "Look first. If the database is as it was, redrive the execution in the Step Functions console. If it is"
-        yield "what the export was, leave it: a redrive would overwrite what Airflow has done since."
-    elif came == UNKNOWN:
-        yield "Look for that report first. If it is not there, and the reason above does not say otherwise,"
-        yield "redrive the execution in the Step Functions console. If it is, leave it: a redrive would overwrite what"
-        yield "Airflow has done since."
+        yield "Nothing has to be restored again, and a redrive does not: it goes on with what failed after the commit."
+    elif came in (COMMITTING, UNKNOWN):
+        yield "Redrive the execution in the Step Functions console. It asks the database first what became of the"
+        yield "commit: what was committed is not restored again, so what Airflow has done since stays."
     elif error in _MISTAKES:
         yield "Correct the input as WHY says, and start a new restore with it: a redrive would have the same one."
     else:

@@ -76,7 +76,7 @@ def test_killed_before_the_commit(scenario: Scenario) -> None:
 
 
 def test_killed_after_the_commit(scenario: Scenario) -> None:
-    """The run is killed (SIGKILL) after its commit, before its report is written."""
+    """The run is killed (SIGKILL) after its commit, before its report is written; a redrive restores nothing again."""
     complete = content(scenario)
     summary = exported(scenario)
     scenario.faults.kill_caller("s3", "PutObject", r"_restores/.*/report\.json")
@@ -85,6 +85,11 @@ def test_killed_after_the_commit(scenario: Scenario) -> None:
 
     must_have_failed(scenario, ended, "exit code 137", "As it was, or what the export was", "committing.json")
     assert content(scenario) == complete
+    with psycopg.connect(scenario.pipeline.database_url) as connection:
+        connection.execute("INSERT INTO variable (key, val, is_encrypted) VALUES ('since', 'stays', false)")
+    scenario.client("stepfunctions").redrive_execution(executionArn=ended["executionArn"])
+    assert end(scenario, ended["executionArn"])["status"] == "SUCCEEDED"
+    assert "since" in values(scenario)
 
 
 def test_commit_not_announced(scenario: Scenario) -> None:

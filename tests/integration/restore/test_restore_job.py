@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 from metadata_export.aws import s3_client
 from metadata_proof.errors import ProofError
 from metadata_proof.restore_job import main, parse_arguments
-from metadata_restore.errors import RestoreError
+from metadata_restore.errors import RestoreError, UncertainError
 from metadata_restore.fernet import ENCRYPTED
 from moto import mock_aws
 
@@ -95,9 +95,12 @@ def test_given_a_running_environment_when_restored_then_everything_is_compared_a
 
     report = run(bucket, export, target)
 
-    [[number]] = [json.load(bucket.get_object(Bucket="exports", Key="committing.json")["Body"]).values()]
+    marker = marker_of(bucket)
     with psycopg.connect(target) as connection:
-        assert connection.execute("SELECT pg_xact_status(%s::text::xid8)", [number]).fetchall() == [("committed",)]
+        assert connection.execute("SELECT pg_xact_status(%s::text::xid8)", [marker["transaction"]]).fetchall() == [
+            ("committed",)
+        ]
+    assert marker["report"] == report
     assert report["contents"] == len(export.plan.tables) - 1  # job keeps rows of its own
     assert report["notes"] == ["job: not compared, for running components keep rows of their own"]
     assert report["rows"].keys() == {table.name for table in export.plan.tables}
@@ -207,6 +210,99 @@ def test_given_a_document_that_cannot_be_written_when_restored_then_the_error_sa
         run(bucket, export, target)
 
     assert (content(target) == before) is (document == "committing")
+
+
+def marker_of(s3: Any, **changes: Any) -> dict[str, Any]:
+    """Return what a try left before its commit; with changes, leave it otherwise."""
+    found = dict(json.load(s3.get_object(Bucket="exports", Key="committing.json")["Body"]))
+    if changes:
+        s3.put_object(Bucket="exports", Key="committing.json", Body=json.dumps(found | changes).encode())
+    return found
+
+
+def since(target: str) -> int:
+    with psycopg.connect(target) as connection:
+        [[number]] = connection.execute("SELECT count(*) FROM variable WHERE key = 'since'").fetchall()
+        return int(number)
+
+
+def restored(s3: Any, export: Export, databases: Databases) -> tuple[str, dict[str, Any]]:
+    """Restore, let Airflow go on, lose the report, and return the target and what the report was."""
+    target = databases.empty("3.3.1")
+    report = run(s3, export, target)
+    with psycopg.connect(target) as connection:
+        connection.execute("INSERT INTO variable (key, val, is_encrypted) VALUES ('since', 'stays', false)")
+    s3.delete_object(Bucket="exports", Key="report.json")
+    return target, report
+
+
+def test_given_a_try_that_was_committed_when_tried_again_then_its_report_is_written_and_nothing_is_restored_again(
+    bucket: Any, export: Export, databases: Databases
+) -> None:
+    target, report = restored(bucket, export, databases)
+
+    main(arguments())
+
+    assert json.load(bucket.get_object(Bucket="exports", Key="report.json")["Body"]) == report
+    assert since(target) == 1
+
+
+def test_given_a_try_that_was_rolled_back_when_tried_again_then_it_is_restored(
+    bucket: Any, export: Export, databases: Databases
+) -> None:
+    target, report = restored(bucket, export, databases)
+    with psycopg.connect(target) as connection:
+        [[aborted]] = connection.execute("SELECT pg_current_xact_id()::text").fetchall()
+        connection.rollback()
+    marker_of(bucket, transaction=aborted)
+
+    main(arguments())
+
+    assert since(target) == 0
+    assert marker_of(bucket)["transaction"] != aborted
+    assert json.load(bucket.get_object(Bucket="exports", Key="report.json")["Body"])["rows"] == report["rows"]
+
+
+def test_given_a_try_that_was_rolled_back_when_the_next_one_fails_too_then_nothing_says_that_it_began_to_commit(
+    bucket: Any, export: Export, databases: Databases
+) -> None:
+    target, _ = restored(bucket, export, databases)
+    with psycopg.connect(target) as connection:
+        [[aborted]] = connection.execute("SELECT pg_current_xact_id()::text").fetchall()
+        connection.rollback()
+    marker_of(bucket, transaction=aborted)
+    bucket.delete_object(Bucket="exports", Key=export.plan.tables[0].key)
+
+    with pytest.raises(RestoreError, match=r"does not exist.*nothing was changed"):
+        main(arguments())
+
+    assert [
+        each["Key"] for each in bucket.list_objects_v2(Bucket="exports", Prefix="committing").get("Contents", [])
+    ] == []
+
+
+@pytest.mark.parametrize("transaction", ["3", "99999999999"], ids=["too old", "of another server"])
+def test_given_a_try_of_which_the_database_knows_nothing_when_tried_again_then_nothing_is_overwritten(
+    bucket: Any, export: Export, databases: Databases, transaction: str
+) -> None:
+    target, _ = restored(bucket, export, databases)
+    marker_of(bucket, transaction=transaction)
+
+    with pytest.raises(UncertainError, match=r"does not say what became of it .*Nothing was changed now"):
+        main(arguments())
+
+    assert since(target) == 1
+
+
+def test_given_a_try_in_another_database_when_tried_again_then_it_is_restored(
+    bucket: Any, export: Export, databases: Databases
+) -> None:
+    target, _ = restored(bucket, export, databases)
+    marker_of(bucket, database="elsewhere:5432/airflow")
+
+    main(arguments())
+
+    assert since(target) == 0
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_given_a_restore_then_people_are_told_what_the_database_is_and_nothing_e
     ("bucket", "error", "told", "to_do"),
     [
         (BUCKET, "SNS.AuthorizationErrorException", "What the export was: it was committed", "Nothing has to be"),
-        ("no-such-bucket", "States.Timeout", "has left its report: s3://no-such-bucket/", "redrive the execution"),
+        ("no-such-bucket", "States.Timeout", "has left its report: s3://no-such-bucket/", "It asks the database first"),
         ("no-such-bucket", "InvalidRestoreInputError", "is as it was", "a redrive would have the same one"),
     ],
 )
@@ -126,7 +126,7 @@ def test_given_a_restore_and_s3_does_not_say_how_far_it_came_then_nothing_is_cla
 
     [published] = inbox()
     assert "As it was, or what the export was, nothing between: S3 could not be asked which." in published["Message"]
-    assert "Look for that report first." in published["Message"]
+    assert "what was committed is not restored again" in published["Message"]
     assert "is as it was, unless" not in published["Message"]
 
 
@@ -195,7 +195,7 @@ def test_given_a_restore_that_ended_while_it_was_committed_then_the_alert_does_n
     assert "As it was, or what the export was, nothing between" in published["Message"]
     assert "pg_xact_status" in published["Message"]
     assert f"s3://{BUCKET}/{marker}\n" in published["Message"]
-    assert "Look first." in published["Message"]
+    assert "It asks the database first what became of the\ncommit" in published["Message"]
     assert "is as it was, unless" not in published["Message"]
 
 
