@@ -1,6 +1,6 @@
 """Which rows of a table belong to the export: one SQL condition per table, closed under foreign keys."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from psycopg import sql
@@ -10,6 +10,8 @@ from metadata_export.errors import SourceError
 from metadata_export.from_clause import in_heaps, pairs, relation
 from metadata_export.references import AIRFLOW_TABLES
 from metadata_export.window import RUN_KEY, RUN_TABLE, Condition, Window
+
+_Rule = Callable[[Table, str, tuple[str, ...]], Condition | None]
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,9 @@ class Conditions:
             case "event":
                 return self._event(table, alias, path)
             case "follow":
-                return self._follow(table, alias, path)
+                return self._with_rows_above(table, alias, path, self._follow)
             case "date":
-                return self._date(table, alias, path)
+                return self._with_rows_above(table, alias, path, self._date)
             case _:
                 return None
 
@@ -127,9 +129,39 @@ class Conditions:
             and len(self.references(parent, (*path, parent.name))) == 1
         )
 
+    def _with_rows_above(self, table: Table, alias: str, path: tuple[str, ...], rule: _Rule) -> Condition | None:
+        """Return the condition of a rule, for a row and for all rows of its own table that are above it.
+
+        A table that refers to itself holds trees: a row can be loaded if the one above it is, and so on. UNION takes
+        each of them once, so a row that is above itself ends nothing.
+        """
+        condition = rule(table, alias, path)
+        keys = [key for key in self.references(table, path, by_key_only=True) if key.parent == table.name]
+        if condition is None or not keys:
+            return condition
+        row, below = f"a{len(path)}", f"b{len(path)}"
+        columns = dict.fromkeys(name for key in keys for name in key.columns)
+        template = sql.SQL(
+            "({condition}) AND NOT EXISTS (WITH RECURSIVE above AS ("
+            "SELECT {columns}, {row}.tableoid, ({exported}) IS TRUE AS exported FROM {table} AS {row} WHERE {first} "
+            "UNION SELECT {columns}, {row}.tableoid, ({exported}) IS TRUE "
+            "FROM above AS {below} JOIN {table} AS {row} ON {next}) SELECT FROM above WHERE NOT exported)"
+        )
+        return template.format(
+            condition=condition,
+            exported=rule(table, row, path),
+            columns=sql.SQL(", ").join(sql.Identifier(row, name) for name in columns),
+            table=self._relation(table),
+            row=sql.Identifier(row),
+            below=sql.Identifier(below),
+            first=_refers(keys, alias, row),
+            next=_refers(keys, below, row),
+        )
+
     def _exists(self, key: ForeignKey, alias: str, path: tuple[str, ...]) -> Condition:
         parent, parent_alias = self._table(key.parent), f"t{len(path)}"
-        condition = self.of(parent, parent_alias, path)
+        # Of a row of the same table it is enough here that it is there, see _with_rows_above.
+        condition = None if parent.name == path[-1] else self.of(parent, parent_alias, path)
         return sql.SQL("EXISTS (SELECT FROM {} AS {} WHERE {} AND ({}))").format(
             self._relation(parent),
             sql.Identifier(parent_alias),
@@ -145,6 +177,16 @@ class Conditions:
 def _all_exported(parents: Sequence[tuple[Condition | None, Condition]]) -> Condition:
     return sql.SQL(" AND ").join(
         sql.SQL("({} OR {})").format(missing, parent) if missing is not None else parent for missing, parent in parents
+    )
+
+
+def _refers(keys: Sequence[ForeignKey], child: str, parent: str) -> Condition:
+    """Return whether a row refers to another one by any of these keys."""
+    return sql.SQL(" OR ").join(
+        sql.SQL("({})").format(
+            sql.SQL(" AND ").join([pairs(key, child, parent), *([in_heaps(child, key.heaps)] if key.heaps else [])])
+        )
+        for key in keys
     )
 
 

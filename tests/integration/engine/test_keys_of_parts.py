@@ -96,6 +96,36 @@ KEYS = {
         ),
         {"ticket": "2,2 1,2", "note": "2"},
     ),
+    "it refers to itself": (
+        (
+            'CREATE TABLE ticket (id int PRIMARY KEY, run int REFERENCES dag_run, "Above it" int REFERENCES ticket)',
+            "CREATE TABLE note (ticket int REFERENCES ticket)",
+            "INSERT INTO ticket VALUES (1, 1, NULL), (2, 2, 1), (3, 2, 2), (4, 2, NULL), (5, 2, 4), (6, 1, 4)",
+            "INSERT INTO ticket VALUES (7, NULL, 5)",
+            "INSERT INTO ticket VALUES (8, NULL, 6), (9, 2, 9), (10, 2, 11), (11, 2, 10), (12, 2, 13), (13, 1, 12)",
+            "INSERT INTO note VALUES (3), (5), (7), (8)",
+        ),
+        {"ticket": "4,2, 5,2,4 7,,5 9,2,9 10,2,11 11,2,10", "note": "5 7"},
+    ),
+    "it refers to itself by two keys": (
+        (
+            "CREATE TABLE ticket (id int PRIMARY KEY, run int REFERENCES dag_run, a int, b int)",
+            "ALTER TABLE ticket ADD FOREIGN KEY (a) REFERENCES ticket, ADD FOREIGN KEY (b) REFERENCES ticket",
+            "INSERT INTO ticket (id, run) VALUES (1, 1), (2, 2)",
+            "INSERT INTO ticket VALUES (3, 2, 2, NULL), (4, 2, NULL, 3), (5, 2, NULL, 1), (6, 2, 5, 2)",
+            "INSERT INTO ticket VALUES (7, 2, 4, 2)",
+        ),
+        {"ticket": "2,2,, 3,2,2, 4,2,,3 7,2,4,2"},
+    ),
+    "a partition refers to itself": (
+        (
+            "CREATE TABLE ticket (id int, run int REFERENCES dag_run, above int) PARTITION BY RANGE (id)",
+            *TICKETS[1:],
+            "ALTER TABLE low ADD PRIMARY KEY (id), ADD FOREIGN KEY (above) REFERENCES low",
+            "INSERT INTO ticket VALUES (1, 1, NULL), (2, 2, 1), (3, 2, NULL), (4, 2, 3), (11, 2, 1), (12, 2, 99)",
+        ),
+        {"ticket": "3,2, 4,2,3 11,2,1 12,2,99"},
+    ),
     "it refers to another schema": (
         (
             "CREATE SCHEMA plugin",
@@ -181,6 +211,20 @@ def test_given_an_unknown_table_then_each_row_follows_what_it_refers_to(
         name: sorted(rows.split(" ")) for name, rows in files.items()
     }
     assert (manifest["failed_tables"], manifest["orphans"]) == ({}, {})
+
+
+def test_given_a_dated_table_that_refers_to_itself_then_a_row_follows_the_one_above_it_and_the_first_its_date(
+    engine: Engine, database: Database
+) -> None:
+    database.execute(
+        *RUNS,
+        "CREATE TABLE celery_taskmeta (id int PRIMARY KEY, date_done timestamp, above int REFERENCES celery_taskmeta)",
+        "INSERT INTO celery_taskmeta VALUES (1, '2026-01-01'), (2, '2026-12-01')",
+        "INSERT INTO celery_taskmeta VALUES (3, '2026-12-01', 1)",
+        "INSERT INTO celery_taskmeta VALUES (4, '2026-01-01', 2), (5, NULL, 4), (6, NULL, 3)",
+    )
+    engine.export({"celery_taskmeta": "date"}, **WINDOW)
+    assert rows_of(engine, "celery_taskmeta") == ["2,2026-12-01 00:00:00,", "4,2026-01-01 00:00:00,2", "5,,4"]
 
 
 @pytest.mark.parametrize(
