@@ -54,7 +54,7 @@ class Aws:
         """
         try:
             with aws_call(f"reach {service}", _ADVICE):
-                return self._session.client(service, config=_config())  # type: ignore[call-overload]
+                return self._session.client(service, config=_config(service))  # type: ignore[call-overload]
         except ValueError as error:  # botocore's, of an endpoint without its scheme
             raise InvalidOptionError(f"Check the environment variable AWS_ENDPOINT_URL: {error}.") from error
 
@@ -89,10 +89,11 @@ def read_or_none(read: Callable[[], Any]) -> Any:
         raise
 
 
-def _config() -> Config:
+def _config(service: str) -> Config:
     return Config(
         connect_timeout=5,
-        read_timeout=60,
+        # Lambda answers when the function has ended, and Publish Assets has four minutes.
+        read_timeout=250 if service == "lambda" else 60,
         retries={"mode": "standard", "total_max_attempts": 4},
         max_pool_connections=16,
         user_agent_extra=USER_AGENT,

@@ -7,6 +7,7 @@ import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as SCHEMAS
 from export_runtime.console import console
 
+from export_cli.aws import Aws
 from tests.contract_examples import base, examples
 
 from .definitions import (
@@ -32,6 +33,11 @@ def test_every_function_has_a_log_group_and_a_role_of_its_own(function):
     assert function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"] in LOG_GROUPS
     roles = [other["Properties"]["Role"] for other in FUNCTIONS.values()]
     assert roles.count(function["Properties"]["Role"]) == 1
+
+
+def test_the_command_waits_as_long_as_the_function_that_it_invokes_may_take():
+    waits = Aws(None, "eu-central-1").client("lambda").meta.config.read_timeout
+    assert waits > FUNCTIONS["PublishAssetsFunction"]["Properties"]["Timeout"]
 
 
 @pytest.mark.parametrize("group", LOG_GROUPS.values(), ids=LOG_GROUPS)
