@@ -10,8 +10,14 @@ import yaml
 from tests.emulated_account import EVERYTHING, Account
 
 RESPOND = """
-import json, urllib.request
+import json, time, urllib.error, urllib.request
 def handler(event, context):
+    while "WaitsFor" in event["ResourceProperties"]:
+        try:
+            urllib.request.urlopen(event["ResourceProperties"]["WaitsFor"])
+            break
+        except urllib.error.HTTPError:
+            time.sleep(0.1)
     answer = {name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")}
     answer |= {"Status": event["ResourceProperties"]["Answer"], "Reason": "as asked", "PhysicalResourceId": "made",
                "Data": {"Uri": "s3://somewhere"}}
@@ -116,21 +122,26 @@ def test_given_role_policy_when_renamed_then_the_old_one_goes_and_both_go_with_t
 
 
 def test_given_a_stack_at_work_when_the_aws_cli_looks_then_it_sees_the_end(account: Account) -> None:
-    name, resources = stack(), {"Asset": _custom(account, "SUCCESS")}
+    # GIVEN a stack whose one resource is made when there is an object
+    name, place, s3 = stack(), {"Bucket": account.bucket(), "Key": "made"}, account.client("s3")
+    url = s3.generate_presigned_url("get_object", Params=place)
+    resources = {"Asset": _custom(account, "SUCCESS", WaitsFor=url)}
     body = json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources})
     account.client("cloudformation").create_stack(StackName=name, TemplateBody=body)
 
-    seen = {
-        agent: account.aws.client("cloudformation", user_agent_extra=agent).describe_stacks(StackName=name)["Stacks"]
-        for agent in ("boto3", "aws-cli/2")
-    }
+    def status(agent: str) -> str:
+        cloudformation = account.aws.client("cloudformation", user_agent_extra=agent)
+        return str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
 
-    assert seen["boto3"][0]["StackStatus"] == "CREATE_IN_PROGRESS"
-    assert seen["aws-cli/2"][0]["StackStatus"] == "CREATE_COMPLETE"
+    # WHEN others look, THEN it is at work; and when the AWS CLI does, at its end
+    assert status("boto3") == "CREATE_IN_PROGRESS"
+    s3.put_object(**place)
+    assert status("aws-cli/2") == "CREATE_COMPLETE"
 
 
-def _custom(account: Account, answer: str) -> dict[str, Any]:
-    return {"Type": "Custom::Asset", "Properties": {"ServiceToken": account.function(RESPOND), "Answer": answer}}
+def _custom(account: Account, answer: str, **properties: str) -> dict[str, Any]:
+    service = account.function(RESPOND)
+    return {"Type": "Custom::Asset", "Properties": {"ServiceToken": service, "Answer": answer, **properties}}
 
 
 def _put(account: Account, text: str) -> dict[str, str]:
