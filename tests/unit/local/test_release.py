@@ -11,7 +11,7 @@ from metadata_export import version as glue_version
 from metadata_export.aws import CONFIG
 
 from export_cli.__main__ import main
-from export_cli.aws import _config
+from export_cli.aws import Aws
 from local import release
 from local.paths import ROOT
 
@@ -30,7 +30,8 @@ def test_given_the_changelog_then_this_version_and_no_other_is_told_of(monkeypat
 def test_given_command_and_functions_then_they_say_their_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"mwaa-metadata-export {VERSION}\n"
-    assert {CLIENT_CONFIG.user_agent_extra, _config().user_agent_extra} == {USER_AGENT}  # type: ignore[attr-defined]
+    command = Aws(None, "eu-central-1").client("s3").meta.config
+    assert {CLIENT_CONFIG.user_agent_extra, command.user_agent_extra} == {USER_AGENT}  # type: ignore[attr-defined]
     assert USER_AGENT.endswith(f"/{VERSION}")
 
 
