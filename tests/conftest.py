@@ -13,6 +13,8 @@ from _pytest.runner import runtestprotocol
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.economy import economize
+
 TESTS = Path(__file__).parent
 VERSION = re.compile(r"\[(\d+\.\d+\.\d+)")
 # What takes longest starts first, in this order; the rest follows as it is found, the many small groups last.
@@ -50,6 +52,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> BySharedS
 
 def pytest_configure() -> None:
     """Let what tests start hear Ctrl-C: a job in the background of a script has it ignored, and its children too."""
+    economize()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

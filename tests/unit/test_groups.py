@@ -39,7 +39,8 @@ def test_given_a_session_s_fixture_then_it_ends_with_the_last_test_of_its_group(
         file = tmp_path / "tests" / "integration" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    shutil.copy(TESTS / "conftest.py", tmp_path / "tests")
+    for name in ("conftest.py", "economy.py"):
+        shutil.copy(TESTS / name, tmp_path / "tests")
 
     command = [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider", "tests"]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as SCHEMAS
 from export_runtime.console import console
 
 from export_cli.aws import Aws
@@ -230,6 +229,8 @@ def test_a_run_writes_into_the_stack_s_log_groups_and_alerts_lead_to_what_it_pri
 
 def test_whatever_can_have_a_tag_says_for_which_environment_it_is():
     """By CloudFormation's own schemas. Functions have theirs from Globals."""
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as SCHEMAS  # five seconds, see test_state_machine
+
     of_service = {"AWS::Serverless::StateMachine": "AWS::StepFunctions::StateMachine"}
     kinds = {name: of_service.get(body["Type"], body["Type"]) for name, body in template()["Resources"].items()}
     kinds = {name: kind for name, kind in kinds.items() if kind.startswith("AWS::") and "Serverless" not in kind}

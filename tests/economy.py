@@ -1,0 +1,26 @@
+"""What libraries do again and again in a suite though the result is always the same: here they do it once a process.
+
+Measured with 5,900 unit tests: 30 of 190 seconds of processor time.
+"""
+
+from functools import cache
+from types import ModuleType
+
+import botocore.loaders
+import moto.kms.models
+import moto.s3.models
+
+
+def economize() -> None:
+    """Let it be done once."""
+    # botocore parses the same models for every session, and tests have a session each.
+    load = cache(botocore.loaders.JSONFileLoader().load_file)
+    botocore.loaders.JSONFileLoader.load_file = lambda self, path: load(path)  # type: ignore[method-assign]
+    # moto generates an RSA key for each KMS key, symmetric ones too,
+    moto.kms.models.generate_private_key = cache(moto.kms.models.generate_private_key)  # type: ignore[attr-defined]
+    # and imports its table of S3 URLs anew for every request: an environment variable could have changed it.
+    moto.s3.models.reload = _as_it_is  # type: ignore[attr-defined]
+
+
+def _as_it_is(module: ModuleType) -> ModuleType:
+    return module
