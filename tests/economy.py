@@ -1,12 +1,13 @@
 """What libraries do again and again in a suite though the result is always the same: here they do it once a process.
 
-Measured with 5,900 unit tests: 30 of 190 seconds of processor time.
+Measured with 5,900 unit tests: a quarter of their processor time.
 """
 
 from functools import cache
 from types import ModuleType
 
 import botocore.loaders
+import moto.core.models
 import moto.kms.models
 import moto.s3.models
 
@@ -20,6 +21,8 @@ def economize() -> None:
     moto.kms.models.generate_private_key = cache(moto.kms.models.generate_private_key)  # type: ignore[attr-defined]
     # and imports its table of S3 URLs anew for every request: an environment variable could have changed it.
     moto.s3.models.reload = _as_it_is  # type: ignore[attr-defined]
+    # It prepares for the library requests whenever it starts, which nobody here calls AWS by.
+    moto.core.models.RESPONSES_METHODS.clear()
 
 
 def _as_it_is(module: ModuleType) -> ModuleType:

@@ -143,7 +143,6 @@ def decrypted(scenario: Scenario, key: str) -> bytes:
     return Fernet(key).decrypt(token)
 
 
-@pytest.mark.representative
 def test_fernet_key_changed(scenario: Scenario) -> None:
     """The environment has another Fernet key than when it was exported: what is encrypted is encrypted anew."""
     _, new = keep(scenario)
