@@ -13,6 +13,7 @@ from export_runtime.text import shown
 
 _ENTRY = b"-- "
 _PUBLIC = "public"
+_DAMAGED = (OSError, EOFError, zlib.error, DocumentError)
 
 
 def schema_problems(schema: ExportedSchema | None, export: Export, store: ObjectStore, *, failed: bool) -> list[str]:
@@ -45,14 +46,14 @@ def tables_made(store: ObjectStore, schema: ExportedSchema) -> frozenset[str]:
     found = store.read(schema.key)
     try:
         return frozenset(_tables(gzip.decompress(found.body))) if found else frozenset()
-    except (OSError, EOFError, zlib.error, DocumentError):
+    except _DAMAGED:
         return frozenset()
 
 
 def _tables(content: bytes) -> Iterator[str]:
     """Yield them from the lines before the entries (docs/contracts/schema_entry.schema.json); no SQL is read."""
     at = content.find(_ENTRY + b"{")
-    while 0 <= at < len(content):
+    while at != -1:
         end = content.find(b"\n", at)
         entry = Fields(parse(content[at + len(_ENTRY) : end]))
         name, schema = entry.required("name", text), entry.required("schema", text)
