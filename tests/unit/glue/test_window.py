@@ -1,11 +1,12 @@
 """Which rows are exported, as SQL; that the SQL means what it says is tested on real databases in tests/integration."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from metadata_export.catalog import Catalog, Table
+from metadata_export.catalog import Catalog, Column, Table
 from metadata_export.errors import SourceError
 from metadata_export.row_filter import row_filter
 from metadata_export.run_set import RunSet
@@ -132,6 +133,31 @@ def test_given_a_table_that_refers_to_nothing_windowed_then_all_of_it_is_exporte
     assert condition(trigger, rules={"trigger": rule}) == ""
 
 
+def condition_of_child(parent: Table, **changes: Any) -> str:
+    """The condition on the rows of a table that may refer to this one; both are to follow what they refer to."""
+    child = table("child", "id! parent_id", key(parent.name, "parent_id", "id"))
+    rules = {parent.name: "follow", "child": "follow"}
+    return condition(child, of=catalog(DAG_RUN, parent, child), rules=rules, **changes)
+
+
+def test_given_a_table_whose_only_way_to_its_run_is_the_run_s_key_then_what_refers_to_it_has_that_run_too() -> None:
+    same_run = "t2.dag_id = t1.dag_id AND t2.run_id = t1.run_id"
+    run = f"EXISTS (SELECT FROM ONLY public.dag_run AS t2 WHERE {same_run} AND ({RUN.format('t2')}))"
+    parent = f"EXISTS (SELECT FROM ONLY public.keyed AS t1 WHERE t1.id = t0.parent_id AND ({run}))"
+    assert condition_of_child(table("keyed", "id! dag_id! run_id!")) == f"((t0.parent_id IS NULL) OR {parent})"
+
+
+@pytest.mark.parametrize(
+    ("columns", "unknown"),
+    [("id!", ()), ("id! dag_id! run_id!", ("stray", "child"))],
+    ids=["no key of a run", "not Airflow's, with columns called like that key"],
+)
+def test_given_a_table_that_follows_nothing_then_what_refers_to_it_is_exported_whole_too(
+    columns: str, unknown: tuple[str, ...]
+) -> None:
+    assert condition_of_child(table("stray", columns), by_key_only=frozenset(unknown)) == ""
+
+
 def test_given_moments_that_somebody_planned_then_they_tell_nothing_of_what_happened() -> None:
     planned = table("deadline", "id! deadline_time@ logical_date@ created_at@")
     window = Window(catalog(planned), {"deadline": "date"}, CUTOFF)
@@ -153,6 +179,12 @@ def test_given_a_run_without_a_state_then_its_dates_alone_decide() -> None:
 def test_given_the_type_of_a_run_s_id_then_ids_are_of_the_same() -> None:
     assert Window(AIRFLOW, {}, CUTOFF).run_id_type == "text"
     assert Window(catalog(table("dag_run", "dag_id! run_id!")), {}, CUTOFF).run_id_type == "integer"
+
+
+def test_given_a_run_s_id_then_it_is_read_as_text_unless_it_is_an_integer() -> None:
+    assert Window(AIRFLOW, {}, CUTOFF).run_id("r").as_string(None) == '"r"."id"::text'
+    numbered = replace(DAG_RUN, columns=(Column("id", "bigint", not_null=True, is_timestamp=False),))
+    assert Window(catalog(numbered), {}, CUTOFF).run_id("r").as_string(None) == '"r"."id"'
 
 
 def test_given_no_cutoff_or_no_runs_then_nobody_looks_for_touched_runs() -> None:
@@ -177,6 +209,8 @@ def test_given_an_audit_entry_then_when_it_was_written_decides_and_its_data_s_da
     written = f"COALESCE(t0.dttm >= '2026-11-11T14:30:22+00:00'::timestamptz, {ABOUT})"
     assert condition(LOG, **dated, early_runs=False) == written
     assert condition(LOG, **dated, early_runs=True) == ABOUT
+    # AND where nobody has looked when the runs were made
+    assert condition(LOG, rules={"log": "date"}, of=catalog(LOG)) == ABOUT
 
 
 def test_given_a_run_that_is_dated_in_the_window_then_what_was_first_about_it_tells_when_it_was_made() -> None:
