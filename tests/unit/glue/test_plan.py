@@ -161,6 +161,22 @@ def test_given_runs_that_something_happened_to_then_the_statements_of_what_follo
     assert not any(LOOK in each for each in unbounded.asked)
 
 
+def test_given_indexes_that_cannot_be_read_then_only_an_export_by_a_window_needs_them() -> None:
+    database = Database(LIVE, refused={"pg_catalog.pg_index": "42501"})
+    assert [each.table for each in planned(database, "xcom:follow", cutoff=None).extracts] == ["xcom"]
+    with pytest.raises(SourceError, match="read the indexes"):
+        planned(database, "xcom:follow", cutoff=CUTOFF)
+
+
+def test_given_tables_then_the_log_tells_how_those_are_read_that_share_no_task(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, logger="metadata_export")
+    plan = planned(Database(LIVE, {"job": 8 * MIB, "pool": 8 * MIB + 1}), "job:full", "pool:full")
+    assert [(each.table, is_small(each)) for each in plan.extracts] == [("pool", False), ("job", True)]
+    assert caplog.messages == ["pool: read by pages in 1 statements"]
+
+
 def test_given_definitions_only_then_nobody_looks_for_runs_that_something_happened_to() -> None:
     database = Database(LIVE)
     planned(database, "job:full", "pool:full")
