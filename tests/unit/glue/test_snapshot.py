@@ -11,7 +11,7 @@ import pytest
 from metadata_export.errors import ExportError, StorageError
 from metadata_export.holder import SnapshotHolder
 from metadata_export.secret import Credentials
-from metadata_export.snapshot import Party, SharedSnapshot
+from metadata_export.snapshot import Claim, Party, SharedSnapshot
 from metadata_export.source import Source, source_error
 from metadata_export.storage import Store
 
@@ -194,6 +194,22 @@ def test_given_a_run_that_fails_then_its_siblings_are_told_and_the_error_is_the_
     with pytest.raises(ExportError, match="no such host"), shared(store).announcing_failure():
         raise ExportError("no such host")
     assert said.messages == ["could not tell the other groups of the failure: AccessDenied"]
+
+
+def test_given_a_claim_then_only_the_failure_of_the_run_that_wrote_it_tells_that_its_snapshot_goes(
+    store: Store,
+) -> None:
+    claim = Claim("jr_runs", "runs", "mine", "10:10:")
+    asking = shared(store, "tasks")
+    assert not asking.has_failed(claim)
+    shared(store, "runs").announce("imported")
+    assert not asking.has_failed(claim)
+    shared(store, "runs").announce("failed")
+    assert asking.has_failed(claim)
+
+    # AND what another attempt of the group, or another group, has announced tells nothing of it
+    assert not asking.has_failed(Claim("jr_runs_again", "runs", "mine", "10:10:"))
+    assert not asking.has_failed(Claim("jr_runs", "logs", "mine", "10:10:"))
 
 
 def test_given_a_run_that_does_not_fail_then_nobody_is_told(store: Store) -> None:
