@@ -1,5 +1,6 @@
 """What people are told of an execution that ended without success, for somebody who reads it in a mail at night."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -171,6 +172,12 @@ def _newest(remains: Remains) -> str:
     return f"{one_line(remains.latest_export_id, 40)} ({remains.latest_coverage or 'it is not known of what'})"
 
 
+def _names_the_connection(cause: str, environment: str) -> bool:
+    """Say whether the reason of a failed group may be what Prepare Connection had prepared for it."""
+    connection = rf"connection\W+{re.escape(environment)}-metadata-export\b"
+    return re.search(rf"{connection}|subnet|security.?group", cause, re.IGNORECASE) is not None
+
+
 def _has_bad_tables(remains: Remains | None) -> bool:
     summary = remains.summary if remains else None
     return summary is not None and any(group.failed_tables for group in summary.failed_groups)
@@ -222,5 +229,8 @@ def _what_to_do(execution: FailedExecution, report: Report, environment: str, er
         yield f"{cause}, then redrive (up to 14 days later). It exports only what is missing."
         yield f"  {redrive}"
         yield "or open the execution in the console (the link is below) and choose Redrive."
+        if report.remains and report.remains.summary and _names_the_connection(execution.cause, environment):
+            yield "A redrive does not prepare the Glue connection again. Where that has changed since, or what it names,"
+            yield "start a new export instead."
         if _has_bad_tables(report.remains):
             yield from ("", *two_ways())

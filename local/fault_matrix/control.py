@@ -17,6 +17,14 @@ def arn(scenario: Scenario) -> str:
     return str(scenario.describe()["executionArn"])
 
 
+def schedule(scenario: Scenario) -> dict[str, Any]:
+    """Return the schedule of the stack that starts exports; drills have one of their own."""
+    scheduler = scenario.client("scheduler")
+    found = [scheduler.get_schedule(Name=each["Name"]) for each in scheduler.list_schedules()["Schedules"]]
+    [ours] = [each for each in found if each["Target"]["Arn"] == scenario.pipeline.outputs["StateMachineArn"]]
+    return dict(ours)
+
+
 def start_another(scenario: Scenario, **given: Any) -> str:
     """Start an execution beside the scenario's, and return its ARN; `given` as of `Scenario.start`."""
     return start_exactly(scenario, {"include_tables": list(scenario.tables), "max_age_in_days": None} | given)

@@ -131,7 +131,8 @@ def test_rule_may_not_invoke(scenario: Scenario) -> None:
     client = scenario.client("lambda")
     functions = [each["FunctionName"] for each in client.list_functions()["Functions"]]
     [name] = [each for each in functions if "ReportFailure" in each]
-    [statement] = json.loads(client.get_policy(FunctionName=name)["Policy"])["Statement"]
+    statements = json.loads(client.get_policy(FunctionName=name)["Policy"])["Statement"]
+    [statement] = [each for each in statements if "FailedExecution" in each["Condition"]["ArnLike"]["AWS:SourceArn"]]
     client.remove_permission(FunctionName=name, StatementId=statement["Sid"])
     again = {"StatementId": statement["Sid"], "Action": statement["Action"], **GRANTED}
     source = statement["Condition"]["ArnLike"]["AWS:SourceArn"]
@@ -165,8 +166,7 @@ def test_schedule_refused(scenario: Scenario) -> None:
 def fire_schedule(scenario: Scenario) -> None:
     """Let a schedule with the target of the stack's fire now, once."""
     scheduler, name = scenario.client("scheduler"), "fires-now"
-    [stack] = [item["Name"] for item in scheduler.list_schedules()["Schedules"]]
-    found = scheduler.get_schedule(Name=stack)
+    found = control.schedule(scenario)
     same = {each: found[each] for each in ("FlexibleTimeWindow", "Target", "KmsKeyArn")}
     soon = time.strftime("at(%Y-%m-%dT%H:%M:%S)", time.gmtime(time.time() + 1))
     scheduler.create_schedule(Name=name, ScheduleExpression=soon, State="ENABLED", **same)

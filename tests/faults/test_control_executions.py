@@ -115,9 +115,7 @@ def test_many_executions_at_once(scenario: Scenario) -> None:
 
 def scheduled_input(scenario: Scenario) -> Any:
     """Return what the schedule of the template gives to the executions that it starts."""
-    scheduler = scenario.client("scheduler")
-    [name] = [item["Name"] for item in scheduler.list_schedules()["Schedules"]]
-    return json.loads(scheduler.get_schedule(Name=name)["Target"]["Input"])
+    return json.loads(control.schedule(scenario)["Target"]["Input"])
 
 
 def test_schedule_delivered_twice(scenario: Scenario) -> None:

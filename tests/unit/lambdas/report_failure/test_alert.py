@@ -111,3 +111,22 @@ def test_given_hostile_text_then_it_forges_no_line_breaks_no_subject_and_tells_n
     assert len(found["subject"]) < 100
     assert found["subject"].isascii()
     assert found["subject"].isprintable()
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        ("Connection prod-metadata-export not found", True),
+        ("InvalidSubnetID.NotFound: subnet-a", True),
+        ("The Security Group sg-1 does not exist", True),
+        ("connection to server at 10.0.0.1 failed", False),
+        ("the run of prod-metadata-export failed", False),
+        ("", False),
+    ],
+)
+def test_given_a_group_that_failed_for_its_connection_then_a_new_export_is_what_can_work(
+    cause: str, said: bool
+) -> None:
+    told = alert(with_remains(summary=without(FailedGroup("logs", (), {}, "", None))), cause=cause)["Message"]
+    assert ("does not prepare the Glue connection again" in told) is said
+    assert "does not prepare the Glue connection again" not in alert(cause=cause)["Message"]
