@@ -275,6 +275,31 @@ def test_given_a_table_that_was_asked_for_by_name_is_absent_then_the_group_fails
     assert "table dag_run, which include_tables asks for, is not in this database" in found.cause.text
 
 
+ABSENT = {"skipped_tables": {"dag_run": "no such table"}}
+DAMAGED = {"uncatalogued_tables": ("yours",), "failed_tables": {"yours": "damaged"}}
+
+
+@pytest.mark.parametrize(
+    ("delivered", "results", "mistaken"),
+    [
+        (ABSENT, None, ("dag_run",)),
+        (ABSENT | DAMAGED, None, ()),
+        (ABSENT, [failed("runs"), *succeeded(each for each in GROUPS if each != RUNS)], ()),
+        (DAMAGED, None, ()),
+    ],
+    ids=["absent", "and another table is damaged", "and the run has failed", "only damaged"],
+)
+def test_given_a_table_that_was_asked_for_and_is_absent_then_only_where_nothing_else_is_wrong_no_retry_helps(
+    store, delivered, results, mistaken
+):
+    tables = {} if "skipped_tables" in delivered else {"dag_run": put_table(store, "dag_run", "run")}
+    deliver(store, RUNS, tables=tables, **delivered)
+    asked = event(results, export=dataclasses.replace(EXPORT, include_tables=("dag_run",)))
+    [found] = [each for each in verify_groups(asked, store) if each.group == RUNS]
+    assert found.cause is not None
+    assert found.mistaken == mistaken
+
+
 def test_given_another_window_than_planned_then_only_the_whole_table_is_accepted(store):
     for window, accepted in (("full", True), ("date", False)):
         deliver(store, RUNS, tables={"dag_run": put_table(store, "dag_run", window)})
