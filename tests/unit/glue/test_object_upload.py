@@ -10,6 +10,7 @@ from typing import Literal, cast
 import pytest
 from metadata_export.chunk import OVERFLOW, ChunkResult
 from metadata_export.compress import compressed, padded
+from metadata_export.content import sum_of_rows
 from metadata_export.object_upload import ObjectUpload, UploadedObject
 from metadata_export.parts import Part, composite_checksum, sha256_base64
 from metadata_export.storage import Store
@@ -63,12 +64,12 @@ def run(store: StrictStore, numbers: tuple[int, ...], kind: Kind, row: bytes) ->
         return ChunkResult(0, 0, (), b"")
     if kind == "few":
         leftover = padded(compressed((HEADER if numbers[0] == 1 else b"") + row), MINIMUM - 60)
-        return ChunkResult(1, len(row), (), leftover)
+        return ChunkResult(1, len(row), (), leftover, sum_of_rows([row]))
     if kind == "part":
-        return ChunkResult(1, len(row), (part(numbers[0]),), b"")
+        return ChunkResult(1, len(row), (part(numbers[0]),), b"", sum_of_rows([row]))
     if len(numbers) == 1:
         return OVERFLOW
-    return ChunkResult(3, 3 * len(row), tuple(part(number) for number in numbers[:3]), b"")
+    return ChunkResult(3, 3 * len(row), tuple(part(number) for number in numbers[:3]), b"", sum_of_rows([row] * 3))
 
 
 def export(store: StrictStore, kinds: Sequence[Kind], at_a_time: int, ends: int) -> UploadedObject:
@@ -112,6 +113,7 @@ def check(store: StrictStore, uploaded: UploadedObject, kinds: Sequence[Kind]) -
     assert sorted(lines) == rows, kinds
     assert len(zlib.decompressobj(31).decompress(store.body).splitlines()) >= min(2, 1 + len(rows)), kinds
     assert uploaded.rows == len(rows)
+    assert uploaded.content == sum_of_rows(line + b"\n" for line in lines)
     assert uploaded.csv_bytes == len(gzip.decompress(store.body))
     assert sum(uploaded.part_sizes) == uploaded.object_bytes == len(store.body)
     assert uploaded.checksum_sha256 == store.checksum
