@@ -230,7 +230,7 @@ def _what_to_do(execution: FailedExecution, report: Report, environment: str, er
         yield f"  {redrive}"
         yield "or open the execution in the console (the link is below) and choose Redrive."
         if report.remains and report.remains.summary and _names_the_connection(execution.cause, environment):
-            yield "A redrive does not prepare the Glue connection again. Where that has changed since, or what it names,"
-            yield "start a new export instead."
+            yield "A redrive does not prepare the Glue connection again. If that was deleted, or what it names, start a"
+            yield "new export instead."
         if _has_bad_tables(report.remains):
             yield from ("", *two_ways())

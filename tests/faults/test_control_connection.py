@@ -143,7 +143,7 @@ def test_connection_deleted_before_the_run(scenario: Scenario) -> None:
         scenario.start(include_tables=SMALL)
         held.wait()
         scenario.client("glue").delete_connection(ConnectionName=STACK)
-    scenario.must_fail("definitions", STACK, "start a new export instead")
+    scenario.must_fail("definitions", STACK, "does not prepare the Glue connection again")
 
     scenario.start(include_tables=SMALL)
 

@@ -154,7 +154,7 @@ def test_schedule_refused(scenario: Scenario) -> None:
 
     scenario.wait_for(rings, "The alarm on dead letters did not ring")
     notice = control.alarm_notice(scenario, UNDELIVERED, alarms.ALARM)
-    assert "fallback schedule's start" in notice["AlarmDescription"]
+    assert "or a schedule's start" in notice["AlarmDescription"]
     assert [json.loads(body) for body in control.dead_letters(scenario)] == [{"trigger": "schedule"}]
     refused.remove()
 

@@ -1,6 +1,7 @@
 """Executions that are stopped, take too long, or meet each other."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -80,6 +81,7 @@ def test_schedule_in_mid_export_of_less(scenario: Scenario, narrow: dict[str, ob
     with scenario.faults.held(*HOLD_RUN) as held:
         scenario.start(**narrow)
         held.wait()
+        time.sleep(1)  # an export is named by the second of its start
         # Forced, because the stack has a fresh export.
         first, second = (
             control.arn(scenario),

@@ -185,7 +185,7 @@ def test_subnet_deleted_before_the_run(scenario: Scenario) -> None:
         scenario.start(include_tables=SMALL)
         held.wait()
         deleted = scenario.faults.refuse("ec2", "DescribeSubnets", "InvalidSubnetID.NotFound", times=ALWAYS)
-    scenario.must_fail("definitions", STACK, "InvalidSubnetID.NotFound", "start a new export instead")
+    scenario.must_fail("definitions", STACK, "InvalidSubnetID.NotFound", "does not prepare the Glue connection again")
     deleted.remove()
 
     scenario.start(include_tables=SMALL)

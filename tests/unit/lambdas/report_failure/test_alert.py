@@ -127,6 +127,6 @@ def test_given_hostile_text_then_it_forges_no_line_breaks_no_subject_and_tells_n
 def test_given_a_group_that_failed_for_its_connection_then_a_new_export_is_what_can_work(
     cause: str, said: bool
 ) -> None:
-    told = alert(with_remains(summary=without(FailedGroup("logs", (), {}, "", None))), cause=cause)["Message"]
+    told = alert(with_remains(summary=without(FailedGroup("logs", (), {}, "", None))), cause=cause)["message"]
     assert ("does not prepare the Glue connection again" in told) is said
-    assert "does not prepare the Glue connection again" not in alert(cause=cause)["Message"]
+    assert "does not prepare the Glue connection again" not in alert(cause=cause)["message"]
