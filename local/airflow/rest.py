@@ -12,6 +12,8 @@ from urllib.parse import quote
 from local.airflow.errors import ApiError, LocalAirflowError, NoAnswerError
 
 TIMEOUT_SECONDS = 30
+EVERY_DAG = "~"
+"""where the API wants the id of a DAG"""
 
 
 class AirflowApi:
@@ -70,7 +72,7 @@ class AirflowApi:
         return str(self.call("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
     def dag_runs(self, dag_id: str) -> list[dict[str, Any]]:
-        """Return the runs of a DAG."""
+        """Return the runs of a DAG, or of EVERY_DAG."""
         return list(self.call("GET", f"/dags/{dag_id}/dagRuns?limit=100")["dag_runs"])
 
     def dag_run(self, dag_id: str, run_id: str) -> dict[str, Any]:
