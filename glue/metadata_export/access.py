@@ -289,4 +289,4 @@ def _ends(reading: Reading, table: Table, column: Column) -> tuple[datetime, dat
 def _log(table: Table, access: Access, number: int) -> None:
     by = f"by the index {access.index}" if access.index else "by pages"
     rows = "" if access.estimated_rows is None else f", about {access.estimated_rows:,} rows"
-    info(f"{table.name}: read {by} in {number} statements{rows}", table=table.name, access=access.to_json(number))
+    info(f"{table.name}: read {by}, statements: {number}{rows}", table=table.name, access=access.to_json(number))

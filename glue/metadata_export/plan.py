@@ -167,4 +167,4 @@ def _log(selection: Selection, failed: Mapping[str, str], orphans: Mapping[str, 
         warning(f"{table} cannot be exported: {error}", table=table)
     for table, number in orphans.items():
         if number:
-            warning(f"{number:,} rows of {table} refer to rows that do not exist", table=table, orphans=number)
+            warning(f"{table}: rows that refer to rows which do not exist: {number:,}", table=table, orphans=number)

@@ -174,7 +174,7 @@ def test_given_tables_then_the_log_tells_how_those_are_read_that_share_no_task(
     caplog.set_level(logging.INFO, logger="metadata_export")
     plan = planned(Database(LIVE, {"job": 8 * MIB, "pool": 8 * MIB + 1}), "job:full", "pool:full")
     assert [(each.table, is_small(each)) for each in plan.extracts] == [("pool", False), ("job", True)]
-    assert caplog.messages == ["pool: read by pages in 1 statements"]
+    assert caplog.messages == ["pool: read by pages, statements: 1"]
 
 
 def test_given_definitions_only_then_nobody_looks_for_runs_that_something_happened_to() -> None:
@@ -205,7 +205,7 @@ def test_given_rows_without_parents_then_they_are_counted_where_nothing_enforces
 ) -> None:
     plan = planned(Database(LIVE, orphans=1234), "note:follow", "xcom:follow")
     assert plan.orphans == {"note": 1234}
-    assert caplog.messages == ["1,234 rows of note refer to rows that do not exist"]
+    assert caplog.messages == ["note: rows that refer to rows which do not exist: 1,234"]
     caplog.clear()
     assert planned(Database(LIVE, orphans=0), "note:follow", "xcom:follow").orphans == {}
     assert caplog.messages == []
