@@ -10,6 +10,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import boto3
+import psycopg
 import pytest
 from botocore.exceptions import ClientError
 
@@ -234,6 +235,23 @@ def restore_stopped(scenario: Scenario) -> None:
     assert "does not exist" in cause, cause
 
 
+def restore_tried_again(scenario: Scenario) -> None:
+    """The run of a restore is killed, what it had begun to commit was rolled back, and somebody redrives it."""
+    s3, bucket, summary = scenario.client("s3"), scenario.pipeline.bucket, exported(scenario)
+    scenario.faults.kill_caller("s3", "PutObject", r"_restores/.*/report\.json")
+    arn = begin(scenario, summary_uri=summary, confirm=ENVIRONMENT)
+    assert end(scenario, arn)["status"] == "FAILED"
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"exports/{ENVIRONMENT}-backups/_restores/")["Contents"]
+    key = max(each["Key"] for each in listed if each["Key"].endswith("committing.json"))
+    with psycopg.connect(scenario.pipeline.database_url) as connection:
+        [[transaction]] = connection.execute("SELECT pg_current_xact_id()::text").fetchall()
+        connection.rollback()
+    left = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(left | {"transaction": transaction}).encode())
+    scenario.client("stepfunctions").redrive_execution(executionArn=arn)
+    assert end(scenario, arn)["status"] == "SUCCEEDED"
+
+
 def drilled(scenario: Scenario) -> None:
     """The newest full export is tried, and restores."""
     test_drill.exported(scenario)
@@ -279,6 +297,7 @@ PATHS: tuple[Callable[[Scenario], None], ...] = (
     restored_from_elsewhere,
     restore_of_nothing,
     restore_stopped,
+    restore_tried_again,
     drilled,
     drill_of_damage,
     drill_stopped,
