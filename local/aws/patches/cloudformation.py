@@ -34,7 +34,7 @@ def apply(settings: Settings) -> None:
     wrap_entry(provisioners, "_RESOURCE_HANDLERS", "AWS::SecretsManager::Secret", _secret_by_arn)
     handlers = attribute(provisioners, "_RESOURCE_HANDLERS")
     handlers.setdefault("AWS::Logs::QueryDefinition", {"create": _save_query, "update": _keep_query, "delete": _forget})
-    handlers.setdefault("AWS::Athena::NamedQuery", {"create": _save_named_query, "delete": _forget})
+    handlers.setdefault("AWS::Athena::NamedQuery", {"create": _save_named_query, "delete": _drop_named_query})
     role_policy = {"create": _put_role_policy, "update": _renew_role_policy, "delete": _drop_role_policy}
     handlers.setdefault("AWS::IAM::RolePolicy", role_policy)
 
@@ -68,6 +68,10 @@ def _save_named_query(logical_id: str, properties: dict[str, Any], stack: str) -
     _, _, body = attribute(athena, "_create_named_query")(properties)
     identifier = json.loads(body)["NamedQueryId"]
     return identifier, {"NamedQueryId": identifier}
+
+
+def _drop_named_query(physical_id: str, properties: dict[str, Any]) -> None:
+    attribute(athena, "_delete_named_query")({"NamedQueryId": physical_id})
 
 
 def _keep_query(physical_id: str, *_: Any, **__: Any) -> Any:

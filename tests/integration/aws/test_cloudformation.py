@@ -121,6 +121,17 @@ def test_given_role_policy_when_renamed_then_the_old_one_goes_and_both_go_with_t
     assert iam.list_role_policies(RoleName=role)["PolicyNames"] == ["inline"]
 
 
+def test_given_a_saved_query_of_athena_then_it_goes_with_the_stack(account: Account) -> None:
+    name, athena = stack(), account.client("athena")
+    query = {"Name": "q", "Database": "d", "QueryString": "SELECT 1", "WorkGroup": "primary"}
+    account.deploy(name, {"Query": {"Type": "AWS::Athena::NamedQuery", "Properties": query}})
+    saved = athena.list_named_queries()["NamedQueryIds"]
+    cloudformation = account.client("cloudformation")
+    cloudformation.delete_stack(StackName=name)
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    assert (len(saved), athena.list_named_queries()["NamedQueryIds"]) == (1, [])
+
+
 def test_given_a_stack_at_work_when_the_aws_cli_looks_then_it_sees_the_end(account: Account) -> None:
     # GIVEN a stack whose one resource is made when there is an object
     name, place, s3 = stack(), {"Bucket": account.bucket(), "Key": "made"}, account.client("s3")
