@@ -126,9 +126,7 @@ def test_given_a_saved_query_of_athena_then_it_goes_with_the_stack(account: Acco
     query = {"Name": "q", "Database": "d", "QueryString": "SELECT 1", "WorkGroup": "primary"}
     account.deploy(name, {"Query": {"Type": "AWS::Athena::NamedQuery", "Properties": query}})
     saved = athena.list_named_queries()["NamedQueryIds"]
-    cloudformation = account.client("cloudformation")
-    cloudformation.delete_stack(StackName=name)
-    cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    account.delete(name)
     assert (len(saved), athena.list_named_queries()["NamedQueryIds"]) == (1, [])
 
 
