@@ -226,6 +226,14 @@ def since(target: str) -> int:
         return int(number)
 
 
+def rolled_back(target: str) -> str:
+    """The number of a transaction that was rolled back."""
+    with psycopg.connect(target) as connection:
+        [[number]] = connection.execute("SELECT pg_current_xact_id()::text").fetchall()
+        connection.rollback()
+        return str(number)
+
+
 def restored(s3: Any, export: Export, databases: Databases) -> tuple[str, dict[str, Any]]:
     """Restore, let Airflow go on, lose the report, and return the target and what the report was."""
     target = databases.empty("3.3.1")
@@ -251,9 +259,7 @@ def test_given_a_try_that_was_rolled_back_when_tried_again_then_it_is_restored(
     bucket: Any, export: Export, databases: Databases
 ) -> None:
     target, report = restored(bucket, export, databases)
-    with psycopg.connect(target) as connection:
-        [[aborted]] = connection.execute("SELECT pg_current_xact_id()::text").fetchall()
-        connection.rollback()
+    aborted = rolled_back(target)
     marker_of(bucket, transaction=aborted)
 
     main(arguments())
@@ -267,10 +273,7 @@ def test_given_a_try_that_was_rolled_back_when_the_next_one_fails_too_then_nothi
     bucket: Any, export: Export, databases: Databases
 ) -> None:
     target, _ = restored(bucket, export, databases)
-    with psycopg.connect(target) as connection:
-        [[aborted]] = connection.execute("SELECT pg_current_xact_id()::text").fetchall()
-        connection.rollback()
-    marker_of(bucket, transaction=aborted)
+    marker_of(bucket, transaction=rolled_back(target))
     bucket.delete_object(Bucket="exports", Key=export.plan.tables[0].key)
 
     with pytest.raises(RestoreError, match=r"does not exist.*nothing was changed"):
