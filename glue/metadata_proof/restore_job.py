@@ -97,7 +97,8 @@ def main(argv: Sequence[str]) -> None:
     except (UncertainError, ReportError):
         raise
     except (RestoreError, ExportError, ProofError) as error:
-        raise RestoreError(f"{error} - nothing was changed in the target") from error
+        # An earlier try may have changed something: the marker that it left tells.
+        raise RestoreError(f"{error} - nothing was changed in the target by this run") from error
     except Exception as error:
         raise RestoreError(f"unexpected {describe(error)} - it is one transaction: all of it, or nothing") from error
 

@@ -90,7 +90,8 @@ def _what_to_do(came: str, error: str) -> Iterator[str]:
         yield "Nothing has to be restored again, and a redrive does not: it goes on with what failed after the commit."
     elif came in (COMMITTING, UNKNOWN):
         yield "Redrive the execution in the Step Functions console. It asks the database first what became of the"
-        yield "commit: what was committed is not restored again, so what Airflow has done since stays."
+        yield "commit: what was committed is not restored again, so what Airflow has done since stays. If WHY says that"
+        yield "the database does not know that any more, do what it says."
     elif error in _MISTAKES:
         yield "Correct the input as WHY says, and start a new restore with it: a redrive would have the same one."
     else:

@@ -297,6 +297,18 @@ def test_given_a_try_of_which_the_database_knows_nothing_when_tried_again_then_n
     assert since(target) == 1
 
 
+def test_given_a_try_that_was_committed_when_the_next_one_cannot_begin_then_it_speaks_of_itself_alone(
+    bucket: Any, export: Export, databases: Databases
+) -> None:
+    target, _ = restored(bucket, export, databases)
+    boto3.client("secretsmanager", region_name=REGION).delete_secret(SecretId="write")
+
+    with pytest.raises(RestoreError, match=r"nothing was changed in the target by this run$"):
+        main(arguments())
+
+    assert since(target) == 1
+
+
 def test_given_a_try_in_another_database_when_tried_again_then_it_is_restored(
     bucket: Any, export: Export, databases: Databases
 ) -> None:
