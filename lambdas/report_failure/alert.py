@@ -231,6 +231,7 @@ def _what_to_do(execution: FailedExecution, report: Report, environment: str, er
         yield "or open the execution in the console (the link is below) and choose Redrive."
         if report.remains and report.remains.summary and _names_the_connection(execution.cause, environment):
             yield "A redrive does not prepare the Glue connection again. If that was deleted, or what it names, start a"
-            yield "new export instead."
+            yield "new export instead:"
+            yield f"  {command('export', environment, execution.arn)}"
         if _has_bad_tables(report.remains):
             yield from ("", *two_ways())
