@@ -51,7 +51,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> BySharedS
 
 
 def pytest_configure() -> None:
-    """Let what tests start hear Ctrl-C: a job in the background of a script has it ignored, and its children too."""
+    """Economize, and let what tests start hear Ctrl-C: jobs in the background of a script have it ignored."""
     economize()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -133,7 +133,7 @@ class Conditions:
         """Return the condition of a rule, for a row and for all rows of its own table that are above it.
 
         A table that refers to itself holds trees: a row can be loaded if the one above it is, and so on. UNION takes
-        each of them once, so a row that is above itself ends nothing.
+        each of them once, so the search ends in a ring of rows too.
         """
         condition = rule(table, alias, path)
         keys = [key for key in self.references(table, path, by_key_only=True) if key.parent == table.name]

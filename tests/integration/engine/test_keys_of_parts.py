@@ -107,6 +107,15 @@ KEYS = {
         ),
         {"ticket": "4,2, 5,2,4 7,,5 9,2,9 10,2,11 11,2,10", "note": "5 7"},
     ),
+    "it and what it refers to refer to themselves": (
+        (
+            "CREATE TABLE ticket (id int PRIMARY KEY, run int REFERENCES dag_run, above int REFERENCES ticket)",
+            "CREATE TABLE note (id int PRIMARY KEY, ticket int REFERENCES ticket, above int REFERENCES note)",
+            "INSERT INTO ticket VALUES (1, 1, NULL), (2, 2, 1), (3, 2, NULL), (4, 2, 3)",
+            "INSERT INTO note VALUES (1, 2, NULL), (2, 4, 1), (3, 4, NULL), (4, 3, 3), (5, NULL, 2), (6, NULL, 4)",
+        ),
+        {"ticket": "3,2, 4,2,3", "note": "3,4, 4,3,3 6,,4"},
+    ),
     "it refers to itself by two keys": (
         (
             "CREATE TABLE ticket (id int PRIMARY KEY, run int REFERENCES dag_run, a int, b int)",
