@@ -14,7 +14,7 @@ export SAM_CLI_TELEMETRY := 0
 # A run starts more than a thousand Pythons. Where this is set, each of them compiles all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo up down test unit lint lint-code lint-template lint-security sizes evidence faults release deploy-local iam test-on-aws test-versions mutants bench lock clean
+.PHONY: help demo up down test unit lint lint-code lint-security lint-template lint-tests sizes evidence faults release deploy-local iam test-on-aws test-versions mutants bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,7 +38,7 @@ unit: .venv/ready ## the tests that need no server
 	$(BIN)/python -m pytest -n 2 tests/unit
 
 lint: .venv/ready $(CHECKOV)/ready ## style, types, template and flow
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint-security lint-template lint-code
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint-code lint-security lint-template lint-tests
 
 lint-code:
 	$(BIN)/ruff check .
@@ -58,6 +58,9 @@ lint-template: # `sam validate --lint` runs the very same cfn-lint and nothing e
 
 lint-security:
 	$(CHECKOV)/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
+
+lint-tests: # what collects first compiles, and the processes of pytest would all do so at the same time
+	$(BIN)/python -m pytest --collect-only -qqq tests
 
 release: .venv/ready ## build what deploys without make, pip or Python: .local/release/mwaa-metadata-export-<version>.zip
 	@$(BIN)/python -m local.release

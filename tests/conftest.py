@@ -13,7 +13,7 @@ from _pytest.runner import runtestprotocol
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.economy import economize
+from tests.economy import economize, keep_what_was_collected
 
 TESTS = Path(__file__).parent
 VERSION = re.compile(r"\[(\d+\.\d+\.\d+)")
@@ -61,6 +61,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let long groups begin first, or the last of them would run alone at the end."""
     ranks = {group: rank for rank, group in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(group_of(item.nodeid), len(ranks)))
+
+
+def pytest_collection_finish() -> None:
+    """Economize on garbage, too."""
+    keep_what_was_collected()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,6 +1,5 @@
 """One PostgreSQL, one emulated AWS and one warm engine for all tests of this folder."""
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,18 +10,11 @@ sys.path[:0] = [str(ROOT / "lambdas"), str(ROOT / "lambdas" / "shared"), str(ROO
 import pytest  # noqa: E402
 
 from local import paths, postgres  # noqa: E402
-from local.airflow.versions import VERSIONS, find  # noqa: E402
 from local.aws import runtimes, server  # noqa: E402
 from local.aws.settings import Settings  # noqa: E402
 from local.postgres import PostgresServer  # noqa: E402
 from tests.integration.completeness.databases import Databases  # noqa: E402
 from tests.integration.completeness.engine import BUCKET, Aws, Engine  # noqa: E402
-
-DEFAULT_VERSIONS = "2.10.3,3.3.1"  # and 2.9.2, which is upgraded; `make test-versions` takes all six
-CHOSEN = tuple(
-    find(number.strip()).number for number in os.environ.get("AIRFLOW_VERSIONS", DEFAULT_VERSIONS).split(",")
-)
-ALL_CHOSEN = set(CHOSEN) == set(VERSIONS)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
-"""Databases of a kind: an Airflow version as its migration leaves it, or 2.9.2 upgraded in place to the newest."""
+"""Databases of a kind: an Airflow version as its migration leaves it, or the oldest chosen, upgraded to the newest."""
 
+import os
 import uuid
 
 import psycopg
@@ -8,13 +9,18 @@ from psycopg import sql
 
 from local.airflow.dumps import restore
 from local.airflow.migrations import migrate
-from local.airflow.versions import NEWEST
+from local.airflow.versions import NEWEST, VERSIONS, find
 from local.postgres import PostgresServer
 from tests.integration.completeness.aged_data import UNTOUCHED, AgedData, fill
 from tests.integration.completeness.live_catalog import read_live_catalog
 from tests.integration.completeness.values import PICKLED
 
-OLDEST = "2.9.2"
+DEFAULT_VERSIONS = "2.10.3,3.3.1"  # `make test-versions` takes all six
+CHOSEN = tuple(
+    find(number.strip()).number for number in os.environ.get("AIRFLOW_VERSIONS", DEFAULT_VERSIONS).split(",")
+)
+ALL_CHOSEN = set(CHOSEN) == set(VERSIONS)
+OLDEST = CHOSEN[0] if find(CHOSEN[0]).major == 2 else "2.10.3"
 UPGRADED = f"{OLDEST} upgraded to {NEWEST}"
 DATED = tuple(table.name for table in TABLES if table.window == "date")
 

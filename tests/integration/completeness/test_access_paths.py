@@ -13,8 +13,7 @@ from plan_export.table_registry import TABLES
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from tests.integration.completeness.conftest import CHOSEN
-from tests.integration.completeness.databases import UPGRADED, Databases
+from tests.integration.completeness.databases import CHOSEN, UPGRADED, Databases
 from tests.integration.completeness.live_catalog import LiveCatalog, read_live_catalog
 from tests.integration.completeness.oracle import Oracle
 from tests.integration.completeness.reading import Reader, execute, reading

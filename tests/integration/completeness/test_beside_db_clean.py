@@ -8,8 +8,7 @@ import pytest
 
 from local.airflow.migrations import airflow_command
 from local.airflow.versions import NEWEST
-from tests.integration.completeness.conftest import ALL_CHOSEN, CHOSEN
-from tests.integration.completeness.databases import Databases
+from tests.integration.completeness.databases import ALL_CHOSEN, CHOSEN, Databases
 from tests.integration.completeness.engine import Aws, Engine, group_arguments
 
 EXPORTS = 20 if ALL_CHOSEN else 4

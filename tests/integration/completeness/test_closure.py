@@ -15,8 +15,7 @@ from psycopg.rows import dict_row
 
 from tests.contracts import violations
 from tests.integration.completeness.aged_data import AgedData
-from tests.integration.completeness.conftest import CHOSEN
-from tests.integration.completeness.databases import UPGRADED, Databases
+from tests.integration.completeness.databases import CHOSEN, UPGRADED, Databases
 from tests.integration.completeness.engine import BUCKET, Aws, Engine, Export, group_arguments
 from tests.integration.completeness.live_catalog import LiveCatalog, read_live_catalog
 from tests.integration.completeness.loading import load, rows_as_text

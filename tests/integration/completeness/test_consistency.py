@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.completeness.conftest import CHOSEN
-from tests.integration.completeness.databases import Databases
+from tests.integration.completeness.databases import CHOSEN, Databases
 from tests.integration.completeness.engine import Aws, Engine, Export, group_arguments
 from tests.integration.completeness.write_load import PREFIX, TASKS, TOKENS, Writer
 from tests.waiting import wait_until

@@ -5,8 +5,7 @@ import pytest
 from plan_export.table_registry import TABLE_NAMES
 
 from export_cli.query.keys import primary_key, unique_key
-from tests.integration.completeness.conftest import CHOSEN
-from tests.integration.completeness.databases import Databases
+from tests.integration.completeness.databases import CHOSEN, Databases
 
 _KEYS = """
     SELECT c.relname, i.indisprimary, array_agg(a.attname::text ORDER BY a.attname)

@@ -4,8 +4,7 @@ import psycopg
 import pytest
 from metadata_export.references import EXPECTED
 
-from tests.integration.completeness.conftest import ALL_CHOSEN, CHOSEN
-from tests.integration.completeness.databases import UPGRADED, Databases
+from tests.integration.completeness.databases import ALL_CHOSEN, CHOSEN, UPGRADED, Databases
 from tests.integration.completeness.engine import Aws, Engine, Export, group_arguments
 from tests.integration.completeness.live_catalog import LiveCatalog, read_live_catalog
 from tests.integration.completeness.loading import load, rows_as_text

@@ -4,8 +4,7 @@ import psycopg
 import pytest
 from plan_export.table_registry import EXCLUDED_TABLES, GROUPS, TABLES
 
-from tests.integration.completeness.conftest import ALL_CHOSEN, CHOSEN
-from tests.integration.completeness.databases import Databases
+from tests.integration.completeness.databases import ALL_CHOSEN, CHOSEN, Databases
 from tests.integration.completeness.live_catalog import LiveCatalog, read_live_catalog
 
 # Measured, see the reference of the schemas: a reading of the catalog that misses tables would pass on what is left.

@@ -23,8 +23,7 @@ from metadata_restore.s3_objects import S3Objects
 from local import postgres
 from tests.contracts import violations
 from tests.documents import summary
-from tests.integration.completeness.conftest import CHOSEN
-from tests.integration.completeness.databases import UPGRADED, Databases
+from tests.integration.completeness.databases import CHOSEN, UPGRADED, Databases
 from tests.integration.completeness.engine import BUCKET, ROOT, Aws, Engine, Export, group_arguments
 from tests.integration.completeness.loading import rows_as_text
 

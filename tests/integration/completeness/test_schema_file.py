@@ -8,8 +8,7 @@ from metadata_export.schema.document import read_schema
 from metadata_export.schema.entries import file_text
 from metadata_export.source import releasing
 
-from tests.integration.completeness.conftest import CHOSEN
-from tests.integration.completeness.databases import UPGRADED, Databases
+from tests.integration.completeness.databases import CHOSEN, UPGRADED, Databases
 from tests.integration.completeness.reading import source_of
 from tests.schema_dumps import dumped_schema, run_psql, sequence_states
 

@@ -8,8 +8,7 @@ import pytest
 from local.airflow import dumps
 from local.postgres import PostgresServer
 from local.processes import CommandError
-from tests.integration.completeness.conftest import CHOSEN
-from tests.integration.completeness.databases import Databases
+from tests.integration.completeness.databases import CHOSEN, Databases
 
 
 def test_given_a_kept_dump_when_restored_again_then_airflow_does_not_run(

@@ -12,8 +12,7 @@ from psycopg import sql
 
 from local.airflow.versions import NEWEST
 from local.compare import compare_export
-from tests.integration.completeness.conftest import CHOSEN
-from tests.integration.completeness.databases import Databases
+from tests.integration.completeness.databases import CHOSEN, Databases
 from tests.integration.completeness.engine import BUCKET, Aws, Engine, Export, group_arguments
 from tests.integration.completeness.runs import CUTOFF, OLD, RECENT
 from tests.integration.completeness.values import HOSTILE_TEXTS

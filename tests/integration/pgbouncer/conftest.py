@@ -17,13 +17,12 @@ from local.postgres import PostgresServer
 
 # The same servers, another instance: pytest shares no fixture between two folders side by side.
 from tests.integration.completeness.conftest import (  # noqa: F401
-    CHOSEN,
     aws,
     database_server,
     databases,
     engine,
 )
-from tests.integration.completeness.databases import Databases
+from tests.integration.completeness.databases import CHOSEN, Databases
 
 T = TypeVar("T")
 VERSION = NEWEST if NEWEST in CHOSEN else CHOSEN[-1]
