@@ -60,7 +60,7 @@ lint-security:
 	$(CHECKOV)/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
 
 lint-tests: # what collects first compiles, and the processes of pytest would all do so at the same time
-	$(BIN)/python -m pytest --collect-only -qqq tests
+	@found=$$($(BIN)/python -m pytest --collect-only -qqq tests) || { echo "$$found"; exit 1; }
 
 release: .venv/ready ## build what deploys without make, pip or Python: .local/release/mwaa-metadata-export-<version>.zip
 	@$(BIN)/python -m local.release
