@@ -25,7 +25,7 @@ MISTAKES = (
 )  # fmt: skip
 """errors of an input that no redrive cures"""
 SAME_SECOND = "SameSecondError"
-"""of the name of an export, which a redrive would have again"""
+"""of the name of an export or a restore, which a redrive would have again"""
 _RUNNING = ("RUNNING", "PENDING_REDRIVE")
 _CLOCKS_APART = timedelta(seconds=1)
 
@@ -174,8 +174,8 @@ def failed_execution(client: Any, machine_arn: str, identifier: str | None) -> s
         )
     if execution.get("error") == SAME_SECOND:
         raise InvalidOptionError(
-            f"{arn} would overwrite the export of another execution, which began in the same second, and a redrive "
-            "would have the same name. Start a new export."
+            f"{arn} would overwrite the {what} of another execution, which began in the same second, and a redrive "
+            f"would have the same name. Start a new {what}."
         )
     if execution.get("redriveStatus") == "NOT_REDRIVABLE":
         why = execution.get("redriveStatusReason", "no reason was given")

@@ -198,11 +198,11 @@ def _failed(session: Session, target: Target, ending: Ending) -> Iterator[tuple[
         yield _last_complete(session, target), ""
     if not is_restore(ending.arn) and _summary_of(session, target, ending):
         yield f"See what is there: {session.ours(f'show {ending.export_id}', target)}", ""
+    what = "restore" if is_restore(ending.arn) else "export"
     if ending.error in MISTAKES:
-        what = "restore" if is_restore(ending.arn) else "export"
         yield f"A redrive would have the same input. Correct it, and start a new {what}.", ""
     elif ending.error == SAME_SECOND:
-        yield f"A redrive would have the same name. Start a new one: {session.ours('export', target)}", ""
+        yield f"A redrive would have the same name. Start a new {what}.", ""
     else:
         yield f"Correct the cause, then: {session.ours(ending.redrive, target)}", ""
 

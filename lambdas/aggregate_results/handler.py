@@ -159,6 +159,7 @@ def _observe(found: Aggregate) -> None:
     seconds = found.group_seconds
     # AWS documented: Glue bills each run by the second, and at least a minute. https://aws.amazon.com/glue/pricing/
     values["BilledSeconds"] = sum(max(60.0, run) for run in seconds.values())
-    publish(metrics, summary.environment, values)
+    # Of when it began: an export that is redriven days later makes no database backed up since.
+    publish(metrics, summary.environment, values, moment=summary.started)
     for group, run in seconds.items():
-        publish(metrics, summary.environment, {"GroupSeconds": run}, group)
+        publish(metrics, summary.environment, {"GroupSeconds": run}, group=group, moment=summary.started)

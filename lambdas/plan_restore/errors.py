@@ -9,3 +9,7 @@ class InvalidRestoreInputError(TerminalError):
 
 class NoSuchExportError(TerminalError):
     """There is no export that can be restored where the input says."""
+
+
+class SameSecondError(TerminalError):
+    """Another execution of that second has this restore's name, and its plan must not be overwritten."""

@@ -10,11 +10,11 @@ from export_contracts.fields import DocumentError
 from export_contracts.layout import Layout, export_id
 from export_contracts.restore_plan import restore_plan
 from export_contracts.summary import Summary
-from export_runtime.errors import InvalidEventError
+from export_runtime.errors import ContentionError, InvalidEventError
 from export_runtime.store import ObjectStore
 from export_runtime.text import shown
 
-from plan_restore.errors import NoSuchExportError
+from plan_restore.errors import NoSuchExportError, SameSecondError
 from plan_restore.restore_input import RestoreInput
 
 if TYPE_CHECKING:
@@ -26,6 +26,19 @@ _FOREIGN = (
 )
 Stores = Callable[[str], ObjectStore]
 """gives the bucket of this name"""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Who restores; ``started`` is in UTC and whole seconds."""
+
+    arn: str
+    started: datetime
+
+    @property
+    def restore_id(self) -> str:
+        """What the restore is named by, as an export is."""
+        return export_id(self.started)
 
 
 @dataclass(frozen=True)
@@ -44,16 +57,18 @@ class Restore:
     options: dict[str, object]
 
 
-def execution_start(event: dict[str, Any]) -> datetime:
-    """Return when the execution started, in UTC and whole seconds.
+def execution_of(event: dict[str, Any]) -> Execution:
+    """Return the execution that calls.
 
     Raises:
-        InvalidEventError: the execution is not described as the contract says.
+        InvalidEventError: it is not described as the contract says.
     """
     try:
-        return datetime.fromisoformat(event["execution"]["start_time"]).astimezone(UTC).replace(microsecond=0)
+        told = event["execution"]
+        started = datetime.fromisoformat(told["start_time"]).astimezone(UTC).replace(microsecond=0)
+        return Execution(told["id"], started)
     except (KeyError, TypeError, ValueError) as error:
-        raise InvalidEventError(f"Plan Restore needs execution.start_time, not {shown(event)}.") from error
+        raise InvalidEventError(f"Plan Restore needs execution.id and .start_time, not {shown(event)}.") from error
 
 
 def store_of(client: "S3Client", bucket: str, layout: Layout) -> ObjectStore:
@@ -61,7 +76,7 @@ def store_of(client: "S3Client", bucket: str, layout: Layout) -> ObjectStore:
     return ObjectStore(client, bucket) if bucket == layout.bucket else ObjectStore(client, bucket, _FOREIGN)
 
 
-def plan(asked: RestoreInput, started: datetime, layout: Layout, stores: Stores) -> Restore:
+def plan(asked: RestoreInput, execution: Execution, layout: Layout, stores: Stores) -> Restore:
     """Write the plan document, and return what the state machine needs of it. Nothing else is changed.
 
     Args:
@@ -70,14 +85,16 @@ def plan(asked: RestoreInput, started: datetime, layout: Layout, stores: Stores)
     Raises:
         NoSuchExportError: there is no summary, or it cannot be read.
         NotRestorableError: the export lacks a table.
+        SameSecondError: another restore has this one's name.
+        ContentionError: somebody else wrote the plan just now.
         ArchivedObjectError, AwsCallError, AwsUnavailableError: see ``aws_call``.
     """
     summary = _summary(stores(asked.bucket), asked)
-    document = restore_plan(summary, asked.bucket, asked.tables)
-    identifier = export_id(started)
+    document = {**restore_plan(summary, asked.bucket, asked.tables), "execution_arn": execution.arn}
+    identifier = execution.restore_id
     store = stores(layout.bucket)
     plan_key = layout.restore_key(identifier, "plan")
-    store.write(plan_key, json.dumps(document).encode(), "application/json")
+    _write(store, plan_key, document)
     return Restore(
         restore_id=identifier,
         environment=layout.environment,
@@ -90,6 +107,20 @@ def plan(asked: RestoreInput, started: datetime, layout: Layout, stores: Stores)
         rows=sum(table["rows"] for table in document["tables"]),
         options=asked.options,
     )
+
+
+def _write(store: ObjectStore, key: str, document: dict[str, Any]) -> None:
+    """Write the plan, unless it is another execution's, which would then restore what this one was asked for."""
+    seen, own = store.read(key), document["execution_arn"]
+    other = json.loads(seen.body).get("execution_arn", own) if seen else own
+    if other != own:
+        raise SameSecondError(
+            f"Another restore into this environment began in the same second ({other}). A restore is named by that "
+            "second, so this one has changed nothing: start a new one when that has ended. A redrive would have the "
+            "same name."
+        )
+    if not store.write_if_unchanged(key, json.dumps(document).encode(), seen):
+        raise ContentionError(f"Another execution wrote {store.uri(key)} just now.")
 
 
 def _summary(store: ObjectStore, asked: RestoreInput) -> Summary:

@@ -10,7 +10,7 @@ from export_runtime.notice import notice, place, subject
 from export_runtime.store import ObjectStore
 from export_runtime.text import one_line
 
-from report_failure.alert import TASK_FAILED
+from report_failure.alert import SAME_SECOND, TASK_FAILED
 from report_failure.event import ABORTED, TIMED_OUT, FailedExecution
 
 _CAUSE_LIMIT = 6000
@@ -27,11 +27,13 @@ UNKNOWN = "unknown"
 
 def how_far(execution: FailedExecution, layout: Layout, store: ObjectStore) -> str:
     """Return how far a restore came, as its documents tell by being there. It is for a message: no error."""
+    if execution.error in (*_MISTAKES, SAME_SECOND):  # documents of that name are another's
+        return NOT_COMMITTED
     try:
         there = (each for each in (COMMITTED, COMMITTING) if store.keys(layout.restore_key(execution.export_id, each)))
         return next(there, NOT_COMMITTED)
     except ExportError:
-        return NOT_COMMITTED if execution.error in _MISTAKES else UNKNOWN
+        return UNKNOWN
 
 
 def write_restore_alert(execution: FailedExecution, layout: Layout, came: str) -> dict[str, str]:
@@ -52,7 +54,7 @@ def write_restore_alert(execution: FailedExecution, layout: Layout, came: str) -
         place(execution.arn),
         "",
         "WHAT THE DATABASE IS NOW",
-        *_database(came, left),
+        *_database(came, left, error),
         "",
         "WHY",
         f"{error}: {cause.text}" if error else cause.text,
@@ -66,7 +68,10 @@ def write_restore_alert(execution: FailedExecution, layout: Layout, came: str) -
     return notice(subject(environment, f"restore {execution.status}", what), lines)
 
 
-def _database(came: str, left: str) -> Iterator[str]:
+def _database(came: str, left: str, error: str) -> Iterator[str]:
+    if error == SAME_SECOND:
+        yield "This execution has changed nothing. What the other one does, its own mail says."
+        return
     if came == COMMITTED:
         yield "What the export was: it was committed, and only what comes after that failed. Airflow goes on with it."
         yield f"Report: {left}"
@@ -92,6 +97,8 @@ def _what_to_do(came: str, error: str) -> Iterator[str]:
         yield "Redrive the execution in the Step Functions console. It asks the database first what became of the"
         yield "commit: what was committed is not restored again, so what Airflow has done since stays. If WHY says that"
         yield "the database does not know that any more, do what it says."
+    elif error == SAME_SECOND:
+        yield "When the other restore has ended, start a new one: a redrive would have the same name."
     elif error in _MISTAKES:
         yield "Correct the input as WHY says, and start a new restore with it: a redrive would have the same one."
     else:

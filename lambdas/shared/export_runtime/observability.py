@@ -5,6 +5,7 @@ Service and namespace come from POWERTOOLS_SERVICE_NAME and POWERTOOLS_METRICS_N
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any
 
@@ -18,6 +19,9 @@ Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 ExportIdOf = Callable[[dict[str, Any]], str]
 """finds the export id in an event, and may raise what it likes when there is none"""
 
+# AWS documented: a metric's time is at most two weeks ago. No alarm of the stack looks back for more than one.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html#about_timestamp
+OLDEST = timedelta(days=13)
 UNITS = {
     "Rows": MetricUnit.Count,
     "Bytes": MetricUnit.Bytes,
@@ -67,7 +71,14 @@ def identify(logger: Logger, tracer: Tracer, export_id: str) -> None:
     tracer.put_annotation("export_id", export_id)
 
 
-def publish(metrics: Metrics, environment: str, values: Mapping[str, float], group: str | None = None) -> None:
+def publish(
+    metrics: Metrics,
+    environment: str,
+    values: Mapping[str, float],
+    *,
+    group: str | None = None,
+    moment: datetime | None = None,
+) -> None:
     """Write metrics of an MWAA environment to the log in CloudWatch's embedded format.
 
     Args:
@@ -75,7 +86,11 @@ def publish(metrics: Metrics, environment: str, values: Mapping[str, float], gro
         environment: MWAA environment name; with the service the only dimension, unless there is a group.
         values: metric name -> value; names without an entry in ``UNITS`` are counts.
         group: table group that the values are of.
+        moment: when they were so, UTC; None: now. One before ``OLDEST`` or in the future is moved to that end.
     """
+    now = datetime.now(UTC)
+    # Every time: Powertools keeps a timestamp that was set for all that follows in a process.
+    metrics.set_timestamp(min(now, max(moment or now, now - OLDEST)))
     metrics.add_dimension("environment", environment)
     if group is not None:
         metrics.add_dimension("group", group)

@@ -3,6 +3,7 @@
 import gzip
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from aggregate_results import handler as entry
@@ -164,6 +165,27 @@ def test_given_an_export_then_rows_bytes_and_seconds_are_metrics_of_the_environm
     assert (metric["Rows"], metric["Bytes"], metric["GroupsFailed"]) == ([12.0], [68.0], [0.0])
     assert (metric["environment"], metric["ExportsComplete"]) == ("prod", [1.0])
     assert metric["BilledSeconds"] == [60.0 * len(GROUPS)]
+
+
+@pytest.mark.parametrize(
+    ("began", "told"),
+    [
+        (timedelta(hours=3), timedelta(hours=3)),
+        (timedelta(days=20), timedelta(days=13)),
+        (timedelta(days=-9), timedelta()),
+    ],
+)
+def test_given_an_export_that_was_redriven_later_then_it_counts_as_of_when_it_began(
+    store, context, capsys, monkeypatch, began, told
+):
+    now = datetime.now(UTC).replace(microsecond=0)
+    monkeypatch.setattr(Summary, "started", property(lambda _: now - began))
+    deliver_all(store)
+    entry.handler(raw_event(), context)
+    metrics = metrics_in(capsys.readouterr().out)
+    assert metrics[0]["ExportsComplete"] == [1.0]
+    for metric in metrics:
+        assert metric["_aws"]["Timestamp"] / 1000 == pytest.approx((now - told).timestamp(), abs=60)
 
 
 def test_given_an_export_then_the_seconds_of_each_group_are_a_metric_of_its_own(store, context, capsys):

@@ -6,13 +6,14 @@ import pytest
 from botocore.stub import Stubber
 from export_contracts.restore_plan import NotRestorableError
 from export_runtime import clients
-from export_runtime.errors import AwsCallError
+from export_runtime.errors import AwsCallError, ContentionError, InvalidEventError
+from export_runtime.store import ObjectStore
 from plan_restore import handler as entry
-from plan_restore.errors import InvalidRestoreInputError, NoSuchExportError
+from plan_restore.errors import InvalidRestoreInputError, NoSuchExportError, SameSecondError
 from plan_restore.restore_input import parse_input
 
 from tests import documents
-from tests.contract_examples import examples
+from tests.contract_examples import base, examples
 from tests.contracts import violations
 from tests.unit.lambdas.conftest import BUCKET
 from tests.unit.template.definitions import variables
@@ -89,6 +90,39 @@ def test_given_what_cannot_be_restored_then_it_says_so_and_nothing_is_written(
         entry.handler({"input": ASKED | changes, "execution": EXECUTION}, context)
 
     assert store.read(PLAN_KEY) is None
+
+
+def test_given_a_restore_of_the_same_second_then_its_plan_stays_and_one_that_runs_again_writes_its_own(store, context):
+    store.write(KEY, documents.summary(details=documents.of_rows({"dag": 3, "log": 5})).to_bytes(), "application/gzip")
+    first, second = (
+        EXECUTION,
+        {**EXECUTION, "id": ARN.replace("mine", "theirs"), "start_time": "2026-12-12T09:00:01.9Z"},
+    )
+    entry.handler({"input": ASKED, "execution": first}, context)
+    planned = store.read(PLAN_KEY).body
+
+    with pytest.raises(SameSecondError, match=rf"\({ARN}\).*start a new one"):
+        entry.handler({"input": {**ASKED, "tables": ["log"]}, "execution": second}, context)
+
+    assert store.read(PLAN_KEY).body == planned
+    assert json.loads(planned)["execution_arn"] == ARN
+    store.write(PLAN_KEY, json.dumps(base("restore_plan")).encode(), "application/json")  # of a version before this one
+    entry.handler({"input": ASKED, "execution": first}, context)
+    assert store.read(PLAN_KEY).body == planned
+
+
+def test_given_another_execution_that_writes_the_plan_meanwhile_then_it_is_read_again(store, context, monkeypatch):
+    store.write(KEY, documents.summary().to_bytes(), "application/gzip")
+    monkeypatch.setattr(ObjectStore, "write_if_unchanged", lambda *_: False)
+
+    with pytest.raises(ContentionError, match=r"plan\.json just now"):
+        entry.handler({"input": ASKED, "execution": EXECUTION}, context)
+
+
+@pytest.mark.parametrize("execution", [{}, {"start_time": EXECUTION["start_time"]}, {"id": ARN, "start_time": "now"}])
+def test_given_an_execution_that_is_not_described_then_the_error_says_what_is_needed(context, execution):
+    with pytest.raises(InvalidEventError, match=r"needs execution\.id and \.start_time"):
+        entry.handler({"input": ASKED, "execution": execution}, context)
 
 
 def test_given_an_input_that_is_refused_then_no_call_to_aws_is_made(context, monkeypatch):

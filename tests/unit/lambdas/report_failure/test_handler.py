@@ -97,6 +97,7 @@ def test_given_a_restore_then_people_are_told_what_the_database_is_and_nothing_e
         (BUCKET, "SNS.AuthorizationErrorException", "What the export was: it was committed", "Nothing has to be"),
         ("no-such-bucket", "States.Timeout", "has left its report: s3://no-such-bucket/", "It asks the database first"),
         ("no-such-bucket", "InvalidRestoreInputError", "is as it was", "a redrive would have the same one"),
+        (BUCKET, "NoSuchExportError", "is as it was", "a redrive would have the same one"),
     ],
 )
 def test_given_a_restore_that_failed_late_or_by_its_input_then_nobody_is_told_what_is_not_so(
@@ -113,6 +114,20 @@ def test_given_a_restore_that_failed_late_or_by_its_input_then_nobody_is_told_wh
     assert told in published["Message"]
     assert to_do in published["Message"]
     assert report in published["Message"]
+
+
+def test_given_a_restore_that_began_in_the_second_of_another_then_nothing_of_the_other_is_told_as_its_own(
+    inbox, context, s3
+):
+    s3.put_object(Bucket=BUCKET, Key=f"exports/prod-backups/_restores/{EXPORT_ID}/report.json", Body=b"{}")
+    arn = event()["detail"]["executionArn"].replace("metadata-export", "db-restore")
+
+    entry.handler(event(executionArn=arn, error="SameSecondError", cause="Another restore began"), context)
+
+    [published] = inbox()
+    assert "This execution has changed nothing." in published["Message"]
+    assert "start a new one: a redrive would have the same name" in published["Message"]
+    assert "report" not in published["Message"]
 
 
 @pytest.mark.parametrize("error", ["States.Timeout", "States.TaskFailed", "Glue.AWSGlueException"])
