@@ -32,7 +32,7 @@ down: .venv/ready ## stop what `make up` started
 	@$(BIN)/python -m local down
 
 test: lint ## everything: lint, types, unit, state machine, integration, end to end
-	$(BIN)/python -m pytest -n 4 --no-loadscope-reorder -m "(representative or not fault) and not iam" tests
+	$(BIN)/python -m pytest -n 3 --no-loadscope-reorder -m "(representative or not fault) and not iam" tests
 
 unit: .venv/ready ## the tests that need no server
 	$(BIN)/python -m pytest -n 2 tests/unit

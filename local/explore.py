@@ -5,8 +5,8 @@ from local.console import Progress
 from local.paths import StackPaths
 
 
-def up(stack_paths: StackPaths, airflow_version: str, progress: Progress) -> None:
-    """Start the stack, leave it running, and print how to reach it. A stack that runs already is replaced."""
+def up(stack_paths: StackPaths, airflow_version: str, progress: Progress) -> stack.Stack:
+    """Start the stack, leave it running, print how to reach it, and return it. One that runs already is replaced."""
     try:
         started = stack.start(stack_paths, airflow_version, progress, detached=True)
     except BaseException:
@@ -25,6 +25,7 @@ def up(stack_paths: StackPaths, airflow_version: str, progress: Progress) -> Non
     say(f"  aws stepfunctions start-execution --state-machine-arn {arn} --input '{{\"force\": true}}'", soft_wrap=True)
     say(f"  aws s3 ls --recursive {location}", soft_wrap=True)
     say("\n  make down   stops all of it")
+    return started
 
 
 def down(stack_paths: StackPaths, progress: Progress) -> None:

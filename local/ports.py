@@ -6,11 +6,10 @@ gives it to nobody who asks for any port, but lets a server listen on it that se
 (https://man7.org/linux/man-pages/man7/socket.7.html). It is free again when this process has ended, however it ended.
 """
 
+import atexit
 import socket
 
 HOST = "127.0.0.1"
-
-_held: list[socket.socket] = []
 
 
 def reserve(port: int = 0) -> int:
@@ -34,5 +33,5 @@ def reserve(port: int = 0) -> int:
     except OSError:
         held.close()
         raise
-    _held.append(held)
+    atexit.register(held.close)  # which also keeps it until then
     return int(held.getsockname()[1])

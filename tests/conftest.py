@@ -21,7 +21,7 @@ VERSION = re.compile(r"\[(\d+\.\d+\.\d+)")
 LONGEST = (
     *("engine", "deployment", "completeness", "end to end 3.3.1", "restore", "end to end test_demo.py", "readers"),
     *("airflow 3.3.1", "bench", "report", "faults", "state_machine", "airflow 2.10.3", "cli", "aws"),
-    *("end to end test_explore.py", "object_stores", "pgbouncer"),
+    *("object_stores", "pgbouncer"),
 )
 
 # The servers of the suite make and remove some hundred thousand small files, for which a disk can take as long as for

@@ -16,7 +16,7 @@ from local.paths import LOCAL
 from local.postgres import PostgresServer
 
 ROOT = LOCAL / "schemas"
-RECIPE = 2  # raise it when `migrate` or `create_admin` come to make something else of the same version
+RECIPE = 3  # raise it when `migrate` or `create_admin` come to make something else of the same version
 
 
 def restore(server: PostgresServer, dbname: str, version: str, *, root: Path = ROOT) -> str:

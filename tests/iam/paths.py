@@ -23,6 +23,8 @@ from tests.faults.test_restore import JOB, begin, decrypted, end, exported, keep
 from tests.unit.dags.conftest import load_dag
 
 ALWAYS = None
+FORCED = {"Input": '{"trigger": "schedule", "force": true}'}  # a schedule's export, also beside a fresh one
+EXPORTS = "StateMachineArn"
 ALMIGHTY = "may-do-everything"
 SMALL = ["variable"]  # one group, so one Glue run
 SHARED = ["log", "variable"]  # two, which share a snapshot
@@ -119,10 +121,7 @@ def drift(scenario: Scenario) -> None:
 
 def schedule(scenario: Scenario) -> None:
     """The schedule fires, and exports."""
-    seen = executions(scenario)
-    fire_schedule(scenario)
-    scenario.wait_for(lambda: executions(scenario) - seen, "The schedule started nothing")
-    [arn] = executions(scenario) - seen
+    arn = started_by_schedule(scenario, "FallbackSchedule", EXPORTS, FORCED)
     scenario.wait_for(
         lambda: scenario.describe(arn)["status"] == "SUCCEEDED", "The schedule's execution did not succeed"
     )
@@ -131,7 +130,7 @@ def schedule(scenario: Scenario) -> None:
 def schedule_undelivered(scenario: Scenario) -> None:
     """Step Functions refuses the schedule: its role keeps a dead letter."""
     scenario.faults.refuse("states", "StartExecution", "ThrottlingException", times=ALWAYS)
-    fire_schedule(scenario)
+    fire_schedule(scenario, "FallbackSchedule", FORCED)
     scenario.wait_for(lambda: dead_letters(scenario, '"schedule"'), "No dead letter of the schedule")
 
 
@@ -217,9 +216,9 @@ def restore_stopped(scenario: Scenario) -> None:
     summary = exported(scenario)  # the newest one may be another path's, and of another Fernet key
     table = summary.removeprefix(f"s3://{bucket}/").replace("export_summary", "log").replace(".json", ".csv")
     given = {"summary_uri": summary, "confirm": ENVIRONMENT}
-    seen = executions(scenario)
+    seen = executions(scenario, EXPORTS)
     arn = begin(scenario, **given)
-    [export] = scenario.wait_for(lambda: executions(scenario) - seen, "The target was not exported")
+    [export] = scenario.wait_for(lambda: executions(scenario, EXPORTS) - seen, "The target was not exported")
     scenario.wait_for(scenario.active_runs, "No Glue run began")
     states.stop_execution(executionArn=arn)
     scenario.wait_for(lambda: scenario.describe(export)["status"] == "ABORTED", "The export goes on")
@@ -253,9 +252,10 @@ def restore_tried_again(scenario: Scenario) -> None:
 
 
 def drilled(scenario: Scenario) -> None:
-    """The newest full export is tried, and restores."""
+    """The newest full export is tried when the drill's schedule fires, and restores."""
     test_drill.exported(scenario)
-    assert test_drill.drill(scenario)["status"] == "SUCCEEDED"
+    arn = started_by_schedule(scenario, "WeeklyDrill", "DrillStateMachineArn", {})
+    assert end(scenario, arn)["status"] == "SUCCEEDED"
 
 
 def drill_of_damage(scenario: Scenario) -> None:
@@ -323,8 +323,9 @@ def fail(scenario: Scenario) -> None:
     assert scenario.describe()["status"] == "FAILED"
 
 
-def executions(scenario: Scenario) -> set[str]:
-    machine = scenario.pipeline.outputs["StateMachineArn"]
+def executions(scenario: Scenario, machine: str) -> set[str]:
+    """Return the executions of the state machine that is this output of the stack."""
+    machine = scenario.pipeline.outputs[machine]
     found = scenario.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
     return {execution["executionArn"] for execution in found}
 
@@ -338,13 +339,21 @@ def drift_connection(scenario: Scenario) -> None:
     glue.update_connection(Name=STACK, ConnectionInput=given)
 
 
-def fire_schedule(scenario: Scenario) -> None:
-    """Let a copy of the stack's schedule fire now, once: same target, role and key, but also beside a fresh export."""
+def started_by_schedule(scenario: Scenario, schedule: str, machine: str, changed: dict[str, str]) -> str:
+    """Let one of the stack's schedules fire, and return the execution that it starts; arguments as for both below."""
+    seen = executions(scenario, machine)
+    fire_schedule(scenario, schedule, changed)
+    scenario.wait_for(lambda: executions(scenario, machine) - seen, "The schedule started nothing")
+    [arn] = executions(scenario, machine) - seen
+    return arn
+
+
+def fire_schedule(scenario: Scenario, schedule: str, changed: dict[str, str]) -> None:
+    """Let a copy of one of the stack's schedules fire now, once: same target, role and key but for what is changed."""
     scheduler = scenario.client("scheduler")
-    found = scheduler.get_schedule(Name=resource(scenario, "FallbackSchedule"))
+    found = scheduler.get_schedule(Name=resource(scenario, schedule))
     same = {key: found[key] for key in ("FlexibleTimeWindow", "Target", "KmsKeyArn", "State")}
-    forced = {"Input": '{"trigger": "schedule", "force": true}'}
-    same["Target"] = same["Target"] | forced
+    same["Target"] = same["Target"] | changed
     at = time.strftime("at(%Y-%m-%dT%H:%M:%S)", time.gmtime(time.time() + 1))
     name = f"now-{time.monotonic_ns()}"
     scheduler.create_schedule(Name=name, ScheduleExpression=at, ActionAfterCompletion="DELETE", **same)

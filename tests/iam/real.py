@@ -60,10 +60,10 @@ def _drifted_export_fails(scenario: Scenario) -> Outcome:
 
 
 def _schedule_is_undelivered(scenario: Scenario) -> Outcome:
-    before = paths.executions(scenario)
-    paths.fire_schedule(scenario)
+    before = paths.executions(scenario, paths.EXPORTS)
+    paths.fire_schedule(scenario, "FallbackSchedule", paths.FORCED)
     scenario.wait_for(lambda: paths.dead_letters(scenario, '"schedule"'), "No dead letter of the schedule")
-    return Outcome(paths.executions(scenario) == before, "a dead letter")
+    return Outcome(paths.executions(scenario, paths.EXPORTS) == before, "a dead letter")
 
 
 def _nobody_hears_of_the_alarm(scenario: Scenario) -> Outcome:

@@ -1,5 +1,8 @@
 """The command `restore`, from a bucket into a real database."""
 
+import csv
+import gzip
+import io
 import json
 import re
 import shlex
@@ -54,8 +57,8 @@ class Command:
 
     def run(self, command: str) -> tuple[int, str]:
         """Run a command of the document, for this export and this target."""
-        program, name, *words = shlex.split(command)
-        meant = {"latest": EXPORT_ID}
+        program, name, *words = shlex.split(command.partition(" | ")[0])
+        meant = {"latest": EXPORT_ID, "...": self.target}
         given = [self.target if word.startswith("postgresql://") else meant.get(word, word) for word in words]
         assert program == "mwaa-metadata-export"
         code = cli.main([name, *given, "--environment", "prod", "--bucket", BUCKET])
@@ -258,7 +261,8 @@ def test_given_a_story_of_the_document_when_its_restore_is_run_then_everything_i
 ) -> None:
     # GIVEN the keys where the story has them, an empty database where it makes one, and nonsense on the worst day
     section = DOCUMENT.partition(f"### {story}\n")[2].partition("\n#")[0]
-    [command] = re.findall(r"^mwaa-metadata-export restore (?!.*\.\.\. ).*", section, re.M)
+    commands = re.findall(r"^mwaa-metadata-export .*", section, re.M)
+    [command] = [each for each in commands if " restore " in each and "--json" not in each]
     secret = json.dumps({"FernetKey": NEW})
     boto3.client("secretsmanager").create_secret(Name="new-airflow/fernet-key", SecretString=secret)
     monkeypatch.setattr(click, "prompt", lambda *_, **__: OLD)
@@ -278,6 +282,22 @@ def test_given_a_story_of_the_document_when_its_restore_is_run_then_everything_i
     assert query(restore.target, "SELECT count(*) FROM variable WHERE key = 'nonsense'") == [(0,)]
     for looked_up in re.findall(r"```sql\n(.*?)```", section, re.S):
         assert query(restore.target, looked_up)
+
+
+def test_given_the_worst_day_s_list_of_what_was_active_then_it_is_what_the_export_has(
+    restore: Command, exported: Export
+) -> None:
+    section = DOCUMENT.partition("### The worst day\n")[2].partition("\n#")[0]
+    [command] = re.findall(r"^mwaa-metadata-export .*--json.*", section, re.M)
+    [table] = [each for each in exported.plan.tables if each.name == "dag"]
+    rows = csv.DictReader(io.StringIO(gzip.decompress(exported.objects[table.key]).decode()))
+    active = [row["dag_id"] for row in rows if row["is_paused"] == "f"]
+
+    code, said = restore.run(command)
+
+    assert code == 0, said
+    assert command.endswith(" | jq -r '.restored.paused[]' > active.txt")
+    assert sorted(json.loads(said)["restored"]["paused"]) == sorted(active) != []
 
 
 def _exported(table: Any) -> exported_table.ExportedTable:
