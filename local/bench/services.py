@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import psycopg
 
-from local import postgres
+from local import paths, postgres
 from local.aws import runtimes, server
 from local.aws.settings import Settings
 from local.bench import dataset
@@ -56,6 +56,9 @@ class Services:
         """The environment of every contestant: where AWS is, and which Python runs Spark's workers."""
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         own = {"PYTHONPATH": THIS.python_path, "PYSPARK_PYTHON": sys.executable, "PYTHONUNBUFFERED": "1"}
+        # The Spark that the archive of classes is of; this Python has the very same version of its own.
+        [spark] = paths.GLUE_RUNTIME.resolve().glob("lib/python3.*/site-packages/pyspark")
+        own["SPARK_HOME"] = str(spark)
         return {**inherited, **own, **{name: value for name, value in self.aws.env.items() if name != "TMPDIR"}}
 
     @property
@@ -105,8 +108,8 @@ def running(home: Path) -> Iterator[Services]:
     """Start the servers over `home`, whose databases are kept, and stop them at the end, whatever happens."""
     home = home.resolve()
     home.mkdir(parents=True, exist_ok=True)
-    classes = runtimes.ensure_spark_classes(Path(sys.executable), home / "classes")
-    settings = Settings(home=home / "aws", auth=False, java_home=runtimes.java_home(), spark_classes=classes)
+    spark = runtimes.ensure_spark(paths.GLUE_RUNTIME) | {"glue_python": None}  # but this Python, with its packages
+    settings = Settings(home=home / "aws", auth=False, **spark)
     with (
         postgres.start(home / "postgres", password=PASSWORD, settings=SETTINGS) as database,
         server.start(settings) as aws,

@@ -16,7 +16,6 @@ import psycopg
 import pytest
 
 from local import postgres
-from local.aws import runtimes
 from local.bench import builds, dataset, jdbc, services, turns, window
 from local.bench.__main__ import HOME
 from local.bench.builds import THIS
@@ -32,8 +31,6 @@ ROWS = 20_000
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    classes = runtimes.ensure_spark_classes(Path(sys.executable), HOME / "classes")  # half a minute, once
-    (folder / "classes").symlink_to(classes.parent)
     with contextlib.suppress(DriverUnavailableError):  # what `make bench` has downloaded, or now for it too
         (folder / "jdbc").symlink_to(jdbc.ensure(HOME / "jdbc").parents[4])
     yield folder
@@ -192,7 +189,6 @@ def test_given_window_when_exported_by_groups_at_once_and_by_hand_then_the_same_
     rest = runs | {"tables": [*definitions["tables"], *runs["tables"], *tasks["tables"]]}
     second = home / "second"
     second.mkdir()
-    (second / "classes").symlink_to((home / "classes").resolve())
     with services.running(second) as running:
         services.prepare(running, [newest.data], print)
         entrants = [window.engine(newest, THIS, planned | {"groups": [rest, logs]}), window.psql(newest)]
