@@ -9,6 +9,7 @@ AIRFLOW ?=
 FAIL ?=
 RESTORE ?=
 VERSIONS ?= 2.9.2,2.10.3,2.11.0,3.0.6,3.2.1,3.3.1
+SPARKS ?= 3.5.6,4.1.1
 
 export SAM_CLI_TELEMETRY := 0
 # A run starts more than a thousand Pythons. Where this is set, each of them compiles all that it imports once more.
@@ -77,8 +78,9 @@ iam: .venv/ready ## remove each statement and action of each policy, and see tha
 test-on-aws: .venv/ready ## what the emulated AWS is believed to do, asked of the account that the environment names (costs cents)
 	TEST_TARGET=AWS_CLOUD $(BIN)/python -m pytest -m on_aws tests/integration/aws tests/integration/object_stores
 
-test-versions: .venv/ready ## the export end to end in every Airflow version (VERSIONS=...)
-	AIRFLOW_VERSIONS=$(VERSIONS) $(BIN)/python -m pytest -n 2 tests/end_to_end tests/integration/airflow tests/integration/completeness
+test-versions: .venv/ready ## the export end to end in every Airflow version (VERSIONS=...), its files in every Spark (SPARKS=...)
+	AIRFLOW_VERSIONS=$(VERSIONS) SPARK_VERSIONS=$(SPARKS) $(BIN)/python -m pytest -n 2 tests/end_to_end tests/integration/airflow \
+	  tests/integration/completeness tests/integration/readers/test_in_java.py
 
 mutants: .venv/ready ## make mistakes in the modules that matter most, and see that a test notices each (MODULES=parts for some)
 	@$(BIN)/python -m local.mutants $(MODULES)

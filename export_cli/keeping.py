@@ -137,6 +137,7 @@ class Keeper:
             note: told how many bytes were copied.
 
         Raises:
+            NotFoundError: the lifecycle took the summary meanwhile.
             AwsCallError: S3 refused, or a copy is not what the summary says.
             AwsUnavailableError: see ``aws_call``.
         """
@@ -225,6 +226,11 @@ class Keeper:
         Whatever else it says stays.
         """
         content = _content(self._store, export.key)
+        if not content:
+            raise NotFoundError(
+                f"The summary {self._store.uri(export.key)} was there a moment ago, and is gone or damaged: nothing was "
+                "kept. Choose another export (mwaa-metadata-export list)."
+            )
         details: Mapping[str, dict[str, Any]] = content["details"]
         content["details"] = {
             name: {field: value for field, value in entry.items() if field != "parquet"}

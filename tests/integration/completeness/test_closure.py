@@ -2,8 +2,10 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -21,6 +23,10 @@ from tests.integration.completeness.live_catalog import LiveCatalog, read_live_c
 from tests.integration.completeness.loading import load, rows_as_text
 from tests.integration.completeness.oracle import Oracle
 from tests.integration.completeness.runs import CUTOFF
+from tests.integration.readers.conftest import File
+from tests.integration.readers.database_values import parquet_value
+from tests.integration.readers.test_parquet import Rows, with_duckdb, with_pandas, with_polars, with_pyarrow
+from tests.integration.readers.test_recipes import same
 
 RULES = {table.name: table.window for table in TABLES}
 EXCLUDED = {table.name for table in EXCLUDED_TABLES}
@@ -120,17 +126,38 @@ def test_given_a_windowed_export_when_loaded_in_foreign_key_order_then_no_constr
     assert sum(loaded.values()) > 500
 
 
-def test_given_no_cutoff_when_exported_and_loaded_then_every_table_is_equal_row_for_row(
-    aged: Aged, databases: Databases, engine: Engine
-) -> None:
-    export = engine.export(group_arguments(aged.glue_connection, cutoff=None))
+@pytest.fixture(scope="module")
+def whole(aged: Aged, engine: Engine) -> Export:
+    """An export of all that is there, as Parquet too."""
+    return engine.export(group_arguments(aged.glue_connection, cutoff=None, FORMATS='["csv","parquet"]'))
 
+
+def test_given_no_cutoff_when_exported_and_loaded_then_every_table_is_equal_row_for_row(
+    aged: Aged, whole: Export, databases: Databases
+) -> None:
     with psycopg.connect(databases.empty(aged.kind)) as connection, psycopg.connect(aged.url) as source:
-        load(export, connection, aged.catalog)
+        load(whole, connection, aged.catalog)
         loaded = {table: rows_as_text(connection, table) for table in aged.tables}
         expected = {table: rows_as_text(source, table) for table in aged.tables}
 
     assert _differences(expected, loaded) == {}
+
+
+@pytest.mark.parametrize("read", [with_pyarrow, with_duckdb, with_polars, with_pandas], ids=lambda each: each.__name__)
+def test_given_parquet_when_read_then_every_table_has_the_values_of_the_database(
+    read: Callable[[File], Rows], aged: Aged, whole: Export, tmp_path: Path
+) -> None:
+    different = []
+    for table in aged.tables:
+        file = _parquet_of(whole, table, tmp_path)
+        columns = sql.SQL(", ").join(parquet_value(*column) for column in file.types.items())
+        query = sql.SQL("SELECT {} FROM {}").format(columns, sql.Identifier("public", table))
+        with psycopg.connect(aged.url, options="-c TimeZone=UTC") as connection:
+            expected = connection.execute(query).fetchall()
+        if not same(read(file), expected):
+            different.append(table)
+
+    assert different == []
 
 
 def test_given_the_whole_registry_when_exported_then_the_files_are_the_live_tables_less_the_excluded_ones(
@@ -161,6 +188,17 @@ def test_given_a_database_upgraded_in_place_when_exported_then_its_leftovers_are
     assert aged.export.tables["_xcom_archive"]["rows"] == len(aged.rows["_xcom_archive"]) > 0
     assert 0 < aged.export.tables["sla_miss"]["rows"] < len(aged.rows["sla_miss"])
     assert types["next_kwargs"] == "json"  # jsonb in a fresh one
+
+
+def _parquet_of(export: Export, table: str, folder: Path) -> File:
+    """Fetch a table's Parquet files, and return where they are."""
+    told = export.tables[table]
+    place = folder / "parquet" / table
+    for number, file in enumerate(told["parquet"]["files"]):
+        path = place / "export_id=0" / f"part-{number}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(export.s3.get_object(Bucket=BUCKET, Key=file["key"])["Body"].read())
+    return File(table, folder, {column["name"]: column["type"] for column in told["columns"]}, place)
 
 
 def _rows(connection: psycopg.Connection[Any], table: str) -> list[dict[str, Any]]:

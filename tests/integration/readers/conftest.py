@@ -15,10 +15,9 @@ from local.postgres import PostgresServer
 from tests import documents
 from tests.integration.engine.conftest import Database, Engine, postgres_server, running_aws, s3_client  # noqa: F401
 from tests.integration.engine.test_round_trip import HOSTILE_TEXTS, TYPES
+from tests.integration.readers.database_values import MOMENT_TYPES, as_text, held, parquet_value, value
 from tests.integration.readers.recipes import functions
 
-# What the recipes make values of; everything else stays PostgreSQL's text.
-CONVERTED = ("smallint", "integer", "bigint", "double precision", "boolean", "timestamp with time zone")
 TEXTS = (
     *HOSTILE_TEXTS,
     "007", "1e5", "2026-03-01", "true", "NaN", "NA", "None", "-", "#comment", "=1+1", "'", "''", "\ufeffmark",
@@ -31,7 +30,6 @@ MOMENTS = (
     "9999-12-31 23:59:59.999999+00",
     None,
 )
-MOMENT_TYPES = ("timestamp with time zone", "timestamp without time zone", "date")
 # Tables of one column, `moment`, of which each has what some reader cannot hold.
 OUT_OF_RANGE = {
     "infinite": ("infinity", "-infinity"),
@@ -64,20 +62,20 @@ class Exported:
 
     def rows(self, table: str) -> list[tuple[Any, ...]]:
         """A table's rows as the database gives them: what CONVERTED lists as Python's values, the rest as text."""
-        return self._select(table, [_value(*column) for column in self.files[table].types.items()])
+        return self._select(table, [value(*column) for column in self.files[table].types.items()])
 
     def texts(self, table: str) -> list[tuple[str | None, ...]]:
         """A table's rows with every value as PostgreSQL's text."""
-        return self._select(table, [_text(*column) for column in self.files[table].types.items()])
+        return self._select(table, [as_text(*column) for column in self.files[table].types.items()])
 
     def parquet_rows(self, table: str) -> list[tuple[Any, ...]]:
         """A table's rows as its Parquet files should have them."""
-        return self._select(table, [_parquet_value(*column) for column in self.files[table].types.items()])
+        return self._select(table, [parquet_value(*column) for column in self.files[table].types.items()])
 
     def nulled(self, table: str) -> dict[str, int]:
         """By column, how many values of a table no type of Parquet can hold."""
         columns = {name: kind for name, kind in self.files[table].types.items() if kind in MOMENT_TYPES}
-        counts = [sql.SQL("count({0}) - count({1})").format(sql.Identifier(c), _held(c)) for c in columns]
+        counts = [sql.SQL("count({0}) - count({1})").format(sql.Identifier(c), held(c)) for c in columns]
         query = sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(counts), sql.Identifier(table))
         with self.database.connect() as connection:
             row = connection.execute(query).fetchone() if counts else ()
@@ -87,30 +85,6 @@ class Exported:
         query = sql.SQL("SELECT {} FROM {} ORDER BY ctid").format(sql.SQL(", ").join(columns), sql.Identifier(table))
         with self.database.connect(options="-c TimeZone=UTC") as connection:
             return connection.execute(query).fetchall()
-
-
-def _value(name: str, kind: str) -> sql.Composable:
-    return sql.Identifier(name) if kind in CONVERTED else _text(name, kind)
-
-
-def _text(name: str, kind: str) -> sql.Composable:
-    # A cast says true and false; t and f is what the type's own output function writes, and so COPY.
-    text = "CASE WHEN {0} THEN 't' WHEN NOT {0} THEN 'f' END" if kind == "boolean" else "{0}::text"
-    return sql.SQL(text).format(sql.Identifier(name))
-
-
-def _held(name: str) -> sql.Composable:
-    """Return a moment, or NULL where Parquet's type cannot hold it."""
-    year = "extract(year FROM {0}) BETWEEN 1 AND 9999"
-    return sql.SQL(f"CASE WHEN isfinite({{0}}) AND {year} THEN {{0}} END").format(sql.Identifier(name))
-
-
-def _parquet_value(name: str, kind: str) -> sql.Composable:
-    if kind in MOMENT_TYPES:
-        return _held(name)
-    if kind == "real":  # psycopg gives the shortest number that is the same float4
-        return sql.SQL("{}::float8").format(sql.Identifier(name))
-    return sql.Identifier(name) if kind in (*CONVERTED, "bytea") else _text(name, kind)
 
 
 @pytest.fixture(scope="session")

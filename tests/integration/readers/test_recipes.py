@@ -21,7 +21,8 @@ from metadata_export.compress import compressed, padded
 from metadata_export.parts import MINIMUM_PART_BYTES
 from psycopg import sql
 
-from tests.integration.readers.conftest import CONVERTED, OUT_OF_RANGE, Exported, File
+from tests.integration.readers.conftest import OUT_OF_RANGE, Exported, File
+from tests.integration.readers.database_values import CONVERTED
 from tests.integration.readers.recipes import functions, recipes
 
 Rows = list[tuple[Any, ...]]

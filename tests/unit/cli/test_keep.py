@@ -210,6 +210,15 @@ def test_given_an_object_that_is_not_what_was_exported_then_nothing_counts_as_ke
     assert "Uploads" not in made.s3.list_multipart_uploads(Bucket=BUCKET)
 
 
+def test_given_a_summary_that_goes_meanwhile_then_that_is_said_and_nothing_is_kept(made, run, monkeypatch):
+    export = made.export(timedelta(days=364))
+    gone = {"Bucket": BUCKET, "Key": LAYOUT.summary_key(export.started)}
+    monkeypatch.setattr("export_cli.keeping.Keeper.refuse_deleting_rule", lambda *_: made.s3.delete_object(**gone))
+    result = run("keep", export.export_id)
+    assert (result.code, keys(made, ROOT)) == (4, [])
+    assert "was there a moment ago, and is gone or damaged: nothing was kept" in result.err
+
+
 @pytest.mark.parametrize("prefix", ["", "kept/"])
 def test_given_a_rule_that_would_delete_the_copy_too_then_it_is_refused_and_named(made, run, other, prefix):
     set_lifecycle({"ID": "All", "Filter": {"Prefix": prefix}, "Expiration": {"Days": 9}})
