@@ -228,8 +228,8 @@ class Keeper:
         content = _content(self._store, export.key)
         if not content:
             raise NotFoundError(
-                f"The summary {self._store.uri(export.key)} was there a moment ago, and is gone or damaged: nothing was "
-                "kept. Choose another export (mwaa-metadata-export list)."
+                f"The summary {self._store.uri(export.key)} was there a moment ago, and is gone or damaged: nothing "
+                "was kept. Choose another export (mwaa-metadata-export list)."
             )
         details: Mapping[str, dict[str, Any]] = content["details"]
         content["details"] = {

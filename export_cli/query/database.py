@@ -4,7 +4,7 @@ import contextlib
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,11 +113,21 @@ class Database:
         """Return schema and name of what a statement reads, or refuse it."""
         [answer] = self._connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [statement]).fetchone() or ["{}"]
         tree = json.loads(answer)
+        if tree.get("error_type") == "not implemented":
+            raise InvalidOptionError(
+                "Only SELECT, WITH, FROM, VALUES, DESCRIBE and SUMMARIZE are run: exports are read and never changed."
+            )
         if tree.get("error"):
             raise InvalidOptionError(f"The SQL cannot be run: {one_line(str(tree.get('error_message')), 1000)}")
         if len(tree["statements"]) != 1:
             raise InvalidOptionError(f"One SELECT is run at a time, this is {len(tree['statements'])}.")
-        return list(dict.fromkeys(_tables_in(tree)))
+        nodes = list(_nodes(tree))
+        if any(node.get("show_type") == "SHOW_SPECIAL" for node in nodes):  # SHOW TABLES and the like
+            raise InvalidOptionError(
+                "A table is only there when the SQL names it: query --tables lists all, query --schema TABLE describes "
+                "one."
+            )
+        return list(dict.fromkeys(_tables_in(nodes)))
 
     def _make(self, schema: str, name: str) -> None:
         table = names_like(list(self._scope.tables), schema, name)
@@ -213,12 +223,18 @@ def _export_row(export: Any) -> dict[str, Any]:
     } | {fact: getattr(summary, fact) for fact in facts}
 
 
-def _tables_in(tree: Any) -> Iterator[tuple[str, str]]:
-    """Yield schema and name of every table in a statement as DuckDB's parser has it."""
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object in a statement as DuckDB's parser has it."""
     if isinstance(tree, dict):
-        if tree.get("type") == "BASE_TABLE":
-            yield str(tree.get("schema_name") or ""), str(tree["table_name"])
+        yield tree
         tree = list(tree.values())
     if isinstance(tree, list):
         for each in tree:
-            yield from _tables_in(each)
+            yield from _nodes(each)
+
+
+def _tables_in(nodes: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield schema and name of every table that is read or described."""
+    for node in nodes:
+        if node.get("type") == "BASE_TABLE" or node.get("show_type") == "SHOW":
+            yield str(node.get("schema_name") or ""), str(node["table_name"])

@@ -80,6 +80,9 @@ def test_given_values_that_a_type_cannot_hold_then_they_are_null_and_told_each_t
         ("SELECT * FROM '/etc/passwd.csv'", "disabled by configuration"),
         ("COPY (SELECT 1) TO 'x.csv'", "Only SELECT"),
         ("SET enable_external_access = true", "Only SELECT"),
+        ("EXPLAIN SELECT 1", "exports are read and never changed"),
+        ("SHOW TABLES", "query --tables lists all"),
+        ("SELECT count(*) FROM (SHOW ALL TABLES)", "query --tables lists all"),
         ("SELECT 1; SELECT 2", "One SELECT"),
         ("SELECT nothing FROM dag_run", "nothing"),
         ("SELECT 1 FROM dagrun", "There is no table dagrun; there are dag_run"),
@@ -92,6 +95,12 @@ def test_given_sql_that_may_not_or_cannot_run_then_it_is_refused(export, ask, sq
     answer = ask(sql)
     assert (answer.code, answer.out) == (2, "")
     assert told in answer.err
+
+
+@pytest.mark.parametrize("sql", ["DESCRIBE dag_run", "SHOW dag_run", "FROM (DESCRIBE dag_run)"])
+def test_given_a_table_that_is_only_described_then_it_is_there(export, ask, sql) -> None:
+    export()
+    assert [row["column_name"] for row in ask(sql, "--json").json] == [*RUNS[0], "export_id"]
 
 
 def test_given_what_was_read_once_then_it_is_there_without_network(export, made, ask, tmp_path) -> None:
