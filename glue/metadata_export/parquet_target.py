@@ -8,7 +8,7 @@ from typing import Any
 
 from metadata_export.errors import StorageError
 from metadata_export.log import warning
-from metadata_export.parquet_types import ParquetColumn
+from metadata_export.parquet_types import ParquetColumn, file_type
 from metadata_export.storage import Store
 
 LOOKS = 8  # at a time, each some 20 ms of waiting
@@ -93,7 +93,7 @@ def together(files: Iterable[ParquetFiles]) -> ParquetFiles:
 
 
 def read_known_columns(store: Store, key: str) -> dict[str, dict[str, str]]:
-    """Return table -> column -> type, of all columns that the Parquet files of earlier exports have.
+    """Return table -> column -> ``file_type``, of all columns that the Parquet files of earlier exports have.
 
     Raises:
         StorageError: it cannot be read. Without it a column might get a second type, which no reader joins.
@@ -101,7 +101,10 @@ def read_known_columns(store: Store, key: str) -> dict[str, dict[str, str]]:
     try:
         document = store.get_json(key)
         tables = {} if document is None else document["tables"]
-        return {name: {each["name"]: each["type"] for each in columns} for name, columns in tables.items()}
+        return {
+            name: {each["name"]: file_type(each["type"], each["postgresql"]) for each in columns}
+            for name, columns in tables.items()
+        }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StorageError(
             f"s3://{store.bucket}/{key} is damaged ({error!r}), which says which types the columns of Parquet files "

@@ -1,7 +1,7 @@
 """Which type a column has in Parquet: one over all exports, since no option of any reader joins two.
 
 The type follows from the column's type in PostgreSQL. Where that has changed (Airflow 3 made xcom.value jsonb, which
-was bytea), the new values go into a second column, as text.
+was bytea, and gave task_instance.trigger_timeout a time zone), the new values go into a second column, as text.
 """
 
 import re
@@ -26,7 +26,7 @@ TYPES = {
 """PostgreSQL's name -> Hive's, which Athena, Glue and Spark share. All else is text: one column of Parquet's UUID or
 TIME makes Spark refuse the whole file, its JSON is bytes to polars, and numeric has NaN and more digits than Parquet"""
 PARTITION = "export_id"  # what readers make of the folder's name
-ZONED = "timestamp with time zone"
+ZONED, UNZONED = "timestamp with time zone", "timestamp without time zone"
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,25 @@ def parquet_type(postgresql: str) -> str:
     return TYPES.get(bare(postgresql), TEXT)
 
 
+def file_type(kind: str, postgresql: str) -> str:
+    """Return what a column must be in all files.
+
+    Hive has one word for a moment and for the time on some clock; Parquet tells them apart, and readers do not join
+    them.
+
+    Args:
+        kind: in the words of Hive.
+        postgresql: the column's type there.
+    """
+    return UNZONED if kind == TYPES[UNZONED] and bare(postgresql) == UNZONED else kind
+
+
 def parquet_columns(columns: Iterable[Column], known: Mapping[str, str]) -> tuple[ParquetColumn, ...]:
     """Return the columns of a table's Parquet files, in the table's order.
 
     Args:
         columns: of the table, as it is now.
-        known: name -> type, of all columns that Parquet files of this table have had.
+        known: name -> ``file_type``, of all columns that Parquet files of this table have had.
     """
     own = list(columns)
     taken = {name.lower() for name in [PARTITION, *known, *(column.name for column in own)]}
@@ -69,7 +82,8 @@ def parquet_columns(columns: Iterable[Column], known: Mapping[str, str]) -> tupl
     for column in own:
         kind, name = parquet_type(column.type), column.name
         # Athena, Spark and DuckDB do not tell Id from id.
-        if known.get(name, kind) != kind or name.lower() in seen:
+        own_type = file_type(kind, column.type)
+        if known.get(name, own_type) != own_type or name.lower() in seen:
             kind, name = TEXT, _second_name(column, known, taken - known.keys())
         seen.add(name.lower())
         result.append(ParquetColumn(name, kind, column.name, column.type))

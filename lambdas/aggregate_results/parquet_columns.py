@@ -42,20 +42,25 @@ def with_export(known: ParquetColumns, summary: Summary) -> Remembered:
     for name, table in summary.details.items():
         if table.parquet is None:
             continue
-        types = {column.name: column.type for column in known.tables.get(name, ())}
-        clash = next((each for each in table.parquet.columns if types.get(each.name, each.type) != each.type), None)
+        postgresql = {column.name: column.type for column in table.columns}
+        columns = tuple(
+            KnownColumn(each.name, each.type, each.source, postgresql[each.source], summary.export_id)
+            for each in table.parquet.columns
+        )
+        types = {column.name: _type_in_files(column) for column in known.tables.get(name, ())}
+        of_each = {column.name: _type_in_files(column) for column in columns}
+        clash = next((column for column, kind in of_each.items() if types.get(column, kind) != kind), None)
         if clash is not None:
             conflicts[name] = (
-                f"column {one_line(clash.name, 80)} is {clash.type} in its Parquet files, "
-                f"and {types[clash.name]} in those of earlier exports"
+                f"column {one_line(clash, 80)} is {of_each[clash]} in its Parquet files, "
+                f"and {types[clash]} in those of earlier exports"
             )
             continue
-        postgresql = {column.name: column.type for column in table.columns}
-        known = known.with_table(
-            name,
-            tuple(
-                KnownColumn(each.name, each.type, each.source, postgresql[each.source], summary.export_id)
-                for each in table.parquet.columns
-            ),
-        )
+        known = known.with_table(name, columns)
     return Remembered(known, conflicts)
+
+
+def _type_in_files(column: KnownColumn) -> str:
+    """Return its type as Parquet has it, where moments and times on some clock are two; the catalog has one word."""
+    unzoned = column.type == "timestamp" and column.postgresql.endswith("without time zone")
+    return "timestamp without time zone" if unzoned else column.type

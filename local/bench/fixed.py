@@ -15,8 +15,12 @@ from local.bench.services import Services
 
 TABLE = "dag_bundle"  # of one row
 IMPORTS = {"driver": "import metadata_export.job", "worker": "import metadata_export.task"}
-CLIENTS = "from metadata_export import aws; aws.s3_client('us-east-1')"
-DRIVER_CLIENTS = f"{CLIENTS}; aws.glue_client('us-east-1'); aws.secretsmanager_client('us-east-1')"
+# Builds before 0.2.0 take the region from the environment.
+CLIENTS = (
+    "from inspect import signature; from metadata_export import aws; "
+    "region = ['us-east-1'] * len(signature(aws.s3_client).parameters); aws.s3_client(*region)"
+)
+DRIVER_CLIENTS = f"{CLIENTS}; aws.glue_client(*region); aws.secretsmanager_client(*region)"
 SHOWN_MS = 5.0
 
 

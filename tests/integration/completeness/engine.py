@@ -100,8 +100,19 @@ class Aws:
         return kept | emulator | own
 
 
+def new_layout() -> Layout:
+    """Return where the exports of an environment of its own go."""
+    return Layout(BUCKET, f"exports-{uuid.uuid4().hex[:8]}", "env")
+
+
 def group_arguments(
-    connection: str, *, cutoff: datetime | None = CUTOFF, only: Sequence[str] = (), **more: str
+    connection: str,
+    *,
+    cutoff: datetime | None = CUTOFF,
+    only: Sequence[str] = (),
+    layout: Layout | None = None,
+    started: datetime = NOW,
+    **more: str,
 ) -> dict[str, list[str]]:
     """Return the arguments of every group of an export of all tables, planned by the real registry.
 
@@ -109,23 +120,25 @@ def group_arguments(
         connection: name of the Glue connection.
         cutoff: None exports everything.
         only: an export of these groups and no other.
+        layout: of the environment; None: a new one.
+        started: when its execution did, UTC.
         more: further arguments, without their hyphens.
     """
-    layout = Layout(BUCKET, f"exports-{uuid.uuid4().hex[:8]}", "env")
+    layout = layout or new_layout()
     exclude = tuple(json.loads(more.get("EXCLUDE_TABLES", "[]")))
-    planned = {group.group: group.to_json() for group in table_groups(Coverage((), exclude), layout, NOW)}
+    planned = {group.group: group.to_json() for group in table_groups(Coverage((), exclude), layout, started)}
     groups = {name: group for name, group in planned.items() if name in (only or planned)}
     return {
         name: flatten(
             {
                 "AWS_REGION": REGION,
-                "S3_OUTPUT_PATH": f"s3://{BUCKET}/{layout.day_prefix(NOW)}",
+                "S3_OUTPUT_PATH": f"s3://{BUCKET}/{layout.day_prefix(started)}",
                 "DATABASE_NAME": "AirflowMetadata",
                 "EXPORT_TABLES": json.dumps(group["tables"]),
                 "GLUE_CONNECTION_NAME": connection,
                 "MAX_AGE_IN_DAYS": json.dumps((NOW - cutoff) // timedelta(days=1) if cutoff else None),
                 "CUTOFF": cutoff.isoformat() if cutoff else "null",
-                "EXPORT_ID": export_id(NOW),
+                "EXPORT_ID": export_id(started),
                 "EXPORT_GROUP": name,
                 "EXPORT_GROUPS": json.dumps(list(groups)),
                 "MANIFEST_KEY": group["manifest_key"],

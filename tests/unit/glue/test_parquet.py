@@ -113,6 +113,12 @@ def test_type_follows_from_the_type_in_postgresql_and_stays_over_all_exports() -
     changed = [("value_jsonb", "string", "value"), ("id", "int", "id")]
     assert named(("value", "jsonb"), ("id", "integer"), known=known) == changed
     assert named(("value", "jsonb"), ("id", "integer"), known=known | {"value_jsonb": "string"}) == changed
+    # Parquet tells a moment from the time on some clock, Hive's word does not.
+    clock, moment = "timestamp(6) without time zone", "timestamp with time zone"
+    zoned = [("at_timestamp_with_time_zone", "string", "at")]
+    assert named(("at", moment), known={"at": "timestamp without time zone"}) == zoned
+    assert named(("at", clock), known={"at": "timestamp without time zone"}) == [("at", "timestamp", "at")]
+    assert named(("at", clock), known={"at": "timestamp"}) == [("at_timestamp_without_time_zone", "string", "at")]
     # Readers that do not tell capitals, and a name that is taken.
     assert named(("a", "text"), ("A", "date"), ("A_date", "text"), known={}) == [
         ("a", "string", "a"),

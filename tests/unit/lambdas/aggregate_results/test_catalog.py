@@ -173,6 +173,14 @@ def test_given_files_in_which_a_name_has_another_type_then_the_table_is_not_cata
     assert len(partitions("xcom")) == 1
 
 
+def test_given_a_time_that_became_a_moment_under_one_name_then_the_table_is_not_catalogued(store, database):
+    before = summary({"dag_run": [("at", "timestamp", "at", "timestamp(3) without time zone")]})
+    after = summary({"dag_run": [("at", "timestamp", "at", "timestamp with time zone")]}, LATER.export_id)
+    [problem] = kept(store, after, LATER, kept(store, before)[1])[0]
+    assert "at is timestamp in its Parquet files, and timestamp without time zone in those of earlier" in problem
+    assert kept(store, before, LATER, kept(store, before)[1])[0] == ()
+
+
 def test_given_exports_then_their_columns_are_remembered_in_the_order_of_their_coming(store):
     remember_columns(store, EXPORT, TWO)
     found = remember_columns(store, LATER, summary({"xcom": [JSONB], "log": [ID]}, LATER.export_id))
