@@ -202,7 +202,10 @@ def _failed(session: Session, target: Target, ending: Ending) -> Iterator[tuple[
     if ending.error in MISTAKES:
         yield f"A redrive would have the same input. Correct it, and start a new {what}.", ""
     elif ending.error == SAME_SECOND:
-        yield f"A redrive would have the same name. Start a new {what}.", ""
+        new = (
+            "restore when the other has ended." if is_restore(ending.arn) else f"one: {session.ours('export', target)}"
+        )
+        yield f"A redrive would have the same name. Start a new {new}", ""
     else:
         yield f"Correct the cause, then: {session.ours(ending.redrive, target)}", ""
 

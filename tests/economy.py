@@ -28,7 +28,7 @@ def economize() -> None:
 
 
 def keep_what_was_collected() -> None:
-    """Let Python not look for garbage among the tests and modules, a million objects, of which none ever is any."""
+    """Let Python not look for garbage among the tests and modules, of which none ever is any."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

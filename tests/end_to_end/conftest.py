@@ -76,7 +76,9 @@ def up(paths: StackPaths, version: str) -> tuple[stack.Stack, str]:
     command = [sys.executable, "-c", UP, paths.root.name, version, str(file)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    return pickle.loads(file.read_bytes()), done.stdout  # noqa: S301 - our own
+    started = pickle.loads(file.read_bytes())  # noqa: S301 - our own
+    file.unlink()  # the database's password is in it
+    return started, done.stdout
 
 
 def execute(running: stack.Stack, given: Any) -> dict[str, Any]:

@@ -328,7 +328,7 @@ STACK = json.dumps({"errorMessage": "still INCOMPLETE", "errorType": "ExportInco
         ("ExportIncompleteError", STACK, "ExportIncompleteError: still INCOMPLETE", "stackTrace"),
         ("States.TaskFailed", GLUE, "disk full x", "Arguments"),
         ("InvalidExportInputError", "field x", "A redrive would have the same input.", "export redrive"),
-        ("SameSecondError", "another's", "A redrive would have the same name.", "export redrive"),
+        ("SameSecondError", "another's", "Start a new one: mwaa-metadata-export export -e prod", "export redrive"),
     ],
 )
 def test_given_a_failure_then_reason_age_of_the_last_good_one_and_commands_are_told(
