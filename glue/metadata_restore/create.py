@@ -82,9 +82,8 @@ def create(
     if keys is not None:
         check_keys(objects, plan, keys, lambda size: None)
     making = _Making(objects, plan, keys, watcher, schema)
-    with undoing(address, making.made):
-        with address.connected() as connection:
-            making.first(connection)
+    with address.connected() as first, undoing(address, first, making.made):
+        making.first(first)
         with Workers(address, jobs) as workers:
             workers.run(making.works())
         watcher.table("foreign keys")
@@ -96,12 +95,12 @@ def create(
 
 
 @contextmanager
-def undoing(address: Address, made: Sequence[Made]) -> Iterator[None]:
-    """Take away again what has been made when the block fails."""
+def undoing(address: Address, connection: Connection, made: Sequence[Made]) -> Iterator[None]:
+    """Take away again, by this connection if it can, what has been made when the block fails."""
     try:
         yield
     except BaseException as error:
-        undo(address, made, str(error) if isinstance(error, RestoreError) else "It was interrupted.")
+        undo(address, connection, made, str(error) if isinstance(error, RestoreError) else "It was interrupted.")
         if isinstance(error, UncertainError):
             raise TargetError("The connection was lost at the last commit, and all was dropped again") from error
         raise

@@ -1,13 +1,14 @@
 """Takes away what a create has made, so that the database is as empty as it was."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 
 from metadata_restore.commit import commit, is_committed
-from metadata_restore.database import Address, Connection, begin, told
+from metadata_restore.database import Address, Connection, begin, rollback, told
 from metadata_restore.entries import Entry
 from metadata_restore.errors import TargetError, UncertainError
 
@@ -33,20 +34,25 @@ class Made:
     entries: tuple[Entry, ...]
 
 
-def undo(address: Address, made: Iterable[Made], reason: str) -> None:
+def undo(address: Address, connection: Connection, made: Iterable[Made], reason: str) -> None:
     """Drop what these transactions have made, in one transaction; what was not committed is not theirs.
+
+    Args:
+        connection: what it is done by if it is still open: on a disk that is full nobody may be let in any more
+            (PostgreSQL 18: FATAL, "could not write init file").
 
     Raises:
         UncertainError: it cannot be dropped, or somebody interrupts.
     """
     try:
-        with address.connected() as connection:
-            entries = [entry for each in made if _is_made(connection, each) for entry in each.entries]
-            begin(connection)
+        rollback(connection)  # where it was interrupted; and shows whether it is open
+        with address.connected() if connection.closed else nullcontext(connection) as usable:
+            entries = [entry for each in made if _is_made(usable, each) for entry in each.entries]
+            begin(usable)
             for entry in reversed(entries):
-                for statement in _drop(connection, entry):
-                    connection.execute(statement)
-            commit(address, connection)
+                for statement in _drop(usable, entry):
+                    usable.execute(statement)
+            commit(address, usable)
     except (psycopg.Error, TargetError, KeyboardInterrupt) as error:
         why = told(error) if isinstance(error, psycopg.Error) else str(error) or "interrupted"
         raise UncertainError(

@@ -217,6 +217,21 @@ def test_a_role_whose_idle_sessions_are_ended_creates_all_the_same(
     assert sum(outcome.rows.values()) == aged[1].plan.rows
 
 
+def test_a_role_whose_idle_sessions_are_ended_has_an_empty_database_again_when_it_fails(
+    aged: tuple[str, Export], empty: str
+) -> None:
+    before = query(empty, OBJECTS)
+    execute(empty, "ALTER DATABASE \"empty one\" SET idle_session_timeout = '1s'")
+
+    def slow(table: str) -> None:
+        time.sleep(2)
+        raise DamagedObjectError("it is gone")
+
+    with pytest.raises(DamagedObjectError):
+        create(Address(empty), aged[1], aged[1].plan, AS_EXPORTED, None, Watcher(table=slow))
+    assert query(empty, OBJECTS) == before
+
+
 def test_another_interrupt_while_it_is_undone_is_told_for_what_it_is(
     aged: tuple[str, Export], empty: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

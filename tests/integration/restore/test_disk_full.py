@@ -47,26 +47,26 @@ def small_disk() -> Iterator[Path]:
 
 
 @contextmanager
-def full_database(databases: Databases, template: str) -> Iterator[str]:
-    """A database on a disk on which nothing is left."""
+def full_database(databases: Databases, template: str, left: int = LEFT_BYTES) -> Iterator[tuple[str, Path]]:
+    """A database on a disk on which little is left."""
     name = f"full-{uuid.uuid4().hex[:8]}"
     with small_disk() as disk, psycopg.connect(databases.server.url(), autocommit=True) as connection:
         connection.execute(f"CREATE TABLESPACE \"{name}\" LOCATION '{disk}'".encode())
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" TABLESPACE "{name}"'.encode())
         connection.execute("CHECKPOINT")  # what is written later would need room too
-        fill(disk)
+        fill(disk, left)
         try:
-            yield databases.server.url(name)
+            yield databases.server.url(name), disk
         finally:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
             connection.execute(f'DROP TABLESPACE "{name}"'.encode())
 
 
-def fill(disk: Path) -> None:
-    """Leave little room: as the user of the server, for in its namespace there is no other."""
+def fill(disk: Path, left: int) -> None:
+    """Leave so many bytes: as the user of the server, for in its namespace there is no other."""
     found = os.statvfs(disk)
-    size = found.f_bavail * found.f_frsize - LEFT_BYTES
-    command = ["fallocate", "--length", str(size), str(disk.parent / "filler")]
+    size = found.f_bavail * found.f_frsize - left
+    command = ["fallocate", "--length", str(size), str(disk.parent / f"filler-{left}")]
     subprocess.run(command, check=True, **postgres._as_server_user())
 
 
@@ -78,7 +78,7 @@ def exported(databases: Databases) -> Export:
 
 def test_given_a_full_disk_when_filled_then_the_target_is_as_it_was(exported: Export, databases: Databases) -> None:
     databases.empty(VERSION)  # makes the template
-    with full_database(databases, VERSION) as url:
+    with full_database(databases, VERSION) as (url, _):
         before = content(url)
         with pytest.raises(TargetError, match="No space left on device") as caught:
             exported.restore(url)
@@ -89,7 +89,27 @@ def test_given_a_full_disk_when_filled_then_the_target_is_as_it_was(exported: Ex
 def test_given_a_full_disk_when_created_then_the_database_is_empty_again(
     exported: Export, databases: Databases
 ) -> None:
-    with full_database(databases, "template0") as url:
+    with full_database(databases, "template0") as (url, _):
         with pytest.raises(TargetError, match="No space left on device"):
             create(Address(url), exported, exported.plan, AS_EXPORTED, None, Watcher())
         assert query(url, RELATIONS) == []
+
+
+def test_given_a_disk_too_full_to_connect_to_then_what_was_created_is_gone_all_the_same(
+    exported: Export, databases: Databases
+) -> None:
+    """A vacuum of the catalog takes the file away that a session reads first, and the next one must write it anew."""
+    with (
+        full_database(databases, "template0", 4 << 20) as (url, disk),
+        psycopg.connect(url, autocommit=True) as other,
+    ):
+
+        def nothing_left(table: str) -> None:
+            other.execute("VACUUM pg_attribute")
+            fill(disk, 0)
+            with pytest.raises(psycopg.OperationalError, match="could not write init file"):
+                psycopg.connect(url)
+
+        with pytest.raises(TargetError, match="No space left on device"):
+            create(Address(url), exported, exported.plan, AS_EXPORTED, None, Watcher(table=nothing_left), jobs=1)
+        assert other.execute(RELATIONS).fetchall() == []
