@@ -59,10 +59,3 @@ def parquet_of(table: str, rows: int, parquet: "ParquetRows | None") -> ParquetF
     if files.rows != rows:
         raise TableError(f"export the table {table} as Parquet: {files.rows:,} rows were written, of {rows:,}")
     return files
-
-
-def empty_parquet(store: Store, target: ParquetTarget) -> ParquetFiles:
-    """Write the one file of a table without rows, and return it."""
-    from metadata_export.parquet_file import put_empty
-
-    return put_empty(store, target)

@@ -12,7 +12,6 @@ from metadata_export.chunk import ChunkResult, ChunkTask
 from metadata_export.errors import ExportError, StorageError, TableError, describe
 from metadata_export.log import info, warning
 from metadata_export.object_upload import ObjectUpload, UploadedObject
-from metadata_export.parquet_sink import empty_parquet
 from metadata_export.parquet_target import ParquetFiles, of_statement, together
 from metadata_export.plan import Extract, bundle, is_small
 from metadata_export.progress import MB, Progress
@@ -69,7 +68,6 @@ class Work:
     def __init__(self, extracts: Sequence[Extract], store: Store, parallelism: int, progress: Progress) -> None:
         self._parallelism = parallelism
         self._progress = progress
-        self._store = store
         self.done: list[ExportedTable] = []
         self.failed: dict[str, str] = {}
         """table -> its error, in one line"""
@@ -197,8 +195,6 @@ class Work:
             self._finish(extract, _single_put(result), result.seconds, result.parquet)
 
     def _finish(self, extract: Extract, uploaded: UploadedObject, seconds: float, parquet: ParquetFiles | None) -> None:
-        if extract.parquet is not None and not (parquet and parquet.files):
-            parquet = empty_parquet(self._store, extract.parquet)
         self.done.append(ExportedTable(extract, uploaded, seconds, parquet))
         self._progress.table_done(uploaded.object_bytes)
         info(

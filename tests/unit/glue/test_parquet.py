@@ -2,8 +2,9 @@
 
 import datetime as dt
 import io
+import threading
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +12,8 @@ import pytest
 from metadata_export import parquet_file
 from metadata_export.arrow_rows import RowParser
 from metadata_export.catalog import Column
-from metadata_export.parquet_file import ParquetRows, put_empty
+from metadata_export.errors import TableError
+from metadata_export.parquet_file import ParquetRows
 from metadata_export.parquet_target import ParquetTarget
 from metadata_export.parquet_types import parquet_columns
 from metadata_export.parts import Part
@@ -147,12 +149,26 @@ def test_files_hold_all_rows_and_begin_anew_when_they_are_large(monkeypatch: pyt
     assert [objects.table(file.key).num_rows for file in result.files] == [file.rows for file in result.files]
 
 
-def test_table_without_rows_is_a_file_with_the_schema() -> None:
+def test_rows_that_arrow_refuses_are_told_at_the_latest_at_the_end_and_nothing_is_uploaded() -> None:
+    objects = Objects()
+    rows = ParquetRows(objects, ParquetTarget("f/", columns("integer")))
+    rows.write(b"1\n" * parquet_file.PARSED_BYTES)
+    rows.write(b"no number\n" * parquet_file.PARSED_BYTES)
+    rows.write(b"2\n" * parquet_file.PARSED_BYTES)
+    with pytest.raises(TableError, match="cannot be written as Parquet"):
+        rows.finish()
+    rows.close()
+
+    assert objects.bodies == {}
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("parquet")]
+
+
+def test_without_rows_the_first_statement_alone_makes_a_file_with_the_schema() -> None:
     objects = Objects()
     target = ParquetTarget("f/", columns("bigint", "timestamp with time zone", "timestamp without time zone", "json"))
 
-    assert ParquetRows(objects, target).finish().files == ()  # a chunk without rows is none
-    result = put_empty(objects, target)
+    assert ParquetRows(objects, replace(target, number=2)).finish().files == ()
+    result = ParquetRows(objects, target).finish()
 
     assert [file.key for file in result.files] == ["f/part-1.parquet"]
     schema = objects.table("f/part-1.parquet").schema
