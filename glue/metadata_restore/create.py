@@ -34,6 +34,13 @@ from metadata_restore.workers import Work, Workers
 
 JOBS = 2
 SMALL = 8 << 20  # bytes of CSV: its indexes are made at once
+# Indexes are sorted and foreign keys hashed in memory, as long as the server has some: it gives no less to its buffers.
+# https://www.postgresql.org/docs/current/populate.html#POPULATE-WORK-MEM
+_MORE_MEMORY = """
+SELECT pg_catalog.set_config('maintenance_work_mem', more || 'B', true)
+FROM (SELECT least(pg_size_bytes(current_setting('shared_buffers')), pg_size_bytes('256MB')) AS more) AS of_server
+WHERE more > pg_size_bytes(current_setting('maintenance_work_mem'))
+"""
 
 
 def look_at_create(address: Address, plan: RestorePlan, options: Options) -> Examination:
@@ -200,6 +207,7 @@ def _transaction(connection: Connection, end: Callable[[Connection], None] = _co
     try:
         # what the body of a function refers to may come later
         connection.execute("SET LOCAL check_function_bodies = off")
+        connection.execute(_MORE_MEMORY)
         yield
     except BaseException:
         rollback(connection)

@@ -14,7 +14,7 @@ import psycopg
 from local.postgres import PostgresServer
 
 ROWS, LOOK, CATALOG = "rows", "look", "catalog"
-"""a COPY; another statement that reads Airflow's tables, to find which rows; everything else"""
+"""a COPY of a table; another statement that reads Airflow's tables, to find which rows; everything else"""
 KINDS = (ROWS, LOOK, CATALOG)
 PAGES = "SELECT blks_hit + blks_read FROM pg_stat_database WHERE datname = %s"
 STATISTICS = re.compile(
@@ -24,6 +24,9 @@ STATISTICS = re.compile(
     r"(?:\t![^\n]*\n)*"
     r"[^\n]* STATEMENT:  ((?:[^\n]*\n)(?:\t[^\n]*\n)*)",
     re.MULTILINE,
+)
+FINDS_RUNS = (
+    'COPY (SELECT "r".'  # as metadata_export.selected_runs begins: of the runs it takes no more than the number
 )
 READS_AIRFLOW = re.compile(r'\bFROM\s+(?:ONLY\s+)?(?:"?public"?\.)?"?(?:dag_run|task_instance|xcom|log)\b')
 
@@ -70,7 +73,7 @@ def statements(log: str) -> Iterator[tuple[str, float]]:
 
 def kind_of(statement: str) -> str:
     """Return what a statement is for."""
-    if statement.lstrip().upper().startswith("COPY"):
+    if statement.lstrip().upper().startswith("COPY") and not statement.startswith(FINDS_RUNS):
         return ROWS
     return LOOK if READS_AIRFLOW.search(statement) else CATALOG
 

@@ -24,6 +24,9 @@ from local.postgres import PostgresServer
 
 PASSWORD = "bench"
 SETTINGS = {
+    # In the processes of statements, as before PostgreSQL 18: its workers take twice the processor time for what the
+    # system has in memory, and it is in no statement's.
+    "io_method": "sync",
     "autovacuum": "off",  # the databases are vacuumed as they are made, and nothing changes any more
     "log_statement_stats": "on",  # for local.bench.database_use
     "max_parallel_workers_per_gather": "0",  # so that a statement's processor seconds are all its own

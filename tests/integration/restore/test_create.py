@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from metadata_restore.create import create, look_at_create
+from metadata_restore.create import _transaction, create, look_at_create
 from metadata_restore.database import Address, Connection
 from metadata_restore.errors import DamagedObjectError, RefusedError, TargetError, UncertainError
 from metadata_restore.fill import Outcome, Watcher
@@ -198,6 +198,18 @@ def test_a_create_that_learns_only_when_it_is_undone_that_the_last_commit_was_lo
         made(aged[1], url)
     assert not isinstance(caught.value, UncertainError)
     assert query(empty, OBJECTS) == before
+
+
+@pytest.mark.parametrize(("own", "used"), [("1MB", "as the buffers"), ("1GB", "1GB")])
+def test_indexes_are_made_in_as_much_memory_as_the_buffers_have_and_in_no_less_than_before(
+    empty: str, own: str, used: str
+) -> None:
+    execute(empty, f"ALTER DATABASE \"empty one\" SET maintenance_work_mem = '{own}'")
+    [(buffers,)] = query(empty, "SELECT current_setting('shared_buffers')")
+    address = Address(empty)
+    with address.connected() as connection, _transaction(connection):
+        [(memory,)] = connection.execute("SELECT current_setting('maintenance_work_mem')").fetchall()
+    assert memory == {"as the buffers": buffers, "1GB": "1GB"}[used]
 
 
 def test_a_role_whose_idle_sessions_are_ended_creates_all_the_same(

@@ -29,13 +29,23 @@ def block(statement: str, user: str = "1.250000", system: str = "0.250000", titl
     [
         ("COPY (SELECT * FROM ONLY public.task_instance AS t0) TO STDOUT", "rows"),
         ("\n  copy dag TO STDOUT", "rows"),
+        ('COPY (SELECT "r"."id", false FROM ONLY "public"."dag_run" AS r WHERE true) TO STDOUT', "look"),
         ('SELECT DISTINCT r.id FROM ONLY "public"."xcom" AS e0 JOIN x', "look"),
         ("CREATE TEMP TABLE selected AS\n\tSELECT id FROM\n\tdag_run", "look"),
         ("SELECT relname FROM pg_catalog.pg_class WHERE relname = 'dag_run'", "catalog"),
         ("SELECT count(*) FROM dag_run_note", "catalog"),
         ("BEGIN", "catalog"),
     ],
-    ids=["copy", "small letters", "quoted", "lines", "a name in a literal", "a longer name", "no table"],
+    ids=[
+        "copy",
+        "small letters",
+        "numbers of runs",
+        "quoted",
+        "lines",
+        "a name in a literal",
+        "a longer name",
+        "no table",
+    ],
 )
 def test_given_statement_when_told_apart_then_by_what_it_is_for(statement: str, kind: str) -> None:
     assert kind_of(statement) == kind
