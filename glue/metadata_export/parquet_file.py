@@ -1,11 +1,12 @@
 """Rows of COPY -> Parquet files of their own, in constant memory. Only workers that write Parquet import pyarrow.
 
-Arrow works in a thread beside the one that copies: it needs no GIL, and PostgreSQL does not wait for it.
+Arrow works in a thread beside the one that copies: it needs no GIL, and PostgreSQL does not wait for it. It is one for
+the whole process, since Arrow keeps memory for each thread that it has worked in.
 """
 
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,12 +21,14 @@ from metadata_export.spool import Spool
 from metadata_export.storage import Store
 
 PARSED_BYTES = MIB  # at a time: a quarter of it costs half as much again, and more is no faster
-WAITING = 8  # pieces of that, while a row group is written
+WAITING = 4  # pieces of that, while a row group is written
 ROW_GROUP_BYTES = 16 * MIB  # of CSV: twice as much saves 3 % of the size, and costs 30 MB of memory in every worker
 FILE_BYTES = GIB  # then the next file begins: S3 takes 5 GiB in one piece
 LEVEL = 2  # of zstd: half the size of the csv.gz; 3 takes a sixth more of the processor, and is no smaller
 DICTIONARY_BYTES = 64 * 1024  # of a column; with Arrow's mebibyte files are a tenth larger and cost half as much again
 CONTENT_TYPE = "application/vnd.apache.parquet"
+
+_arrow = ThreadPoolExecutor(1, thread_name_prefix="arrow")
 
 
 class ParquetRows:
@@ -39,7 +42,6 @@ class ParquetRows:
         self._store, self._target = store, target
         self._schema = arrow_schema(target.columns)
         self._parser = RowParser(target.columns)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="parquet")
         self._waiting: deque[Future[None]] = deque()
         self._rows: list[bytes] = []
         self._rows_bytes = 0
@@ -59,7 +61,7 @@ class ParquetRows:
         if self._rows_bytes >= PARSED_BYTES:
             if len(self._waiting) == WAITING:
                 self._waiting.popleft().result()
-            self._waiting.append(self._thread.submit(self._parse, self._taken()))
+            self._waiting.append(_arrow.submit(self._parse, self._taken()))
 
     def finish(self) -> ParquetFiles:
         """Write what there is; return the files.
@@ -69,12 +71,8 @@ class ParquetRows:
         """
         while self._waiting:
             self._waiting.popleft().result()
-        self._thread.shutdown()
-        if self._rows:
-            self._parse(self._taken())
+        _arrow.submit(self._end_rows, self._taken()).result()
         with _explained():
-            if self._batches or (self._target.number == 1 and not self._files):
-                self._end_row_group()
             self._end_file()
         return ParquetFiles(tuple(self._files), dict(self._parser.nulled))
 
@@ -90,12 +88,21 @@ class ParquetRows:
             if self._batch_bytes >= ROW_GROUP_BYTES:
                 self._end_row_group()
 
+    def _end_rows(self, rows: bytes) -> None:
+        if rows:
+            self._parse(rows)
+        if self._batches or (self._target.number == 1 and not self._files):
+            with _explained():
+                self._end_row_group()
+
     def _end_row_group(self) -> None:
         if self._file is None:
             self._file = _OpenFile(self._schema)
+        memory = pa.default_memory_pool()
+        memory.release_unused()  # what parsing has left: it would keep twice what it gives
         self._file.write(self._batches)
         self._batches, self._batch_bytes = [], 0
-        pa.default_memory_pool().release_unused()  # it would keep twice what it gives
+        memory.release_unused()
         if self._file.size >= FILE_BYTES:
             self._end_file()
 
@@ -107,7 +114,9 @@ class ParquetRows:
 
     def close(self) -> None:
         """Let go of a file that is not finished."""
-        self._thread.shutdown(cancel_futures=True)
+        for future in self._waiting:
+            future.cancel()
+        wait(self._waiting)
         if self._file is not None:
             self._file.close()
 

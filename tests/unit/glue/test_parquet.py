@@ -2,7 +2,6 @@
 
 import datetime as dt
 import io
-import threading
 import uuid
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -160,7 +159,6 @@ def test_rows_that_arrow_refuses_are_told_at_the_latest_at_the_end_and_nothing_i
     rows.close()
 
     assert objects.bodies == {}
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("parquet")]
 
 
 def test_without_rows_the_first_statement_alone_makes_a_file_with_the_schema() -> None:
