@@ -1,4 +1,7 @@
-"""What changed between two exports: facts, tables, rows, columns. From their summaries alone."""
+"""What changed between two exports: facts, tables, rows, columns, and whether the rows are the same ones.
+
+From their summaries alone.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -37,10 +40,11 @@ class TableChange:
 
 @dataclass(frozen=True)
 class Difference:
-    """Everything that differs."""
+    """Everything that differs. ``by_content``: equal numbers of rows were compared by what is in them, too."""
 
     facts: Mapping[str, tuple[Any, Any]]
     tables: tuple[TableChange, ...]
+    by_content: bool = True
 
     def __bool__(self) -> bool:
         """Say whether there is a difference."""
@@ -53,7 +57,8 @@ def compare(before: Summary, after: Summary) -> Difference:
     facts = {name: (was.get(name), now.get(name)) for name in FACTS if was.get(name) != now.get(name)}
     old, new = before.details, after.details
     tables = (_change(name, old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys()))
-    return Difference(facts, tuple(change for change in tables if change))
+    by_content = all(entry.content_checksum for entry in (*old.values(), *new.values()))
+    return Difference(facts, tuple(change for change in tables if change), by_content)
 
 
 def _change(table: str, old: ExportedTable | None, new: ExportedTable | None) -> TableChange | None:
@@ -68,8 +73,16 @@ def _columns(old: ExportedTable, new: ExportedTable) -> Iterator[str]:
     if old.window != new.window:
         yield f"window {old.window} -> {new.window}"
     was, now = ({column.name: column.type for column in entry.columns} for entry in (old, new))
+    if was == now and old.rows == new.rows and _other_content(old, new):
+        yield "other values"
     yield from (f"-{name} {was[name]}" for name in was if name not in now)
     yield from (f"+{name} {now[name]}" for name in now if name not in was)
     yield from (f"{name} {was[name]} -> {now[name]}" for name in now if name in was and was[name] != now[name])
     if [name for name in was if name in now] != [name for name in now if name in was]:
         yield "order of the columns"
+
+
+def _other_content(old: ExportedTable, new: ExportedTable) -> bool:
+    """Return whether as many rows are others; an export from before 0.2.0 does not say."""
+    was, now = old.content_checksum, new.content_checksum
+    return bool(was and now and was != now)

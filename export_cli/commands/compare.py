@@ -17,7 +17,7 @@ from export_cli.options import Session, with_session
 @click.argument("after", default=LATEST)
 @with_session
 def diff(session: Session, before: str | None, after: str) -> int:
-    """Compare two exports: facts, tables, rows, columns. Exit code 1 when they differ.
+    """Compare two exports: facts, tables, columns, rows by number and content. Exit code 1 when they differ.
 
     AFTER is latest when it is not given, BEFORE the export before AFTER.
     """
@@ -44,7 +44,8 @@ def _print(session: Session, exports: Exports, old: Export, new: Export, differe
     before, after = (f"{export.export_id} ({exports.scope(export)})" for export in (old, new))
     screen.line(f"{before} -> {after}", style="bold")
     if not difference:
-        screen.line("no difference in facts, tables, rows and columns")
+        what = "rows" if difference.by_content else "numbers of rows: what is in them is not in both summaries"
+        screen.line(f"no difference in facts, tables, columns and {what}")
         return
     for name, (was, now) in difference.facts.items():
         screen.line(f"{name.replace('_', ' ')}: {json.dumps(was)} -> {json.dumps(now)}", style="yellow")

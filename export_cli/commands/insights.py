@@ -47,15 +47,17 @@ def insights(
             from export_cli.insights.document import render_insights
             from export_cli.insights.figures import gather
 
-            found = gather(database, given.target.environment, since, scope.exports[0].started, len(scope.exports))
-            notes = database.notes
+            try:
+                found = gather(database, given.target.environment, since, scope.exports[0].started, len(scope.exports))
+            finally:  # they may say why it failed
+                for note in database.notes:
+                    screen.note(note)
+            notes = tuple(database.notes)
     # Kept: the browser reads it after this process has ended.
     target = file or Path(tempfile.mkdtemp(prefix="mwaa-metadata-export-")) / f"insights_{found.until:%Y%m%d}.html"
     with partial_file(target, _ADVICE) as written:
-        written.write(render_insights(found).encode())
+        written.write(render_insights(found, notes).encode())
         written.keep()
-    for note in notes:
-        screen.note(note)
     opened = in_browser and webbrowser.open(target.absolute().as_uri())
     if screen.as_json:
         screen.document({"file": str(target), "opened": opened, "exports": found.exports})

@@ -15,9 +15,15 @@ _NOTICES = 6
 _FULL = 0.95  # of a pool's slots in its busiest hour
 
 
-def render_insights(insights: Insights) -> str:
-    """Return the page."""
-    body = element("body", _header(insights), element("main", *_sections(insights)), _footer(), class_="complete")
+def render_insights(insights: Insights, notes: Iterable[str] = ()) -> str:
+    """Return the page.
+
+    Args:
+        notes: what its figures leave out, for whoever reads it elsewhere.
+    """
+    left_out = [element("p", foreign(note), class_="quiet") for note in notes]
+    main = element("main", *_sections(insights), *left_out)
+    body = element("body", _header(insights), main, _footer(), class_="complete")
     title = f"Insights - {foreign(insights.environment)} - {insights.until:%Y-%m-%d}"
     return page(title, "#3556c9", body, "export_cli.insights")
 
@@ -176,7 +182,7 @@ def _pools(pools: tuple[Pool, ...]) -> Html:
     rows = (
         (
             join(element("span", name(pool.name), class_="name")),
-            "no limit" if pool.slots is None else count(pool.slots),
+            _slots(pool.slots),
             count(pool.tasks),
             duration(pool.median),
             duration(pool.p95),
@@ -187,6 +193,12 @@ def _pools(pools: tuple[Pool, ...]) -> Html:
         for pool in pools
     )  # fmt: skip
     return _grid(titles, rows)
+
+
+def _slots(slots: int | None) -> str:
+    if slots is None:
+        return "not known"
+    return "no limit" if slots < 0 else count(slots)
 
 
 def _growth(tables: tuple[Growth, ...]) -> Html:

@@ -46,7 +46,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Pool:
-    """What a pool was used for: shares of its slots (None: it has no limit), and seconds in the queue."""
+    """What a pool was used for: shares of its slots, and seconds in the queue.
+
+    ``slots``: None is not known, -1 no limit; without a number of them there are no shares.
+    """
 
     name: str
     slots: int | None
@@ -140,38 +143,43 @@ def _growth(rows: Iterable[tuple[Any, ...]]) -> tuple[Growth, ...]:
 
 _RUNS = """
 SELECT CAST(start_date AS DATE) AS day, count(*), count(*) FILTER (WHERE state = 'failed')
-FROM dag_run WHERE start_date >= {since} GROUP BY day ORDER BY day
+FROM dag_run WHERE start_date >= {since} AND start_date < {until} GROUP BY day ORDER BY day
 """
 _DURATIONS = """
 SELECT dag_id, day, count(*), quantile_cont(seconds, 0.5), quantile_cont(seconds, 0.95), sum(seconds)
 FROM (SELECT dag_id, CAST(start_date AS DATE) AS day, epoch(end_date) - epoch(start_date) AS seconds
-      FROM dag_run WHERE start_date >= {since} AND end_date >= start_date AND state IN ('success', 'failed'))
+      FROM dag_run WHERE start_date >= {since} AND end_date >= start_date AND end_date < {until}
+                         AND state IN ('success', 'failed'))
 GROUP BY dag_id, day ORDER BY dag_id, day
 """
 _TASK = """
 SELECT dag_id, task_id, count(*), quantile_cont(duration, 0.5), quantile_cont(duration, 0.95) AS p95, sum(duration)
-FROM task_instance WHERE start_date >= {since} AND duration >= 0
+FROM task_instance
+WHERE start_date >= {since} AND start_date < {until} AND duration >= 0 AND isfinite(duration)
 GROUP BY dag_id, task_id ORDER BY p95 DESC, dag_id, task_id LIMIT {tasks}
 """
-# A task is counted in each hour for the part that it ran in it. A pool of -1 slots has no limit.
+# A task is counted in each hour for the part that it ran in it. A pool of -1 slots has no limit. One that was deleted
+# and made anew is two rows of the history with one name. What no export reaches back to is no time without use.
 _POOLS = """
 WITH ran AS (
     SELECT pool, coalesce(pool_slots, 1) AS slots, greatest(start_date, {since}) AS began,
            least(coalesce(end_date, {until}), {until}) AS ended,
            CASE WHEN start_date >= queued_dttm THEN epoch(start_date) - epoch(queued_dttm) END AS waited
-    FROM task_instance WHERE start_date >= {since} AND start_date < {until}
+    FROM task_instance WHERE start_date >= {since} AND start_date < {until} AND pool IS NOT NULL
 ), hours AS (
     SELECT pool, hour, sum(slots * greatest(0, epoch(least(ended, hour + INTERVAL 1 HOUR))
                                                - epoch(greatest(began, hour)))) / 3600 AS used
     FROM (SELECT *, unnest(generate_series(date_trunc('hour', began), ended, INTERVAL 1 HOUR)) AS hour FROM ran)
     GROUP BY pool, hour
-), use AS (SELECT pool, sum(used) AS used, max(used) AS busiest FROM hours GROUP BY pool)
-SELECT pool, CASE WHEN p.slots > 0 THEN p.slots END, count(*), coalesce(quantile_cont(waited, 0.5), 0),
+), use AS (SELECT pool, sum(used) AS used, max(used) AS busiest FROM hours GROUP BY pool),
+known AS (SELECT pool, arg_max(slots, export_id) AS slots FROM versions.slot_pool GROUP BY pool),
+covered AS (SELECT greatest(1, (epoch({until}) - epoch(min(began))) / 3600) AS hours FROM ran)
+SELECT pool, any_value(k.slots), count(*), coalesce(quantile_cont(waited, 0.5), 0),
        coalesce(quantile_cont(waited, 0.95), 0),
-       any_value(u.used) / (CASE WHEN p.slots > 0 THEN p.slots END * greatest(1, date_diff('hour', {since}, {until}))),
-       any_value(u.busiest) / CASE WHEN p.slots > 0 THEN p.slots END
-FROM ran LEFT JOIN (SELECT pool, slots FROM slot_pool) p USING (pool) LEFT JOIN use u USING (pool)
-GROUP BY pool, p.slots ORDER BY 5 DESC, pool LIMIT 12
+       any_value(u.used) / (any_value(CASE WHEN k.slots > 0 THEN k.slots END) * (SELECT hours FROM covered)),
+       any_value(u.busiest) / any_value(CASE WHEN k.slots > 0 THEN k.slots END)
+FROM ran LEFT JOIN known k USING (pool) LEFT JOIN use u USING (pool)
+GROUP BY pool ORDER BY 5 DESC, pool LIMIT 12
 """
 # Exports of less would look like a fall.
 _SIZES = """

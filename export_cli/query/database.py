@@ -168,8 +168,8 @@ class Database:
         key = self._scope.key(table)
         if key is None:
             raise InvalidOptionError(
-                f"--history does not know what tells the rows of {table} apart: the newest summary names no primary "
-                "key, or a column of it is masked. "
+                f"The newest summary does not know what tells the rows of {table} apart: it names no primary key, or "
+                "a column of it is masked. "
                 f"{VERSIONS}.{table} has the rows of every export, each with its export_id."
             )
         source = f"{VERSIONS}.{identifier(table)}"

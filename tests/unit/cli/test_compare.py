@@ -54,6 +54,23 @@ def test_given_the_same_export_twice_then_nothing_differs(two, run):
     assert "no difference" in result.out
 
 
+def test_given_as_many_other_rows_then_the_table_has_other_values(made, run):
+    for age, value, checksum in ((30, "a", "xxh3-sum:" + "1" * 16), (3, "b", "xxh3-sum:" + "2" * 16)):
+        summary = made.export(timedelta(hours=age), {"dag": [["dag_id"], [value]]})
+        entry = replace(summary.details["dag"], content_checksum=checksum)
+        made.export(timedelta(hours=age), details={"dag": entry})
+    result = run("diff", "--json")
+    assert result.code == 1
+    assert result.json["tables"] == {"dag": {"rows_before": 1, "rows_after": 1, "columns": ["other values"]}}
+
+
+def test_given_summaries_without_checksums_of_the_rows_then_only_their_number_was_compared(made, run):
+    summary = made.export(timedelta(hours=3), {"dag": [["dag_id"], ["a"]]})
+    made.export(timedelta(hours=3), details={"dag": replace(summary.details["dag"], content_checksum=None)})
+    result = run("diff", "latest", "latest")
+    assert (result.code, "numbers of rows: what is in them is not in both summaries" in result.out) == (0, True)
+
+
 def test_given_a_retyped_and_a_moved_column_then_both_are_named(made, run):
     tables = {"dag": [["a", "b"], ["1", "2"]]}
     old = made.export(timedelta(hours=30), tables)

@@ -1,5 +1,6 @@
 """`insights`: the page over a history, its figures, and when durations broke."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -116,3 +117,81 @@ def test_given_exports_without_a_table_that_is_needed_then_it_is_named(made, run
 
 def test_given_no_run_then_it_says_so(page) -> None:
     assert "No dag run began in this time" in page(runs=0)
+
+
+HEADS: dict[str, list[str | None]] = {
+    "dag_run": ["id", "dag_id", "state", "start_date", "end_date"],
+    "task_instance": ["dag_id", "task_id", "run_id", "map_index", "queued_dttm", "start_date", "end_date", "duration",
+                      "pool", "pool_slots"],
+    "slot_pool": ["id", "pool", "slots"],
+}  # fmt: skip
+NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=2)
+START, END = str(NOW), str(NOW + timedelta(minutes=30))
+ROWS: dict[str, list[list[str | None]]] = {
+    "dag_run": [["0", "orders", "success", START, END]],
+    "task_instance": [["orders", "load", "0", "-1", START, START, END, "1800", "narrow", "1"]],
+    "slot_pool": [["1", "narrow", "2"]],
+}
+
+
+@pytest.fixture
+def text_of(made: Made, run: Callable[..., Any], tmp_path: Path) -> Callable[..., str]:
+    """Give a function that makes the page of two exports, the older one with other rows, and returns its text."""
+
+    def making(*, older: dict[str, list[list[str | None]]] | None = None, **rows: list[list[str | None]]) -> str:
+        for age, changed in ((4, rows | (older or {})), (1, rows)):
+            tables = {name: [HEADS[name], *(ROWS | changed)[name]] for name in HEADS}
+            made.export(timedelta(days=age), tables=tables, types=TYPES, report=None)
+        file = tmp_path / "page.html"
+        assert run("insights", "--to", str(file), "--cache", str(tmp_path / "cache")).code == 0
+        return file.read_text()
+
+    return making
+
+
+def pools_in(text: str) -> list[list[str]]:
+    """Return the cells of each pool, without its name."""
+    table = text[text.index("Queue and pools") :]
+    rows = re.findall(r"<tr>(.*?)</tr>", table[: table.index("</table>")], flags=re.DOTALL)
+    cells = [re.findall(r"<td.*?>(.*?)</td>", row, flags=re.DOTALL) for row in rows]
+    return [[re.sub(r"<.*?>", "", cell) for cell in row] for row in cells if row]
+
+
+def test_given_a_pool_that_was_made_anew_then_its_tasks_are_counted_once_over_the_slots_that_it_has(text_of) -> None:
+    text = text_of(older={"slot_pool": [["1", "narrow", "64"]]}, slot_pool=[["7", "narrow", "1"]])
+    [(slots, tasks, *_, busiest)] = pools_in(text)
+    assert (slots, tasks, busiest) == ("1", "1", "50%")
+
+
+def test_given_a_short_history_then_the_days_before_it_are_no_time_without_use(text_of) -> None:
+    task = ["orders", "load", "0", "-1", START, START, str(NOW + timedelta(days=1)), "86400", "narrow", "1"]
+    [(*_, used, _)] = pools_in(text_of(task_instance=[task]))
+    assert 40 <= int(used.rstrip("%")) <= 50
+
+
+@pytest.mark.parametrize(
+    ("pools", "expected"),
+    [([["1", "narrow", "-1"]], "no limit"), ([["1", "narrow", "0"]], "0"), ([["1", "other", "1"]], "not known")],
+)
+def test_given_slots_that_give_no_share_then_the_page_says_which_kind(text_of, pools, expected) -> None:
+    [(slots, _, _, _, used, busiest)] = pools_in(text_of(slot_pool=pools))
+    assert (slots, used, busiest) == (expected, "", "")
+
+
+def test_given_numbers_that_are_none_then_no_bar_is_made_of_them(text_of) -> None:
+    odd = [["orders", each, "0", "-1", START, START, END, each, "narrow", "1"] for each in ("NaN", "Infinity")]
+    text = text_of(task_instance=[*odd, *ROWS["task_instance"]])
+    assert "nan%" not in text
+    assert "unknown" not in text[text.index("Slowest tasks") : text.index("Queue and pools")]
+
+
+def test_given_runs_after_the_newest_export_then_they_are_not_drawn(text_of) -> None:
+    late = ["1", "orders", "success", "9999-12-31 00:00:00+00", "9999-12-31 01:00:00+00"]
+    text = text_of(dag_run=[late, *ROWS["dag_run"]])
+    assert "9999" not in text
+    assert "1 run" in text
+
+
+def test_given_values_that_are_left_out_then_the_page_says_so_itself(text_of) -> None:
+    text = text_of(dag_run=[["1", "orders", "running", "infinity", None], *ROWS["dag_run"]])
+    assert "1 value of start_date shown as NULL" in text
