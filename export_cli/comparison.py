@@ -73,7 +73,7 @@ def _columns(old: ExportedTable, new: ExportedTable) -> Iterator[str]:
     if old.window != new.window:
         yield f"window {old.window} -> {new.window}"
     was, now = ({column.name: column.type for column in entry.columns} for entry in (old, new))
-    if was == now and old.rows == new.rows and _other_content(old, new):
+    if list(was.items()) == list(now.items()) and old.rows == new.rows and _other_content(old, new):
         yield "other values"
     yield from (f"-{name} {was[name]}" for name in was if name not in now)
     yield from (f"+{name} {now[name]}" for name in now if name not in was)

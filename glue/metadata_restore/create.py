@@ -205,11 +205,12 @@ def _commit(connection: Connection) -> None:
 def _transaction(connection: Connection, end: Callable[[Connection], None] = _commit) -> Iterator[None]:
     begin(connection)
     try:
-        # what the body of a function refers to may come later
-        connection.execute("SET LOCAL check_function_bodies = off")
-        connection.execute(_MORE_MEMORY)
-        # Every index is a work of its own: `jobs` says how many processors it may take, and workers beside cost more.
-        connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")
+        with naming("begin a transaction in the target database"):
+            # what the body of a function refers to may come later
+            connection.execute("SET LOCAL check_function_bodies = off")
+            connection.execute(_MORE_MEMORY)
+            # Every index is a work of its own: `jobs` says how many processors it may take, and workers cost more.
+            connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")
         yield
     except BaseException:
         rollback(connection)
