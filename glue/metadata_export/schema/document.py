@@ -1,6 +1,7 @@
 """Reads the whole schema, in the order in which a database is made from it."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from psycopg import sql
@@ -39,6 +40,11 @@ WHERE c.oid = ANY ({})
 ORDER BY 1
 """
 SHOWN = 5
+READINGS = 5
+
+
+class _ChangedError(SourceError):
+    """Something is not what the snapshot has, or went between two queries."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +60,19 @@ def read_schema(connection: Connection) -> Schema:
     """Return the schema of the database, within the connection's transaction.
 
     No table is locked. Rows of the catalog are those of the snapshot; what PostgreSQL's own functions say of them
-    (pg_get_constraintdef) is as of now, and nothing where the object has gone since.
+    (pg_get_constraintdef) is as of now, and nothing where the object has gone since. A table that goes while it is read
+    (airflow db clean drops one every moment) is not in it, as one that went before: it is read again.
 
     Raises:
         SourceError: the database refuses, or the schema has changed since the snapshot.
     """
+    for _ in range(READINGS - 1):
+        with suppress(_ChangedError):
+            return _read(connection)
+    return _read(connection)
+
+
+def _read(connection: Connection) -> Schema:
     with naming("read the schema", connection):
         schemas, extensions = _made(connection, types.SCHEMAS), _made(connection, types.EXTENSIONS)
         objects: dict[Object, Entry] = {}
@@ -87,7 +101,7 @@ def _check_names(connection: Connection, objects: Mapping[Object, Entry]) -> Non
     changed = [str(row[0]) for row in connection.execute(sql.SQL(RENAMED).format(made)).fetchall()]
     if changed:
         more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
-        raise SourceError(f"cannot read the schema: {', '.join(changed[:SHOWN])}{more}: {CHANGED}")
+        raise _ChangedError(f"cannot read the schema: {', '.join(changed[:SHOWN])}{more}: {CHANGED}")
 
 
 def _made(connection: Connection, query: str) -> dict[Object, Entry]:
@@ -106,7 +120,7 @@ def _after(row: tuple[object, ...]) -> Entry:
 def _entry(section: str, row: tuple[object, ...]) -> Entry:
     kind, schema, name, table, statements = row
     if statements is None:
-        raise SourceError(f"cannot read the schema: {kind} {name}: {CHANGED}")
+        raise _ChangedError(f"cannot read the schema: {kind} {name}: {CHANGED}")
     return Entry(section, str(kind), str(schema), str(name), str(statements), None if table is None else str(table))
 
 

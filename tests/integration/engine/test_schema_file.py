@@ -2,12 +2,14 @@
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from metadata_export.aws import s3_client
 from metadata_export.errors import ExportError, SourceError
 from metadata_export.parts import sha256_base64
+from metadata_export.schema import document
 from metadata_export.schema.document import read_schema
 from metadata_export.schema.entries import file_text
 from metadata_export.source import releasing
@@ -191,6 +193,24 @@ def test_a_table_that_has_another_name_now_than_in_the_snapshot_is_told_by_the_o
             SourceError, match=r"cannot read the schema: public\.dataset: it has changed since.*redrive"
         ):
             read_schema(connection)
+
+
+def test_a_table_that_goes_while_the_schema_is_read_is_not_in_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.execute("CREATE TABLE stays (id int)", "CREATE TABLE goes (id int PRIMARY KEY)")
+    check = document._check_names
+
+    def gone_before(connection: Any, objects: Any) -> None:
+        database.execute("DROP TABLE IF EXISTS goes")
+        check(connection, objects)
+
+    monkeypatch.setattr(document, "_check_names", gone_before)
+    with releasing(database.source().connect()) as connection:
+        database.source().begin(connection)
+        names = {entry.table for entry in read_schema(connection).entries}
+    assert "stays" in names
+    assert "goes" not in names
 
 
 def test_a_schema_that_has_changed_fails_the_run_after_its_tables(
