@@ -22,7 +22,7 @@ from metadata_export.storage import Store
 
 PARSED_BYTES = MIB  # at a time: a quarter of it costs half as much again, and more is no faster
 WAITING = 4  # pieces of that, while a row group is written
-ROW_GROUP_BYTES = 16 * MIB  # of CSV: twice as much saves 3 % of the size, and costs 30 MB of memory in every worker
+ROW_GROUP_BYTES = 16 * MIB  # of CSV: twice as much saves 3 % of the size, and costs 15 MB of memory in every worker
 FILE_BYTES = GIB  # then the next file begins: S3 takes 5 GiB in one piece
 LEVEL = 2  # of zstd: half the size of the csv.gz; 3 takes a sixth more of the processor, and is no smaller
 DICTIONARY_BYTES = 64 * 1024  # of a column; with Arrow's mebibyte files are a tenth larger and cost half as much again
