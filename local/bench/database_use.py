@@ -25,9 +25,8 @@ STATISTICS = re.compile(
     r"[^\n]* STATEMENT:  ((?:[^\n]*\n)(?:\t[^\n]*\n)*)",
     re.MULTILINE,
 )
-FINDS_RUNS = (
-    'COPY (SELECT "r".'  # as metadata_export.selected_runs begins: of the runs it takes no more than the number
-)
+# As metadata_export.selected_runs begins: of the runs it takes no more than the number.
+FINDS_RUNS = 'COPY (SELECT "r".'
 READS_AIRFLOW = re.compile(r'\bFROM\s+(?:ONLY\s+)?(?:"?public"?\.)?"?(?:dag_run|task_instance|xcom|log)\b')
 
 

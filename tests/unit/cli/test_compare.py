@@ -55,11 +55,12 @@ def test_given_the_same_export_twice_then_nothing_differs(two, run):
 
 
 def test_given_as_many_other_rows_then_the_table_has_other_values(made, run):
-    for age, value, checksum in ((30, "a", "xxh3-sum:" + "1" * 16), (3, "b", "xxh3-sum:" + "2" * 16)):
-        summary = made.export(timedelta(hours=age), {"dag": [["dag_id"], [value]]})
-        entry = replace(summary.details["dag"], content_checksum=checksum)
-        made.export(timedelta(hours=age), details={"dag": entry})
-    result = run("diff", "--json")
+    entry = made.export(timedelta(hours=60), {"dag": [["dag_id"], ["a"]]}).details["dag"]
+    old, new = (
+        made.export(timedelta(hours=age), details={"dag": replace(entry, content_checksum=f"xxh3-sum:{digit * 16}")})
+        for age, digit in ((30, "1"), (3, "2"))
+    )
+    result = run("diff", old.export_id, new.export_id, "--json")
     assert result.code == 1
     assert result.json["tables"] == {"dag": {"rows_before": 1, "rows_after": 1, "columns": ["other values"]}}
 
